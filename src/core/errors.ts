@@ -35,7 +35,7 @@ export const ERRORS = {
   client_closed_request: 'The client left before the answer was ready.',
   shutting_down: 'The server is stopping and takes no new work.',
   lane_failed: 'The worker running the request died or hung and was replaced.',
-  internal: 'Something unforeseen went wrong. The log has the details under the request id.',
+  internal: 'Something unforeseen went wrong; the log has the details.',
   // What lies on disk or is fetched
   invalid_manifest: 'The manifest breaks a rule of its schema.',
   invalid_labels: 'The label file is missing, malformed, or of the wrong length.',

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { COLOR_ORDERS, channelsOf } from './color.js';
 import { MenagerieError } from './errors.js';
 import { schemaFaults } from './schema-faults.js';
 
@@ -13,6 +14,16 @@ const oneOf = <const T extends string[]>(values: readonly [...T], description: s
 /** A lower-case name that is safe as a folder, a metric label and part of an address. */
 export const MODEL_ID_PATTERN = '^[a-z0-9][a-z0-9._-]{0,63}$';
 const RELATIVE_FILE_PATTERN = '^(?!/)(?!.*(^|/)\\.\\.(/|$))[^\\\\:*?"<>|]+$';
+const URL_PATTERN = '^https?://';
+const SHA256_PATTERN = '^[0-9a-f]{64}$';
+/** What the patterns ask for, in the words of an error message. */
+const PATTERN_WORDS = {
+  [MODEL_ID_PATTERN]:
+    'must be at most 64 lower-case letters, digits, dots, hyphens or underscores, the first a letter or digit',
+  [RELATIVE_FILE_PATTERN]: 'must be a relative file name: no leading slash, no "..", none of \\ : * ? " < > |',
+  [URL_PATTERN]: 'must begin with http:// or https://',
+  [SHA256_PATTERN]: 'must be a SHA-256: 64 lower-case hexadecimal digits',
+};
 const fileName = (description: string) =>
   Type.String({ pattern: RELATIVE_FILE_PATTERN, minLength: 1, maxLength: 255, description });
 
@@ -49,7 +60,7 @@ export type Resize =
 const PreprocessSchema = Type.Object(
   {
     resize: ResizeSchema,
-    color: oneOf(['RGB', 'BGR', 'GRAY'], 'Order of the channels of the input tensor.'),
+    color: oneOf(COLOR_ORDERS, 'Order of the channels of the input tensor.'),
     scale: Type.Number({
       exclusiveMinimum: 0,
       description: 'Factor on the 0..255 values: y = (x * scale - mean) / std.',
@@ -66,10 +77,10 @@ const percent = (description: string) => Type.Number({ minimum: 0, maximum: 100,
 const VariantSchema = Type.Object(
   {
     file: fileName('The ONNX file, beside the manifest.'),
-    url: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where `menagerie pull` fetches it.' })),
+    url: Type.Optional(Type.String({ pattern: URL_PATTERN, description: 'Where `menagerie pull` fetches it.' })),
     sha256: Type.Optional(
       Type.String({
-        pattern: '^[0-9a-f]{64}$',
+        pattern: SHA256_PATTERN,
         description: 'Checked after a pull and before every load. Required with `url`.',
       }),
     ),
@@ -139,7 +150,6 @@ export const ManifestSchema = Type.Object(
           within: Type.Integer({
             minimum: 1,
             maximum: 10,
-            default: 1,
             description: 'The class must be among this many best answers.',
           }),
         },
@@ -159,11 +169,6 @@ type SchemaManifest = Static<typeof ManifestSchema>;
 export type Manifest = Omit<SchemaManifest, 'preprocess'> & { preprocess: Preprocess };
 
 const validator = Compile(ManifestSchema);
-
-/** Number of channels of a colour order. */
-export function channelsOf(color: Preprocess['color']): 1 | 3 {
-  return color === 'GRAY' ? 1 : 3;
-}
 
 /** The variants a manifest has, in a fixed order. */
 export function variantsOf(manifest: Pick<SchemaManifest, 'variants'>): [VariantName, Variant][] {
@@ -187,7 +192,9 @@ export function parseManifest(text: string, file: string): Manifest {
   } catch (error) {
     throw new MenagerieError('invalid_manifest', `${file}: not JSON: ${(error as Error).message}`);
   }
-  const faults = validator.Check(value) ? crossFieldFaults(value) : schemaFaults(validator.Errors(value));
+  const faults = validator.Check(value)
+    ? crossFieldFaults(value)
+    : schemaFaults(validator.Errors(value), PATTERN_WORDS);
   if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
   return value as Manifest;
 }
@@ -219,10 +226,13 @@ function crossFieldFaults(manifest: SchemaManifest): string[] {
     faults.push('preprocess.color: must be GRAY with resize mode "digit"');
   }
   for (const [name, variant] of variantsOf(manifest)) {
+    if (!variant.file.endsWith('.onnx')) faults.push(`variants.${name}.file: must end in .onnx`);
     if (variant.url !== undefined && (variant.sha256 === undefined || variant.bytes === undefined)) {
       faults.push(`variants.${name}: sha256 and bytes are required with url`);
     }
   }
+  const { fp32, int8 } = manifest.variants;
+  if (fp32 && int8 && fp32.file === int8.file) faults.push('variants.int8.file: is the file of variants.fp32 too');
   if (!manifest.variants[manifest.default_variant]) {
     faults.push(`default_variant: variants has no "${manifest.default_variant}"`);
   }

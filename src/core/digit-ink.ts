@@ -1,0 +1,215 @@
+import {
+  type Box,
+  extreme,
+  grow,
+  histogram,
+  longSide,
+  mix,
+  otsu,
+  type Plane,
+  quantile,
+  resize,
+  shrink,
+  spread,
+  spreadBelow,
+  tap,
+} from './digit-plane.js';
+
+/** The pen strokes of one digit: 0 where there is none, 255 where the pen pressed fully, grey at the edges. */
+export interface Ink {
+  plane: Plane;
+  box: Box;
+}
+
+/** Cells along the longer side of the coarse grid on which background and polarity are judged. */
+const COARSE = 64;
+/** Side of the square, as a share of the longer side, within which strokes must be narrower to count as ink: ... */
+const PEN_WINDOW = 1 / 3;
+/** ... and sheets of paper on a table. */
+const SHEET_WINDOW = 1 / 2;
+/** An ink that differs from the paper by fewer levels than this is taken for noise: the picture is blank. */
+const LEAST_CONTRAST = 18;
+/** Levels above the paper that never count as ink. */
+const LEAST_NOISE = 4;
+
+/**
+ * Finds the digit on a grey picture, whatever its paper, and leaves everything else out.
+ * @param grey levels 0..255
+ * @returns the ink, or undefined where the picture shows none
+ */
+export function findInk(grey: Plane): Ink | undefined {
+  const sheet = findSheet(grey);
+  if (!sheet) return findMarks(grey, PEN_WINDOW);
+  const { x0, y0, x1, y1 } = sheet;
+  return findMarks(resize(grey, sheet, x1 - x0, y1 - y0), PEN_WINDOW) ?? findMarks(grey, PEN_WINDOW);
+}
+
+/** The inside of a sheet of paper on a table, say: it stands out more than what is written on it. */
+function findSheet(grey: Plane): Box | undefined {
+  if (Math.max(grey.width, grey.height) < COARSE) return undefined;
+  const factor = Math.ceil(Math.max(grey.width, grey.height) / (2 * COARSE));
+  const found = findMarks(shrink(grey, factor), SHEET_WINDOW);
+  if (!found || !isSheet(found)) return undefined;
+  const { x0, y0, x1, y1 } = found.box;
+  const [across, down] = [Math.ceil((x1 - x0) / 20), Math.ceil((y1 - y0) / 20)];
+  return {
+    x0: (x0 + across) * factor,
+    y0: (y0 + down) * factor,
+    x1: Math.min(grey.width, (x1 - across) * factor),
+    y1: Math.min(grey.height, (y1 - down) * factor),
+  };
+}
+
+/** Whether what was found fills its box as no digit does but a sheet or a screen. */
+function isSheet({ plane, box }: Ink): boolean {
+  const [width, height] = [box.x1 - box.x0, box.y1 - box.y0];
+  if (Math.min(width, height) < 0.4 * Math.max(width, height) || width * height < (plane.width * plane.height) / 8)
+    return false;
+  let filled = 0;
+  for (let y = box.y0; y < box.y1; y++) {
+    for (let x = box.x0; x < box.x1; x++) if ((plane.data[y * plane.width + x] ?? 0) >= 128) filled++;
+  }
+  return filled > 0.7 * width * height;
+}
+
+/** What stands out most from its surroundings and could be one digit. */
+function findMarks(grey: Plane, window: number): Ink | undefined {
+  const raised = raiseInk(grey, window);
+  const { data, width, height } = raised;
+
+  // Otsu's threshold first separates paper from the rest; the spread of the paper then tells what is noise, and the
+  // same threshold over all above the noise separates the pen from faint things such as ruled lines.
+  const all = histogram(data, 0);
+  const paper = spreadBelow(all, otsu(all));
+  const floor = paper.middle + Math.max(LEAST_NOISE, 3 * paper.deviation);
+  const above = histogram(data, floor);
+  const threshold = Math.max(otsu(above), floor);
+  const full = quantile(histogram(data, threshold), 0.9) - paper.middle;
+  if (full < LEAST_CONTRAST) return undefined;
+
+  const kept = keepDigit(raised, threshold);
+  if (!kept) return undefined;
+  // Soft edges of the kept strokes stay, so that shrinking them is exact; at most 1/64 of the digit's size around.
+  const reach = Math.max(2, Math.round(Math.max(kept.box.x1 - kept.box.x0, kept.box.y1 - kept.box.y0) / 64));
+  const near = spread(kept.mask, width, height, reach);
+  const ink = new Float32Array(data.length);
+  const box = { x0: width, y0: height, x1: 0, y1: 0 };
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const level = data[i] ?? 0;
+      if (!near[i] || level <= floor) continue;
+      const value = Math.min(255, ((level - paper.middle) / full) * 255);
+      ink[i] = value;
+      if (value >= 24) grow(box, x, y, x + 1, y + 1);
+    }
+  }
+  return { plane: { data: ink, width, height }, box };
+}
+
+/** The ink as positive levels over a background of about zero: polarity decided, shading of the paper removed. */
+function raiseInk(grey: Plane, window: number): Plane {
+  const { width, height } = grey;
+  const coarse = shrink(grey, Math.ceil(Math.max(width, height) / COARSE));
+  const sign = isLightOnDark(coarse) ? 1 : -1;
+  // A grey opening: the least level around, then the greatest of those. Strokes are narrower than the
+  // window and vanish; shading, shadows and the table beside the paper stay, and are subtracted.
+  const radius = Math.max(1, Math.round((Math.max(coarse.width, coarse.height) * window) / 2));
+  const signed = coarse.data.map((level) => level * sign);
+  const least = extreme({ ...coarse, data: signed }, radius, Math.min);
+  const background = extreme(least, radius, Math.max);
+  const data = new Float32Array(width * height);
+  const columns = Array.from({ length: width }, (_, x) => tap(x, width, coarse.width));
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = tap(y, height, coarse.height);
+    const top = row.first * coarse.width;
+    const bottom = row.second * coarse.width;
+    for (const { first, second, part } of columns) {
+      const above = mix(background.data[top + first] ?? 0, background.data[top + second] ?? 0, part);
+      const below = mix(background.data[bottom + first] ?? 0, background.data[bottom + second] ?? 0, part);
+      data[i] = Math.max(0, (grey.data[i] ?? 0) * sign - mix(above, below, row.part));
+      i++;
+    }
+  }
+  return { data, width, height };
+}
+
+/** Ink differs from the margin more strongly than shading does, and to one side: the third moment tells which. */
+function isLightOnDark({ data, width, height }: Plane): boolean {
+  const band = Math.max(1, Math.round(Math.max(width, height) / 16));
+  const margin = data.filter((_, i) => {
+    const x = i % width;
+    const y = (i - x) / width;
+    return x < band || y < band || x >= width - band || y >= height - band;
+  });
+  const paper = margin.sort()[margin.length >> 1] ?? 0;
+  return data.reduce((sum, level) => sum + (level - paper) ** 3, 0) > 0;
+}
+
+interface Part extends Box {
+  label: number;
+  mass: number;
+  atBorder: boolean;
+}
+
+/** The parts at or above `threshold` that make up one digit: the weightiest and what belongs to it. */
+function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Box } | undefined {
+  const { labels, parts } = components(plane, threshold);
+  // What runs off the picture (a frame, the edge of the paper) counts less than what lies inside it.
+  const weight = (part: Part) => part.mass * (part.atBorder ? 0.1 : 1);
+  const main = parts.reduce<Part | undefined>(
+    (best, part) => (!best || weight(part) > weight(best) ? part : best),
+    undefined,
+  );
+  const least = Math.max(plane.width, plane.height) / 50;
+  if (!main || longSide(main) < Math.min(4, plane.width, plane.height) || longSide(main) < least) return undefined;
+  const box = { x0: main.x0, y0: main.y0, x1: main.x1, y1: main.y1 };
+  const kept = new Set([main.label]);
+  // Broken strokes and the separate bar of a 5 join; specks, and digits standing beside this one, do not.
+  for (let before = 0; before < kept.size; ) {
+    before = kept.size;
+    for (const part of parts) {
+      if (kept.has(part.label) || part.mass < 0.03 * main.mass || (part.atBorder && !main.atBorder)) continue;
+      const gapX = Math.max(part.x0 - box.x1, box.x0 - part.x1);
+      const gapY = Math.max(part.y0 - box.y1, box.y0 - part.y1);
+      const within = gapX < 0 ? 0.3 : 0.1;
+      if (Math.max(gapX, gapY) > within * longSide(box)) continue;
+      kept.add(part.label);
+      grow(box, part.x0, part.y0, part.x1, part.y1);
+    }
+  }
+  const isKept = new Uint8Array(parts.length + 1);
+  for (const label of kept) isKept[label] = 1;
+  const mask = new Uint8Array(labels.length);
+  for (let i = 0; i < mask.length; i++) mask[i] = isKept[labels[i] ?? 0] ?? 0;
+  return { mask, box };
+}
+
+/** Labels the 8-connected parts at or above `threshold`; label 0 is background. */
+function components({ data, width, height }: Plane, threshold: number): { labels: Int32Array; parts: Part[] } {
+  const labels = new Int32Array(data.length);
+  const parts: Part[] = [];
+  const stack: number[] = [];
+  const visit = (i: number, part: Part): void => {
+    const level = data[i] ?? 0;
+    if (labels[i] || level < threshold) return;
+    labels[i] = part.label;
+    part.mass += level;
+    stack.push(i);
+  };
+  for (let start = 0; start < data.length; start++) {
+    if (labels[start] || (data[start] ?? 0) < threshold) continue;
+    const part: Part = { label: parts.length + 1, mass: 0, x0: width, y0: height, x1: 0, y1: 0, atBorder: false };
+    visit(start, part);
+    for (let i = stack.pop(); i !== undefined; i = stack.pop()) {
+      const x = i % width;
+      const y = (i - x) / width;
+      grow(part, x, y, x + 1, y + 1);
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) visit(v * width + u, part);
+      }
+    }
+    part.atBorder = part.x0 === 0 || part.y0 === 0 || part.x1 === width || part.y1 === height;
+    parts.push(part);
+  }
+  return { labels, parts };
+}

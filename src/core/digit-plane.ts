@@ -1,0 +1,178 @@
+/** One channel of floats, row after row. */
+export interface Plane {
+  data: Float32Array;
+  width: number;
+  height: number;
+}
+
+/** A rectangle of pixels; `x1` and `y1` are one past the last. */
+export interface Box {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/** Pixels of the longer side. */
+export function longSide(box: Box): number {
+  return Math.max(box.x1 - box.x0, box.y1 - box.y0);
+}
+
+/** Widens `box` so that it contains the given rectangle. */
+export function grow(box: Box, x0: number, y0: number, x1: number, y1: number): void {
+  box.x0 = Math.min(box.x0, x0);
+  box.y0 = Math.min(box.y0, y0);
+  box.x1 = Math.max(box.x1, x1);
+  box.y1 = Math.max(box.y1, y1);
+}
+
+/** Linear interpolation: `a` at part 0, `b` at part 1. */
+export function mix(a: number, b: number, part: number): number {
+  return a + (b - a) * part;
+}
+
+/** Where cell `at` of `size` lies between two of `coarse` cells over the same length. */
+export function tap(at: number, size: number, coarse: number): { first: number; second: number; part: number } {
+  const exact = Math.min(coarse - 1, Math.max(0, ((at + 0.5) * coarse) / size - 0.5));
+  const first = Math.floor(exact);
+  return { first, second: Math.min(coarse - 1, first + 1), part: exact - first };
+}
+
+/** Means over blocks of `factor` x `factor` pixels; those at the right and lower edge may be smaller. */
+export function shrink({ data, width, height }: Plane, factor: number): Plane {
+  if (factor <= 1) return { data, width, height };
+  const columns = Math.ceil(width / factor);
+  const rows = Math.ceil(height / factor);
+  const sums = new Float32Array(columns * rows);
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = Math.floor(y / factor) * columns;
+    for (let x = 0; x < width; x++, i++) {
+      const cell = row + Math.floor(x / factor);
+      sums[cell] = (sums[cell] ?? 0) + (data[i] ?? 0);
+    }
+  }
+  for (let row = 0, cell = 0; row < rows; row++) {
+    const high = Math.min(factor, height - row * factor);
+    for (let column = 0; column < columns; column++, cell++) {
+      sums[cell] = (sums[cell] ?? 0) / (high * Math.min(factor, width - column * factor));
+    }
+  }
+  return { data: sums, width: columns, height: rows };
+}
+
+/** The least (`Math.min`) or greatest (`Math.max`) level within a square of `radius` around each pixel. */
+export function extreme(plane: Plane, radius: number, pick: (a: number, b: number) => number): Plane {
+  const { width, height } = plane;
+  const along = (data: Float32Array, step: number, length: number): Float32Array =>
+    data.map((level, i) => {
+      const at = Math.floor(i / step) % length;
+      let best = level;
+      for (let k = Math.max(-radius, -at); k <= Math.min(radius, length - 1 - at); k++) {
+        best = pick(best, data[i + k * step] ?? best);
+      }
+      return best;
+    });
+  return { data: along(along(plane.data, 1, width), width, height), width, height };
+}
+
+/** Marks what lies within a square of `radius` around a marked pixel. */
+export function spread(mask: Uint8Array, width: number, height: number, radius: number): Uint8Array {
+  const pass = (from: Uint8Array, step: number, length: number): Uint8Array => {
+    const to = new Uint8Array(from.length);
+    for (let i = 0; i < from.length; i++) {
+      if (!from[i]) continue;
+      const at = Math.floor(i / step) % length;
+      for (let k = Math.max(-radius, -at); k <= Math.min(radius, length - 1 - at); k++) to[i + k * step] = 1;
+    }
+    return to;
+  };
+  return pass(pass(mask, 1, width), width, height);
+}
+
+/**
+ * Resamples a rectangle of a plane: mean over the covered area where it shrinks, linear where it grows, and the pixels
+ * themselves at scale 1.
+ */
+export function resize(plane: Plane, box: Box, width: number, height: number): Plane {
+  const across = weights(box.x1 - box.x0, width);
+  const down = weights(box.y1 - box.y0, height);
+  const data = new Float32Array(width * height);
+  down.forEach((column, y) => {
+    across.forEach((row, x) => {
+      let sum = 0;
+      column.forEach((b, v) => {
+        const start = (box.y0 + v) * plane.width + box.x0;
+        row.forEach((a, u) => {
+          sum += a * b * (plane.data[start + u] ?? 0);
+        });
+      });
+      data[y * width + x] = sum;
+    });
+  });
+  return { data, width, height };
+}
+
+/** For each of `to` cells over `from` pixels: how much each pixel counts; the weights of a cell add up to 1. */
+function weights(from: number, to: number): Map<number, number>[] {
+  return Array.from({ length: to }, (_, i) => {
+    if (from < to) {
+      const { first, second, part } = tap(i, to, from);
+      return new Map([[second, part] as const, [first, first === second ? 1 : 1 - part] as const]);
+    }
+    const [start, end] = [(i * from) / to, ((i + 1) * from) / to];
+    const cell = new Map<number, number>();
+    for (let k = Math.floor(start); k < end; k++) {
+      cell.set(k, ((Math.min(k + 1, end) - Math.max(k, start)) * to) / from);
+    }
+    return cell;
+  });
+}
+
+/** How many of the levels at or above `from` round to 0, 1 .. 255. */
+export function histogram(data: Float32Array, from: number): Float64Array {
+  const counts = new Float64Array(256);
+  for (const level of data) {
+    if (level < from) continue;
+    const bin = Math.min(255, Math.max(0, Math.round(level)));
+    counts[bin] = (counts[bin] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The level at or below which the share `part` (0..1) of a histogram lies; 0 for an empty one. */
+export function quantile(counts: Float64Array, part: number): number {
+  const wanted = counts.reduce((a, b) => a + b, 0) * part;
+  let seen = 0;
+  for (let level = 0; level < counts.length; level++) {
+    seen += counts[level] ?? 0;
+    if (seen > 0 && seen >= wanted) return level;
+  }
+  return 0;
+}
+
+/** Otsu's threshold (1979): the level that separates a histogram into two classes with the greatest variance between. */
+export function otsu(counts: Float64Array): number {
+  const total = counts.reduce((a, b) => a + b, 0);
+  const moment = counts.reduce((sum, count, level) => sum + count * level, 0);
+  let [best, threshold, below, momentBelow] = [0, 0, 0, 0];
+  counts.forEach((count, level) => {
+    below += count;
+    momentBelow += count * level;
+    if (below === 0 || below === total) return;
+    const between = (moment * (below / total) - momentBelow) ** 2 / (below * (total - below));
+    if (between > best) [best, threshold] = [between, level + 0.5];
+  });
+  return threshold;
+}
+
+/** Median of the levels below `limit`, and their standard deviation estimated from the median of the distances to it. */
+export function spreadBelow(counts: Float64Array, limit: number): { middle: number; deviation: number } {
+  const low = counts.map((count, level) => (level < limit ? count : 0));
+  const middle = quantile(low, 0.5);
+  const distances = new Float64Array(256);
+  low.forEach((count, level) => {
+    const distance = Math.abs(level - middle);
+    distances[distance] = (distances[distance] ?? 0) + count;
+  });
+  return { middle, deviation: 1.4826 * quantile(distances, 0.5) };
+}

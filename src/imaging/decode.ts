@@ -1,0 +1,124 @@
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { MenagerieError } from '../core/errors.js';
+import type { Picture } from '../core/picture.js';
+import { ACCEPTED_FORMATS, type Format, sniff } from './sniff.js';
+
+/** What a decoder may spend on one picture. */
+export interface DecodeLimits {
+  /** Width times height, checked from the header. */
+  maxPixels: number;
+}
+
+/** A decoded picture and what its file was. */
+export interface Decoded extends Picture {
+  format: Format;
+}
+
+const DECODE_TIMEOUT_S = 30;
+
+// libvips knows dozens of loaders, some of them (SVG, PDF, Magick) with a wide attack surface. Only these may run.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((loader) => `VipsForeignLoad${loader}Buffer`),
+});
+// One thread a picture: the cores are kept busy by several pictures, and no operation is worth caching here.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/**
+ * Decodes a picture to 8-bit RGB off the main thread: the first frame of a GIF or AVIF sequence and the first page of a
+ * TIFF; alpha over white; grey, CMYK, palettes and 16 bits a channel converted; embedded ICC profiles ignored, as
+ * Pillow's `convert('RGB')` does and as the networks were trained.
+ *
+ * @param bytes the file
+ * @param autoOrient whether to apply the EXIF orientation
+ * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
+ */
+export async function decode(bytes: Uint8Array, autoOrient: boolean, limits: DecodeLimits): Promise<Decoded> {
+  const format = acceptedFormat(bytes);
+  const metadata = await readHeader(bytes);
+  const { width, height } = metadata;
+  if (width * height > limits.maxPixels) {
+    throw new MenagerieError(
+      'too_many_pixels',
+      `The picture has ${width} x ${height} = ${width * height} pixels; the limit is ${limits.maxPixels}.`,
+    );
+  }
+  try {
+    const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
+    if (autoOrient) pipeline.autoOrient();
+    const picture = await (metadata.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, metadata));
+    return { ...picture, format };
+  } catch (error) {
+    throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
+      cause: error,
+    });
+  }
+}
+
+function acceptedFormat(bytes: Uint8Array): Format {
+  if (bytes.length === 0) throw new MenagerieError('empty_body', 'The picture is empty: 0 bytes.');
+  const format = sniff(bytes);
+  const accepted = ACCEPTED_FORMATS.map((name) => name.toUpperCase()).join(', ');
+  if (!format) throw new MenagerieError('not_an_image', `The bytes are no picture. Accepted are ${accepted}.`);
+  if (!(ACCEPTED_FORMATS as readonly Format[]).includes(format)) {
+    throw new MenagerieError(
+      'unsupported_image_format',
+      `${format.toUpperCase()} is not accepted. Accepted are ${accepted}.`,
+    );
+  }
+  return format;
+}
+
+function open(bytes: Uint8Array, maxPixels: number): Sharp {
+  return sharp(bytes, {
+    // As strict as Pillow: a file that ends early or breaks its format is refused; one that libjpeg merely warns about
+    // (stray bytes before a marker, common from cameras) is not.
+    failOn: 'error',
+    limitInputPixels: maxPixels,
+    ignoreIcc: true,
+    sequentialRead: true,
+  });
+}
+
+async function readHeader(bytes: Uint8Array): Promise<Metadata> {
+  try {
+    // The limit is applied by the caller, who can say how many pixels there are.
+    return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
+  } catch (error) {
+    throw new MenagerieError('corrupt_image', 'The header of the picture is truncated or damaged.', { cause: error });
+  }
+}
+
+async function decodeRgb(pipeline: Sharp, metadata: Metadata): Promise<Picture> {
+  if (metadata.hasAlpha) pipeline.flatten({ background: '#ffffff' });
+  const { data, info } = await pipeline.toColourspace('srgb').raw({ depth: 'uchar' }).toUint8Array();
+  if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
+  // The bytes have an ArrayBuffer of their own, which can be handed to another thread without a copy.
+  return { data: data as Uint8Array<ArrayBuffer>, width: info.width, height: info.height };
+}
+
+/**
+ * CMYK by Pillow's formula, `(255 - k) * (255 - c) / 255` (libImaging/Convert.c), instead of libvips' press profile:
+ * it is what the networks saw in training.
+ */
+async function decodeCmyk(pipeline: Sharp): Promise<Picture> {
+  const { data, info } = await pipeline
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toUint8Array();
+  if (info.channels < 4) throw new Error(`CMYK decoded to ${info.channels} channels`);
+  const rgb = new Uint8Array(info.width * info.height * 3);
+  for (let p = 0, o = 0; o < rgb.length; p += info.channels, o += 3) {
+    const light = 255 - (data[p + 3] as number);
+    for (let c = 0; c < 3; c++) rgb[o + c] = Math.max(0, light - mulDiv255(data[p + c] as number, light));
+  }
+  return { data: rgb, width: info.width, height: info.height };
+}
+
+/** `a * b / 255`, rounded, as Pillow's MULDIV255. */
+function mulDiv255(a: number, b: number): number {
+  const product = a * b + 128;
+  return ((product >> 8) + product) >> 8;
+}

@@ -1,0 +1,44 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { toMenagerieError } from '../core/errors.js';
+import { Network } from './network.js';
+import type { LaneReply, LaneRequest, LaneSettings } from './protocol.js';
+
+// The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
+
+const settings = workerData as LaneSettings;
+const networks = new Map<string, Network>();
+
+async function answer(request: LaneRequest): Promise<LaneReply> {
+  const { id } = request;
+  switch (request.type) {
+    case 'load': {
+      const network = await Network.load(request.spec, settings);
+      networks.set(request.spec.key, network);
+      return { id, type: 'done', result: network.info };
+    }
+    case 'unload': {
+      const network = networks.get(request.key);
+      networks.delete(request.key);
+      await network?.release();
+      return { id, type: 'done', result: undefined };
+    }
+    case 'run': {
+      const network = networks.get(request.key);
+      if (!network) throw new Error(`network ${request.key} is not in this lane`);
+      return { id, type: 'done', result: await network.run(request.picture) };
+    }
+  }
+}
+
+parentPort?.on('message', async (request: LaneRequest) => {
+  let reply: LaneReply;
+  try {
+    reply = await answer(request);
+  } catch (error) {
+    const { code, message, cause } = toMenagerieError(error);
+    reply = { id: request.id, type: 'failed', code, message, detail: cause === undefined ? undefined : String(cause) };
+  }
+  const moved =
+    reply.type === 'done' && reply.result && 'probabilities' in reply.result ? [reply.result.probabilities.buffer] : [];
+  parentPort?.postMessage(reply, moved);
+});
