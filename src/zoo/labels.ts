@@ -1,0 +1,38 @@
+import { MenagerieError } from '../core/errors.js';
+import { readSmallText } from './files.js';
+
+/** One class of a data set. */
+export interface Label {
+  name: string;
+  /** WordNet id, such as `n01440764`: names are not always unique, these are. */
+  wnid?: string;
+}
+
+const MAX_BYTES = 4 * 1024 * 1024;
+const WNID = /^n\d{8}$/;
+
+/**
+ * Reads class names, one a line in index order: `name`, or `wnid<TAB>name`.
+ * @throws MenagerieError `invalid_labels` naming the file and the line, `file_missing`, `io_error`
+ */
+export async function readLabels(file: string): Promise<readonly Label[]> {
+  const lines = (await readSmallText(file, MAX_BYTES, 'invalid_labels')).split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  if (lines.length === 0) throw new MenagerieError('invalid_labels', `${file}: holds no labels`);
+  return lines.map((line, i) => {
+    const where = `${file}:${i + 1}`;
+    const fields = line.split('\t').map((field) => field.trim());
+    const [first = '', second] = fields;
+    const name = second ?? first;
+    if (fields.length > 2) throw new MenagerieError('invalid_labels', `${where}: more than one tab`);
+    if (name === '') throw new MenagerieError('invalid_labels', `${where}: no name`);
+    if (second === undefined) return { name };
+    if (!WNID.test(first)) {
+      throw new MenagerieError(
+        'invalid_labels',
+        `${where}: "${first}" before the tab is no WordNet id (n and 8 digits)`,
+      );
+    }
+    return { name, wnid: first };
+  });
+}

@@ -1,0 +1,173 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import { type Manifest, parseManifest } from '../core/manifest.js';
+import { fileSize, ioError, readSmallText, systemCode } from './files.js';
+import { type Label, readLabels } from './labels.js';
+
+// The model repository on disk: directories of folders, each with a manifest.json. docs/models.md is for those who add one.
+
+/** A model whose manifest, labels and golden picture are in order. Its weights may still have to be pulled. */
+export interface ModelFolder {
+  id: string;
+  /** The model directory it was found in. */
+  root: string;
+  /** Its own folder, absolute. */
+  folder: string;
+  manifest: Manifest;
+  /** In index order. */
+  labels: readonly Label[];
+  /** Absolute path. */
+  goldenImage?: string;
+}
+
+/** A folder that was to be a model and is not. */
+export interface RefusedFolder {
+  /** Name of the folder. */
+  id: string;
+  folder: string;
+  error: MenagerieError;
+}
+
+/** What lies in the model directories. */
+export interface Repository {
+  models: ReadonlyMap<string, ModelFolder>;
+  refused: readonly RefusedFolder[];
+}
+
+const MANIFEST = 'manifest.json';
+const MAX_MANIFEST_BYTES = 256 * 1024;
+const NOT_MODELS = new Set(['labels', 'golden']);
+
+/**
+ * Reads every model folder of the directories. A faulty one is refused with its reason; the others stand.
+ * @param directories the first is the built-in one: labels and golden pictures are looked for there too
+ * @throws MenagerieError `invalid_config` for a directory that is not there, `io_error` for one that cannot be read
+ */
+export async function openRepository(directories: readonly string[]): Promise<Repository> {
+  const roots = [...new Set(await Promise.all(directories.map(rootOf)))];
+  const models = new Map<string, ModelFolder>();
+  const refused: RefusedFolder[] = [];
+  const labels = labelCache();
+  for (const root of roots) {
+    for (const id of await subfolders(root)) {
+      const folder = join(root, id);
+      try {
+        const found = await openFolder({ id, root, folder }, [root, roots[0] as string], labels);
+        if (!found) continue;
+        const first = models.get(id);
+        if (first)
+          throw new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${first.folder}`);
+        models.set(id, found);
+      } catch (error) {
+        if (!(error instanceof MenagerieError)) throw error;
+        refused.push({ id, folder, error });
+      }
+    }
+  }
+  return { models, refused };
+}
+
+/** The absolute path of a model directory, links followed. */
+async function rootOf(directory: string): Promise<string> {
+  try {
+    const root = await realpath(directory);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw ioError(`cannot read the model directory ${resolve(directory)}`, error);
+  }
+  throw new MenagerieError('invalid_config', `the model directory ${resolve(directory)} does not exist`);
+}
+
+async function subfolders(root: string): Promise<string[]> {
+  try {
+    const entries = await readdir(root, { withFileTypes: true });
+    const names: string[] = [];
+    for (const entry of entries) {
+      if (entry.name.startsWith('.') || NOT_MODELS.has(entry.name)) continue;
+      const folder = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(root, entry.name))));
+      if (folder) names.push(entry.name);
+    }
+    return names.sort();
+  } catch (error) {
+    throw ioError(`cannot read the model directory ${root}`, error);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
+type LabelReader = (file: string) => Promise<readonly Label[]>;
+
+/** Most models share one label file: it is read once. */
+function labelCache(): LabelReader {
+  const read = new Map<string, Promise<readonly Label[]>>();
+  return (file) => {
+    const known = read.get(file) ?? readLabels(file);
+    read.set(file, known);
+    return known;
+  };
+}
+
+/** @returns undefined where the folder holds nothing of a model */
+async function openFolder(
+  place: { id: string; root: string; folder: string },
+  shared: readonly string[],
+  readLabelFile: LabelReader,
+): Promise<ModelFolder | undefined> {
+  const file = join(place.folder, MANIFEST);
+  const names = await readdir(place.folder).catch((error: unknown) => {
+    throw ioError(`cannot read ${place.folder}`, error);
+  });
+  if (!names.includes(MANIFEST)) {
+    if (!names.some((name) => name.endsWith('.onnx'))) return undefined;
+    throw new MenagerieError(
+      'file_missing',
+      `${file} is missing: an ONNX file needs a manifest beside it that says how pictures are prepared (docs/models.md)`,
+    );
+  }
+  const manifest = parseManifest(await readSmallText(file, MAX_MANIFEST_BYTES, 'invalid_manifest'), file);
+  if (manifest.id !== place.id) {
+    throw new MenagerieError('invalid_manifest', `${file}: id: is "${manifest.id}", the folder is "${place.id}"`);
+  }
+  const labelFile = await locate(manifest.labels, place.folder, shared, 'labels', '.txt');
+  if (!labelFile.found) throw new MenagerieError('invalid_labels', `${file}: labels: ${notThere(labelFile)}`);
+  const model = { ...place, manifest, labels: await readLabelFile(labelFile.found) };
+  const { golden } = manifest;
+  if (!golden) return model;
+  if (golden.index >= model.labels.length) {
+    const classes = `${labelFile.found} has ${model.labels.length} classes`;
+    throw new MenagerieError('invalid_manifest', `${file}: golden.index: is ${golden.index}, but ${classes}`);
+  }
+  const picture = await locate(golden.image, place.folder, shared, 'golden', '');
+  if (!picture.found) throw new MenagerieError('file_missing', `${file}: golden.image: ${notThere(picture)}`);
+  return { ...model, goldenImage: picture.found };
+}
+
+interface Located {
+  found: string | undefined;
+  tried: string[];
+}
+
+/** `./x` lies beside the manifest, `x` in the sub-folder of the model's own directory or else of the built-in one. */
+async function locate(
+  name: string,
+  folder: string,
+  shared: readonly string[],
+  subfolder: string,
+  suffix: string,
+): Promise<Located> {
+  const tried = name.startsWith('./')
+    ? [join(folder, name)]
+    : [...new Set(shared.map((root) => join(root, subfolder, `${name}${suffix}`)))];
+  for (const file of tried) if ((await fileSize(file)) !== undefined) return { found: file, tried };
+  return { found: undefined, tried };
+}
+
+function notThere({ tried }: Located): string {
+  return `there is no file ${tried.join(' nor ')}`;
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import { type Variant, type VariantName, variantsOf } from '../core/manifest.js';
+import { fileSize, sha256Of } from './files.js';
+import type { ModelFolder } from './repository.js';
+
+/** A variant that knows what it is called. */
+export interface NamedVariant extends Variant {
+  name: VariantName;
+}
+
+/**
+ * The variant of this name, or the default one.
+ * @throws MenagerieError `unknown_variant` listing those there are
+ */
+export function findVariant(model: ModelFolder, name?: string): NamedVariant {
+  const variants = variantsOf(model.manifest);
+  const wanted = name ?? model.manifest.default_variant;
+  const found = variants.find(([candidate]) => candidate === wanted);
+  if (!found) {
+    const known = variants.map(([candidate]) => candidate).join(', ');
+    throw new MenagerieError('unknown_variant', `${model.id} has no variant "${wanted}"; it has ${known}`);
+  }
+  return { name: found[0], ...found[1] };
+}
+
+/** Where the file of a variant lies, or will lie once pulled. */
+export function weightsPath(model: ModelFolder, variant: Variant): string {
+  return join(model.folder, variant.file);
+}
+
+/** Whether the file is there, with as many bytes as the manifest states. Its content is not read. */
+export async function isPulled(model: ModelFolder, variant: Variant): Promise<boolean> {
+  const size = await fileSize(weightsPath(model, variant));
+  return size !== undefined && (variant.bytes === undefined || size === variant.bytes);
+}
+
+/**
+ * Reads the whole file and compares it with the manifest, as far as that states size and SHA-256.
+ * @returns the SHA-256 in hex and the size in bytes, which identify the weights
+ * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ */
+export async function verifyWeights(
+  model: ModelFolder,
+  variant: NamedVariant,
+  signal?: AbortSignal | undefined,
+): Promise<{ sha256: string; bytes: number }> {
+  const file = weightsPath(model, variant);
+  const size = await fileSize(file);
+  if (size === undefined) {
+    const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
+    const advice = variant.url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
+    throw new MenagerieError('file_missing', `${model.id}: ${file} is not there${advice}`);
+  }
+  if (variant.bytes !== undefined && size !== variant.bytes) {
+    throw new MenagerieError('size_mismatch', `${file}: has ${size} bytes, its manifest states ${variant.bytes}`);
+  }
+  const found = await sha256Of(file, signal);
+  if (variant.sha256 !== undefined && found.sha256 !== variant.sha256) {
+    throw new MenagerieError(
+      'checksum_mismatch',
+      `${file}: its SHA-256 is ${found.sha256}, its manifest states ${variant.sha256}`,
+    );
+  }
+  return found;
+}
