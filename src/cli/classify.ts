@@ -1,0 +1,138 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Config } from '../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { ImageResult, Prediction } from '../serving/classifier.js';
+import { createEngine, type Engine, type EngineEvents } from './engine.js';
+import { csvField, printable, table } from './format.js';
+import { findImageFiles } from './image-files.js';
+import type { CommandIo, ExitCode } from './io.js';
+import { ProgressBar } from './progress.js';
+
+export interface ClassifyCommandOptions {
+  model: string | undefined;
+  variant: string | undefined;
+  topK: number;
+  autoOrient: boolean;
+  format: 'text' | 'json' | 'csv';
+}
+
+interface FileResult {
+  file: string;
+  predictions?: Prediction[];
+  error?: MenagerieError;
+}
+
+const SILENT: EngineEvents = {
+  serving: {
+    classifyStarted() {},
+    imageClassified() {},
+    imageFailed() {},
+    executed() {},
+    modelStateChanged() {},
+    modelLoaded() {},
+  },
+  lanes: { laneBusy() {}, laneReplaced() {} },
+};
+
+/**
+ * `menagerie classify <files or folders...>`: classifies in process what the server would classify over HTTP, writing
+ * results in the order of the files as they come. A file that fails is reported and makes the exit status 1.
+ * @throws MenagerieError `usage` where no picture is found, of the model, of a missing file
+ */
+export async function classify(
+  paths: readonly string[],
+  options: ClassifyCommandOptions,
+  config: Config,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const files = await findImageFiles(paths);
+  if (files.length === 0) throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
+  const engine = await createEngine(config, SILENT);
+  try {
+    const model = options.model ?? config.defaultModel ?? 'lenet5';
+    await engine.registry.load(model, options.variant);
+    return await classifyFiles(files, { ...options, model }, engine, config, io);
+  } finally {
+    await engine.pool.stop();
+  }
+}
+
+async function classifyFiles(
+  files: readonly string[],
+  options: ClassifyCommandOptions,
+  engine: Engine,
+  config: Config,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const bar = new ProgressBar(io.err, 'classifying');
+  if (options.format === 'csv') io.out.write('file,rank,index,label,score,error\n');
+  let failed = 0;
+  let done = 0;
+  for await (const result of inOrder(files, 2 * engine.pool.size, (file) =>
+    classifyFile(file, options, engine, config, io.signal),
+  )) {
+    if (io.signal.aborted) break;
+    if (result.error) failed++;
+    bar.clear();
+    io.out.write(render(result, options.format));
+    bar.update(++done, files.length, `${done} of ${files.length}`);
+  }
+  bar.clear();
+  if (failed > 0) io.err.write(`${failed} of ${files.length} files could not be classified.\n`);
+  return failed > 0 || io.signal.aborted ? 1 : 0;
+}
+
+async function classifyFile(
+  file: string,
+  options: ClassifyCommandOptions,
+  { classifier }: Engine,
+  config: Config,
+  signal: AbortSignal,
+): Promise<FileResult> {
+  try {
+    const { size } = await stat(file);
+    if (size > config.maxBytes) {
+      throw new MenagerieError('too_many_bytes', `The file has ${size} bytes; the limit is ${config.maxBytes}.`);
+    }
+    const { results } = await classifier.classify({ ...options, signal }, async () => [
+      { name: undefined, bytes: await readFile(file) },
+    ]);
+    // A lone picture's error is thrown, so what is here has predictions.
+    return { file, predictions: (results[0] as Extract<ImageResult, { predictions: unknown }>).predictions };
+  } catch (error) {
+    const unreadable = error instanceof Error && 'syscall' in error;
+    const typed = unreadable
+      ? new MenagerieError('io_error', 'The file cannot be read.', { cause: error })
+      : toMenagerieError(error);
+    return { file, error: typed };
+  }
+}
+
+/** Maps with at most `width` calls under way, giving the results in the order of the items. */
+async function* inOrder<T, R>(items: readonly T[], width: number, map: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const underWay: Promise<R>[] = [];
+  for (const item of items) {
+    underWay.push(map(item));
+    if (underWay.length >= width) yield (await underWay.shift()) as R;
+  }
+  for (const rest of underWay) yield await rest;
+}
+
+function render({ file, predictions = [], error }: FileResult, format: ClassifyCommandOptions['format']): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, predictions })}\n`;
+    case 'csv': {
+      const rows: (string | number)[][] = error
+        ? [[file, '', '', '', '', error.code]]
+        : predictions.map(({ index, label, score }, i) => [file, i + 1, index, label, score, '']);
+      return rows.map((row) => `${row.map(csvField).join(',')}\n`).join('');
+    }
+    case 'text': {
+      const name = printable(file);
+      if (error) return `${name}\n  ${error.message} [${error.code}]\n`;
+      const rows = predictions.map(({ label, score }) => [`  ${(100 * score).toFixed(2)} %`, label]);
+      return `${name}\n${table(rows, [0])}`;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Config } from '../config/load-config.js';
+import { variantsOf } from '../core/manifest.js';
+import { openRepository } from '../zoo/repository.js';
+import { isPulled } from '../zoo/weights.js';
+import { modelDirectories } from './engine.js';
+import { formatBytes, table } from './format.js';
+import type { CommandIo, ExitCode } from './io.js';
+
+/** `menagerie list`: every model of the repository, and whether its weights are here. */
+export async function list(config: Config, options: { json: boolean }, io: CommandIo): Promise<ExitCode> {
+  const { models, refused } = await openRepository(modelDirectories(config));
+  const rows = await Promise.all(
+    [...models.values()].flatMap((model) =>
+      variantsOf(model.manifest).map(async ([variant, facts]) => ({
+        id: model.id,
+        variant,
+        title: model.manifest.title,
+        dataset: model.manifest.dataset,
+        bytes: facts.bytes ?? null,
+        top1: facts.top1 ?? null,
+        pulled: await isPulled(model, facts),
+        license: model.manifest.license,
+      })),
+    ),
+  );
+  const faults = refused.map(({ id, error }) => ({ id, code: error.code, reason: error.message }));
+  if (options.json) {
+    io.out.write(`${JSON.stringify({ models: rows, refused: faults }, null, 2)}\n`);
+    return 0;
+  }
+  const header = ['MODEL', 'VARIANT', 'TITLE', 'DATASET', 'SIZE', 'TOP-1', 'WEIGHTS'];
+  const lines = rows.map((row) => [
+    row.id,
+    row.variant,
+    row.title,
+    row.dataset,
+    row.bytes === null ? '' : formatBytes(row.bytes),
+    row.top1 === null ? '' : `${row.top1.toFixed(2)} %`,
+    row.pulled ? 'here' : 'to pull',
+  ]);
+  io.out.write(table([header, ...lines], [4, 5]));
+  for (const { id, reason } of faults) io.out.write(`\nRefused: ${id}: ${reason}\n`);
+  return 0;
+}

@@ -1,0 +1,105 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { flagOf, loadConfig } from '../config/load-config.js';
+import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { type ClassifyCommandOptions, classify } from './classify.js';
+import type { CommandIo, ExitCode } from './io.js';
+import { list } from './list.js';
+import { pull } from './pull.js';
+import { serve } from './serve.js';
+
+/** The settings that matter to the commands besides `serve`. */
+const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];
+
+/** Runs a command line. */
+export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const run = (action: () => Promise<ExitCode>) =>
+    action().then((code) => {
+      exitCode = code;
+    });
+  const program = new Command('menagerie')
+    .description('A server for the classic CNN zoo: pretrained image classifiers over HTTP.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out.write(text), writeErr: (text) => io.err.write(text) })
+    .showHelpAfterError('(--help shows what there is)');
+
+  withSettings(program.command('serve'), Object.keys(SETTINGS) as SettingName[])
+    .description('Serve models over HTTP. Settings come from flags, then from the environment.')
+    .action((flags) => run(() => serve(loadConfig(io.env, flags), version, io)));
+
+  withSettings(program.command('list'), ['modelDirs'])
+    .description('Show every model, its size and accuracy, and whether its weights are here.')
+    .option('--json', 'as JSON', false)
+    .action(({ json, ...flags }) => run(() => list(loadConfig(io.env, flags), { json }, io)));
+
+  withSettings(program.command('pull'), ['modelDirs', 'modelMirror'])
+    .description('Fetch the weights of models. Interrupted pulls continue; every file is verified before it is used.')
+    .argument('[id...]', 'models')
+    .option('--variant <name>', "fp32, int8, or all; default: the model's own")
+    .option('--all', 'every model', false)
+    .action((ids: string[], { variant, all, ...flags }) => {
+      if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or say --all.');
+      return run(() => pull(ids, { variant, all }, loadConfig(io.env, flags), io));
+    });
+
+  withSettings(program.command('classify'), ENGINE_SETTINGS)
+    .description('Classify pictures, without a server: files, or folders and all that is in them.')
+    .argument('<path...>', 'files or folders')
+    .option('-m, --model <id>', 'the model (default: MENAGERIE_DEFAULT_MODEL, else lenet5)')
+    .option('--variant <name>', 'fp32 or int8')
+    .option('-k, --top-k <n>', 'how many classes to name', positiveInteger, 5)
+    .option('--no-auto-orient', 'leave pictures as they are, whatever their EXIF orientation')
+    .addOption(new Option('--json', 'one JSON object a line').conflicts('csv'))
+    .option('--csv', 'a row for each class')
+    .action((paths: string[], { model, variant, topK, autoOrient, json, csv, ...flags }) => {
+      const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
+      const options = { model, variant, topK, autoOrient, format };
+      return run(() => classify(paths, options, loadConfig(io.env, flags), io));
+    });
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Help and version end here too; commander has printed what there was to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { code, message, cause } = toMenagerieError(error);
+    io.err.write(`${message} [${code}]\n`);
+    if (code === 'internal') io.err.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+    return code === 'usage' || code === 'invalid_config' ? 2 : 1;
+  }
+}
+
+/** Adds a flag for each setting. Values are checked with the environment's, all at once. */
+function withSettings(command: Command, names: readonly SettingName[]): Command {
+  for (const name of names) {
+    const setting: Setting = SETTINGS[name];
+    // A key on the command line would be visible to every user of the machine.
+    if (setting.type === 'text' && setting.secret) continue;
+    command.option(
+      `${flagOf(name)} <${setting.type === 'integer' ? (setting.unit ?? 'n') : setting.type}>`,
+      helpOf(setting),
+    );
+  }
+  return command;
+}
+
+/** What help and documentation say of a setting: its meaning, variable and default. */
+export function helpOf(setting: Setting): string {
+  const choices = setting.type === 'choice' ? ` One of ${setting.choices.join(', ')}.` : '';
+  return `${setting.about}${choices} [${setting.env}, default: ${defaultOf(setting)}]`;
+}
+
+/** The default of a setting as text. */
+export function defaultOf(setting: Setting): string {
+  if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
+  if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';
+  return String(setting.default);
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { Config } from '../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { type App, createApp } from '../http/app.js';
+import { ByteBudget } from '../http/byte-budget.js';
+import { loggerOptions } from '../observability/logger.js';
+import { Metrics } from '../observability/metrics.js';
+import { createEngine, type Engine, modelsToLoad } from './engine.js';
+import { table } from './format.js';
+import type { CommandIo, ExitCode } from './io.js';
+
+/**
+ * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts; then says so on
+ * /readyz, finishes what was accepted and ends.
+ * @returns 0, or 1 if something accepted was not finished in time
+ * @throws MenagerieError `invalid_config`, `io_error`
+ */
+export async function serve(config: Config, version: string, io: CommandIo): Promise<ExitCode> {
+  const log = pino(loggerOptions(config.logLevel), pino.destination({ dest: 1, sync: true }));
+  const budget = new ByteBudget(config.uploadMemory);
+  const metrics: Metrics = new Metrics({
+    pending: () => engine.admission.pending,
+    waiting: () => engine.pool.waiting,
+    lanes: () => engine.pool.lanes,
+    uploadBytes: () => budget.used,
+  });
+  const engine = await createEngine(config, {
+    serving: {
+      ...metrics.serving,
+      modelStateChanged: (model, state, reason) => {
+        metrics.serving.modelStateChanged(model, state, reason);
+        log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');
+      },
+    },
+    lanes: {
+      ...metrics.lanes,
+      laneReplaced: (lane, reason) => {
+        metrics.lanes.laneReplaced(lane, reason);
+        log.error({ lane, reason }, 'lane replaced');
+      },
+    },
+  });
+  try {
+    const wanted = await modelsToLoad(engine.repository, config);
+    for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
+    const app = await createApp({
+      ...config,
+      ...engine,
+      budget,
+      events: metrics.http,
+      metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+      log,
+      version,
+    });
+    const address = await listen(app, config);
+    io.err.write(`menagerie ${version} listens on ${address}\n`);
+    const loading = Promise.all(
+      wanted.map(({ id, variant }) =>
+        engine.registry.load(id, variant).catch((error: unknown) => void toMenagerieError(error)),
+      ),
+    );
+    void loading.then(async () => {
+      if (!io.signal.aborted) io.err.write(await banner(engine, address));
+    });
+    await new Promise<void>((resolve) => {
+      if (io.signal.aborted) resolve();
+      io.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    log.info('stopping');
+    const finished = await drain(app, config);
+    log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before everything accepted was finished');
+    return finished ? 0 : 1;
+  } finally {
+    await engine.pool.stop();
+  }
+}
+
+async function listen({ server }: App, { host, port }: Config): Promise<string> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: 'something else listens there; set PORT to another',
+      EACCES: 'this user may not; ports below 1024 are reserved',
+      EADDRNOTAVAIL: 'this machine does not have that address; set HOST to another',
+    };
+    const reason = reasons[code ?? ''] ?? 'the system refused';
+    throw new MenagerieError('invalid_config', `Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
+  }
+  const address = server.server.address();
+  const actual = typeof address === 'object' && address ? address.port : port;
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${shown}:${actual}`;
+}
+
+/** @returns whether everything accepted was finished */
+async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promise<boolean> {
+  app.startDraining();
+  await sleep(drainDelayMs);
+  const closed = app.server.close().then(() => true);
+  const late = sleep(drainTimeoutMs, false, { ref: false });
+  const finished = await Promise.race([closed, late]);
+  if (!finished) app.server.server.closeAllConnections();
+  return finished;
+}
+
+/** What is served and where to look, for whoever started the server. */
+async function banner({ registry }: Engine, address: string): Promise<string> {
+  const models = await registry.list();
+  const ready = models.filter(({ served }) => served);
+  const broken = models.filter(({ state }) => state === 'failed' || state === 'refused');
+  const absent = models.filter(({ state }) => state === 'not_pulled');
+  const rows = ready.map(({ id, manifest, served }) => [
+    `  ${id}`,
+    manifest?.title ?? '',
+    manifest?.dataset ?? '',
+    served ? `${served.variant} on ${served.info.provider}` : '',
+  ]);
+  const sections = [
+    rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',
+    absent.length > 0
+      ? `  and ${absent.length} more that \`npm run menagerie -- pull <id>\` fetches (see /models)\n`
+      : '',
+    ...broken.map(({ id, state, reason }) => `\n${id} is not served (${state}): ${reason}\n`),
+    ready[0] ? `\nTry        curl -F image=@picture.jpg '${address}/classify?model=${ready[0].id}'\n` : '\n',
+    `API        ${address}/docs\nModels     ${address}/models\nMetrics    ${address}/metrics\n\n`,
+  ];
+  return sections.join('');
+}

@@ -1,0 +1,69 @@
+import { delimiter } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import { SETTINGS, type Setting, type SettingName } from './settings.js';
+
+type Kinds = { integer: number; text: string; list: readonly string[] };
+type Value<S extends Setting> =
+  | (S extends { choices: readonly (infer C)[] } ? C : Kinds[Exclude<S['type'], 'choice'>])
+  | (S['default'] extends undefined ? undefined : never);
+
+/** The settings, each of its type and within its bounds. */
+export type Config = { readonly [N in SettingName]: Value<(typeof SETTINGS)[N]> };
+
+const PREFIX = 'MENAGERIE_';
+
+/** The command-line flag of a setting: `maxBytes` is `--max-bytes`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/**
+ * Reads the settings. Pure: the same input gives the same result.
+ * @param env the environment; an empty value counts as not set
+ * @param flags values from the command line, by setting name; they go before the environment
+ * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown MENAGERIE_* names included
+ */
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<SettingName, string>>> = {},
+): Config {
+  const faults: string[] = [];
+  const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.env));
+  for (const name of Object.keys(env)) {
+    if (name.startsWith(PREFIX) && !known.has(name)) faults.push(`${name}: no such setting`);
+  }
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const flag = flags[name as SettingName];
+    const text = flag ?? env[setting.env];
+    if (text === undefined || text.trim() === '') {
+      config[name] = setting.default;
+      continue;
+    }
+    const parsed = parse(setting, text.trim());
+    if ('fault' in parsed) {
+      const shown = setting.type === 'text' && setting.secret ? '' : `, is ${JSON.stringify(text)}`;
+      faults.push(`${flag === undefined ? setting.env : flagOf(name)}: must be ${parsed.fault}${shown}`);
+    } else config[name] = parsed.value;
+  }
+  if (faults.length > 0) throw new MenagerieError('invalid_config', faults.join('\n'));
+  return config as Config;
+}
+
+function parse(setting: Setting, text: string): { value: unknown } | { fault: string } {
+  switch (setting.type) {
+    case 'integer': {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= setting.minimum && value <= setting.maximum) return { value };
+      return { fault: `a whole number from ${setting.minimum} to ${setting.maximum}` };
+    }
+    case 'choice':
+      return setting.choices.includes(text) ? { value: text } : { fault: `one of ${setting.choices.join(', ')}` };
+    case 'text':
+      return !setting.pattern || setting.pattern.test(text) ? { value: text } : { fault: setting.rule ?? 'valid' };
+    case 'list': {
+      const parts = text.split(setting.separator === 'path' ? delimiter : setting.separator).map((part) => part.trim());
+      return { value: parts.filter((part) => part !== '') };
+    }
+  }
+}

@@ -1,0 +1,247 @@
+// Every setting there is. `menagerie serve --help`, docs/configuration.md and the checks come from this table.
+
+interface Common {
+  /** The environment variable. */
+  env: string;
+  /** One or two sentences for help and documentation. */
+  about: string;
+}
+
+/** A number with its bounds. */
+export interface NumberSetting extends Common {
+  type: 'integer';
+  minimum: number;
+  maximum: number;
+  /** What the number counts: ms, bytes, pixels ... */
+  unit?: string;
+  /** Text for the documentation where the default depends on the machine. */
+  defaultText?: string;
+  default: number | undefined;
+}
+export interface TextSetting extends Common {
+  type: 'text';
+  pattern?: RegExp;
+  /** What `pattern` means, for messages: "must be ...". */
+  rule?: string;
+  /** Never printed. */
+  secret?: true;
+  default: string | undefined;
+}
+export interface ChoiceSetting extends Common {
+  type: 'choice';
+  choices: readonly string[];
+  default: string;
+}
+export interface ListSetting extends Common {
+  type: 'list';
+  /** What stands between entries; `path` is the platform's separator of PATH. */
+  separator: ',' | 'path';
+  default: readonly string[] | undefined;
+  defaultText?: string;
+}
+export type Setting = NumberSetting | TextSetting | ChoiceSetting | ListSetting;
+
+const MIB = 1024 * 1024;
+
+export const SETTINGS = {
+  host: {
+    env: 'HOST',
+    type: 'text',
+    default: '127.0.0.1',
+    pattern: /^[0-9A-Za-z.:-]+$/,
+    rule: 'a host name or address',
+    about: 'Address to listen on. The default is reachable from this machine only; 0.0.0.0 is all interfaces.',
+  },
+  port: {
+    env: 'PORT',
+    type: 'integer',
+    minimum: 0,
+    maximum: 65535,
+    default: 8080,
+    about: 'Port to listen on; 0 takes a free one.',
+  },
+  modelDirs: {
+    env: 'MODEL_DIRS',
+    type: 'list',
+    separator: 'path',
+    default: [],
+    about:
+      'Further directories of models, one folder each with a manifest.json, beside those that come with the server.',
+  },
+  modelMirror: {
+    env: 'MODEL_MIRROR',
+    type: 'text',
+    default: undefined,
+    pattern: /^(https?|file):\/?\/?./,
+    rule: 'an http:, https: or file: address',
+    about: 'Where `menagerie pull` looks first: a base address, or a folder as file:/path.',
+  },
+  device: {
+    env: 'DEVICE',
+    type: 'choice',
+    choices: ['auto', 'cpu', 'cuda'],
+    default: 'auto',
+    about:
+      'What computes. auto: CUDA where its library is installed and works, else the CPU, and says so. cuda: nothing else will do.',
+  },
+  models: {
+    env: 'MENAGERIE_MODELS',
+    type: 'list',
+    separator: ',',
+    default: undefined,
+    defaultText: 'every model whose weights are on disk',
+    about: 'Models to load at start, by id, or id:variant for other weights than the default ones (resnet50:int8).',
+  },
+  defaultModel: {
+    env: 'MENAGERIE_DEFAULT_MODEL',
+    type: 'text',
+    default: undefined,
+    about:
+      'The model for requests that name none. Without it such a request is answered only while a single model serves.',
+  },
+  adminKey: {
+    env: 'MENAGERIE_ADMIN_KEY',
+    type: 'text',
+    secret: true,
+    default: undefined,
+    pattern: /^\S{16,}$/,
+    rule: 'at least 16 characters without spaces',
+    about: 'Bearer token for loading and unloading models over HTTP. Without it both are off.',
+  },
+  lanes: {
+    env: 'MENAGERIE_LANES',
+    type: 'integer',
+    minimum: 1,
+    maximum: 256,
+    default: undefined,
+    defaultText: 'number of cores / threads per lane',
+    about: 'Worker threads that run networks, each one picture at a time.',
+  },
+  threads: {
+    env: 'MENAGERIE_THREADS',
+    type: 'integer',
+    minimum: 1,
+    maximum: 64,
+    default: 1,
+    about:
+      'Threads that compute one picture. More than one lowers the latency of a lone request and the throughput of many.',
+  },
+  instances: {
+    env: 'MENAGERIE_INSTANCES',
+    type: 'integer',
+    minimum: 1,
+    maximum: 256,
+    default: undefined,
+    defaultText: 'one per lane',
+    about: 'Copies of each model, each in a lane of its own. Every copy holds its own weights in memory.',
+  },
+  queue: {
+    env: 'MENAGERIE_QUEUE',
+    type: 'integer',
+    minimum: 1,
+    maximum: 100_000,
+    unit: 'pictures',
+    default: 128,
+    about: 'Pictures that may wait or be worked on; more are refused at once with 503.',
+  },
+  maxBytes: {
+    env: 'MENAGERIE_MAX_BYTES',
+    type: 'integer',
+    minimum: 1024,
+    maximum: 1024 * MIB,
+    unit: 'bytes',
+    default: 20 * MIB,
+    about: 'Largest picture file.',
+  },
+  maxPixels: {
+    env: 'MENAGERIE_MAX_PIXELS',
+    type: 'integer',
+    minimum: 1024,
+    maximum: 1_000_000_000,
+    unit: 'pixels',
+    default: 50_000_000,
+    about: 'Largest width times height. A decoded picture takes three bytes a pixel.',
+  },
+  maxImages: {
+    env: 'MENAGERIE_MAX_IMAGES',
+    type: 'integer',
+    minimum: 1,
+    maximum: 1000,
+    unit: 'pictures',
+    default: 16,
+    about: 'Pictures in one request.',
+  },
+  uploadMemory: {
+    env: 'MENAGERIE_UPLOAD_MEMORY',
+    type: 'integer',
+    minimum: MIB,
+    maximum: 1024 * 1024 * MIB,
+    unit: 'bytes',
+    default: 512 * MIB,
+    about: 'Memory for all uploads together; beyond it requests are refused with 503.',
+  },
+  uploadTimeoutMs: {
+    env: 'MENAGERIE_UPLOAD_TIMEOUT_MS',
+    type: 'integer',
+    minimum: 100,
+    maximum: 3_600_000,
+    unit: 'ms',
+    default: 30_000,
+    about: 'Time for a body to arrive.',
+  },
+  deadlineMs: {
+    env: 'MENAGERIE_DEADLINE_MS',
+    type: 'integer',
+    minimum: 10,
+    maximum: 3_600_000,
+    unit: 'ms',
+    default: 30_000,
+    about: 'Time from the end of an upload to its answer. A request may ask for less with ?timeout_ms=.',
+  },
+  laneTimeoutMs: {
+    env: 'MENAGERIE_LANE_TIMEOUT_MS',
+    type: 'integer',
+    minimum: 100,
+    maximum: 3_600_000,
+    unit: 'ms',
+    default: 60_000,
+    about: 'A lane that works longer on one picture counts as hung and is replaced.',
+  },
+  loadTimeoutMs: {
+    env: 'MENAGERIE_LOAD_TIMEOUT_MS',
+    type: 'integer',
+    minimum: 1000,
+    maximum: 3_600_000,
+    unit: 'ms',
+    default: 300_000,
+    about: 'The same for loading a model.',
+  },
+  drainDelayMs: {
+    env: 'MENAGERIE_DRAIN_DELAY_MS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 600_000,
+    unit: 'ms',
+    default: 0,
+    about:
+      'After SIGTERM: how long to serve on while /readyz already says no. Behind a load balancer, a little more than it takes to notice.',
+  },
+  drainTimeoutMs: {
+    env: 'MENAGERIE_DRAIN_TIMEOUT_MS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 600_000,
+    unit: 'ms',
+    default: 30_000,
+    about: 'After that: how long to wait for what was accepted.',
+  },
+  logLevel: {
+    env: 'MENAGERIE_LOG_LEVEL',
+    type: 'choice',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    about: 'Least important level that is logged.',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;

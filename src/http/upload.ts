@@ -1,0 +1,121 @@
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { MenagerieError } from '../core/errors.js';
+import type { ImageFile } from '../serving/classifier.js';
+import type { ByteAccount } from './byte-budget.js';
+
+/** What an upload may hold. */
+export interface UploadLimits {
+  /** Bytes of one picture. */
+  maxBytes: number;
+  /** Pictures of one request. */
+  maxImages: number;
+}
+
+/** The field of a form that holds a picture. */
+export const IMAGE_FIELD = 'image';
+const MAX_NAME_LENGTH = 255;
+
+/**
+ * Reads the pictures of a request: the files of the form field `image`, or the whole body.
+ * @param account pays for the bytes held
+ * @param signal gives up on the body; its reason is thrown
+ * @throws MenagerieError `empty_body`, `no_image`, `unexpected_field`, `malformed_body`, `too_many_bytes`,
+ *   `too_many_images`, `overloaded`, or the signal's reason
+ */
+export async function readImages(
+  request: FastifyRequest,
+  limits: UploadLimits,
+  account: ByteAccount,
+  signal: AbortSignal,
+): Promise<ImageFile[]> {
+  const reading = (request.isMultipart() ? readForm : readRaw)(request, limits, account).catch((error: unknown) => {
+    throw error instanceof MenagerieError ? error : malformed(error);
+  });
+  // A body that never ends would keep the reader waiting, so the signal does not wait for it.
+  return await untilAborted(reading, signal);
+}
+
+async function readRaw(request: FastifyRequest, limits: UploadLimits, account: ByteAccount): Promise<ImageFile[]> {
+  const declared = Number(request.headers['content-length']);
+  if (declared > limits.maxBytes) throw tooManyBytes('The body', limits);
+  const body = request.body as Readable | undefined;
+  const bytes = body ? await collect(body, 'The body', limits, account) : new Uint8Array();
+  if (bytes.length === 0) throw new MenagerieError('empty_body', 'The body is empty: send a picture.');
+  return [{ name: undefined, bytes }];
+}
+
+async function readForm(request: FastifyRequest, limits: UploadLimits, account: ByteAccount): Promise<ImageFile[]> {
+  const images: ImageFile[] = [];
+  const parts = request.parts({
+    limits: {
+      // Counted here, where the message can say more; these bound what the parser itself would hold.
+      fileSize: limits.maxBytes + 1,
+      files: limits.maxImages + 1,
+      fields: 1,
+      fieldSize: 1024,
+      fieldNameSize: 100,
+      headerPairs: 20,
+    },
+  });
+  for await (const part of parts) {
+    if (part.type !== 'file') {
+      throw new MenagerieError(
+        'unexpected_field',
+        `The form field "${part.fieldname.slice(0, MAX_NAME_LENGTH)}" is no file. Parameters go into the address, pictures into "${IMAGE_FIELD}".`,
+      );
+    }
+    if (part.fieldname !== IMAGE_FIELD) {
+      throw new MenagerieError(
+        'unexpected_field',
+        `Pictures go into the form field "${IMAGE_FIELD}", not "${part.fieldname.slice(0, MAX_NAME_LENGTH)}".`,
+      );
+    }
+    if (images.length === limits.maxImages) {
+      throw new MenagerieError('too_many_images', `A request holds at most ${limits.maxImages} pictures.`);
+    }
+    const name = part.filename?.slice(0, MAX_NAME_LENGTH);
+    const bytes = await collect(part.file, `Picture ${images.length + 1}`, limits, account);
+    images.push({ name: name === '' ? undefined : name, bytes });
+  }
+  if (images.length === 0)
+    throw new MenagerieError('no_image', `The form holds no file in the field "${IMAGE_FIELD}".`);
+  return images;
+}
+
+async function collect(
+  stream: Readable,
+  what: string,
+  limits: UploadLimits,
+  account: ByteAccount,
+): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > limits.maxBytes) throw tooManyBytes(what, limits);
+    account.take(chunk.length);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** What the form parser or the connection has to say of a body that is not what it claims. */
+function malformed(error: unknown): MenagerieError {
+  return new MenagerieError('malformed_body', 'The body ended early or is not what its Content-Type says.', {
+    cause: error,
+  });
+}
+
+function tooManyBytes(what: string, limits: UploadLimits): MenagerieError {
+  return new MenagerieError('too_many_bytes', `${what} is larger than the limit of ${limits.maxBytes} bytes.`);
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

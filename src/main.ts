@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { runCli } from './cli/program.js';
+
+// The only file that knows the process: its arguments, environment, signals and end.
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const stopping = new AbortController();
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // The first asks, the second insists.
+    if (stopping.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    stopping.abort();
+  });
+}
+// A reader that has seen enough (`menagerie list | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const { env, stdout: out, stderr: err } = process;
+const code = await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
+// Not left to the event loop: a native call that hangs in a lane would keep the process for ever.
+process.exit(code);

@@ -1,0 +1,163 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { HttpEvents } from '../http/events.js';
+import type { LaneEvents } from '../runtime/lane-pool.js';
+import type { ServingEvents, Timings } from '../serving/events.js';
+import type { ModelState } from '../serving/model-registry.js';
+
+/** Seconds, from a LeNet on an idle machine to a deadline. */
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const STATES = ['unloaded', 'loading', 'warming', 'ready', 'draining', 'failed'] as const satisfies ModelState[];
+const STAGES = ['decode', 'queue', 'preprocess', 'inference'] as const satisfies (keyof Timings)[];
+
+/** What is asked whenever metrics are collected. */
+export interface MetricSources {
+  /** Pictures admitted and not yet answered. */
+  pending(): number;
+  /** Pictures waiting for a lane. */
+  waiting(): number;
+  lanes(): { alive: number; busy: number };
+  /** Bytes of uploads in memory. */
+  uploadBytes(): number;
+}
+
+/**
+ * The Prometheus metrics, on a registry of their own. Labels are route patterns, ids of the repository and stable
+ * codes: nothing a client makes up becomes a time series.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  readonly #requestDuration = new Histogram({
+    name: 'menagerie_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the end of its reply',
+    labelNames: ['method', 'route', 'status'],
+    buckets: BUCKETS,
+    registers: this.#registers,
+  });
+  readonly #requestsInFlight = this.#gauge('menagerie_http_requests_in_flight', 'Requests being answered');
+  readonly #errors = this.#counter('menagerie_errors_total', 'Requests answered with an error, by code', [
+    'route',
+    'code',
+  ]);
+  readonly #classifications = this.#counter('menagerie_classify_requests_total', 'Requests to classify taken on', [
+    'model',
+  ]);
+  readonly #images = this.#counter('menagerie_images_total', 'Pictures by outcome: ok or an error code', [
+    'model',
+    'outcome',
+  ]);
+  readonly #executions = this.#counter('menagerie_executions_total', 'Runs of a network', ['model', 'variant']);
+  readonly #batchSize = new Histogram({
+    name: 'menagerie_batch_size',
+    help: 'Pictures in a run of a network',
+    labelNames: ['model'],
+    buckets: [1, 2, 4, 8, 16, 32, 64],
+    registers: this.#registers,
+  });
+  readonly #stages = Object.fromEntries(
+    STAGES.map((stage) => [
+      stage,
+      new Histogram({
+        name: `menagerie_${stage}_duration_seconds`,
+        help: `Time a picture spent in the stage "${stage}"`,
+        labelNames: ['model'],
+        buckets: BUCKETS,
+        registers: this.#registers,
+      }),
+    ]),
+  ) as Record<keyof Timings, Histogram>;
+  readonly #modelState = this.#gauge('menagerie_model_state', '1 for the state a model is in', ['model', 'state']);
+  readonly #modelInfo = this.#gauge('menagerie_model_info', 'What serves: always 1', [
+    'model',
+    'variant',
+    'provider',
+    'version',
+  ]);
+  readonly #modelLoad = this.#gauge('menagerie_model_load_seconds', 'Time the last load took, until ready', [
+    'model',
+    'variant',
+  ]);
+  readonly #laneBusy = this.#counter('menagerie_lane_busy_seconds_total', 'Time a lane has worked', ['lane']);
+  readonly #laneReplaced = this.#counter(
+    'menagerie_lane_replacements_total',
+    'Lanes that died or hung and were replaced',
+    ['lane'],
+  );
+
+  constructor(sources: MetricSources) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#sampled('menagerie_images_pending', 'Pictures admitted and not yet answered', sources.pending);
+    this.#sampled('menagerie_queue_length', 'Decoded pictures waiting for a lane', sources.waiting);
+    this.#sampled('menagerie_lanes_alive', 'Lanes that are up', () => sources.lanes().alive);
+    this.#sampled('menagerie_lanes_busy', 'Lanes at work now', () => sources.lanes().busy);
+    this.#sampled('menagerie_upload_bytes', 'Bytes of uploads in memory', sources.uploadBytes);
+  }
+
+  /** Listeners for the serving room. */
+  readonly serving: ServingEvents = {
+    classifyStarted: (model) => this.#classifications.inc({ model }),
+    imageClassified: (model, timings) => {
+      this.#images.inc({ model, outcome: 'ok' });
+      for (const stage of STAGES) this.#stages[stage].observe({ model }, timings[stage] / 1000);
+    },
+    imageFailed: (model, outcome) => this.#images.inc({ model, outcome }),
+    executed: (model, variant, size) => {
+      this.#executions.inc({ model, variant });
+      this.#batchSize.observe({ model }, size);
+    },
+    modelStateChanged: (model, now) => {
+      for (const state of STATES) this.#modelState.set({ model, state }, state === now ? 1 : 0);
+      if (now !== 'ready' && now !== 'loading' && now !== 'warming') this.#forgetInfo(model);
+    },
+    modelLoaded: (model, variant, provider, version, ms) => {
+      this.#forgetInfo(model);
+      this.#served.set(model, { model, variant, provider, version });
+      this.#modelInfo.set({ model, variant, provider, version }, 1);
+      this.#modelLoad.set({ model, variant }, ms / 1000);
+    },
+  };
+
+  /** Listeners for the lanes; what is lost is the registry's matter. */
+  readonly lanes: Omit<LaneEvents, 'networkLost'> = {
+    laneBusy: (lane, ms) => this.#laneBusy.inc({ lane }, ms / 1000),
+    laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
+  };
+
+  /** Listeners for the HTTP room. */
+  readonly http: HttpEvents = {
+    requestStarted: () => this.#requestsInFlight.inc(),
+    requestFinished: (method, route, status, seconds) => {
+      this.#requestsInFlight.dec();
+      this.#requestDuration.observe({ method, route, status }, seconds);
+    },
+    requestFailed: (route, code) => this.#errors.inc({ route, code }),
+  };
+
+  readonly #served = new Map<string, Record<string, string>>();
+
+  #forgetInfo(model: string): void {
+    const labels = this.#served.get(model);
+    if (labels) this.#modelInfo.remove(labels);
+    this.#served.delete(model);
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: this.#registers });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+    return new Gauge({ name, help, labelNames, registers: this.#registers });
+  }
+
+  #sampled(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: this.#registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

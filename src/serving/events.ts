@@ -1,0 +1,26 @@
+import type { ErrorCode } from '../core/errors.js';
+import type { VariantName } from '../core/manifest.js';
+import type { Provider } from '../runtime/protocol.js';
+import type { ModelState } from './model-registry.js';
+
+/** Milliseconds that one picture, or the pictures of one request together, spent in each stage. */
+export interface Timings {
+  decode: number;
+  queue: number;
+  preprocess: number;
+  inference: number;
+}
+
+/** What happens while serving. Metrics and logs listen; nothing in this room knows them. */
+export interface ServingEvents {
+  /** A request to classify was taken on for a model. */
+  classifyStarted(model: string): void;
+  /** A picture was answered. */
+  imageClassified(model: string, timings: Timings): void;
+  /** A picture was not answered. */
+  imageFailed(model: string, code: ErrorCode): void;
+  /** A network ran on a batch of pictures. */
+  executed(model: string, variant: VariantName, batchSize: number): void;
+  modelStateChanged(model: string, state: ModelState, reason: string | undefined): void;
+  modelLoaded(model: string, variant: VariantName, provider: Provider, version: string, loadMs: number): void;
+}

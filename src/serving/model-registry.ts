@@ -1,0 +1,318 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, sep } from 'node:path';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { type Manifest, type VariantName, variantsOf } from '../core/manifest.js';
+import type { Picture } from '../core/picture.js';
+import { topK } from '../core/top-k.js';
+import type { LanePool } from '../runtime/lane-pool.js';
+import type { NetworkInfo } from '../runtime/protocol.js';
+import type { Label } from '../zoo/labels.js';
+import type { ModelFolder, RefusedFolder, Repository } from '../zoo/repository.js';
+import { findVariant, isPulled, type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
+import type { ServingEvents } from './events.js';
+
+/** Where a model stands. `ready` models answer; the others say why they don't. */
+export type ModelState =
+  | 'not_pulled'
+  | 'unloaded'
+  | 'loading'
+  | 'warming'
+  | 'ready'
+  | 'draining'
+  | 'failed'
+  | 'refused';
+
+/** A loaded model. */
+export interface ServedModel {
+  id: string;
+  variant: VariantName;
+  /** The first twelve hex digits of the SHA-256 of the weights. */
+  version: string;
+  /** Name of the network in the lanes. */
+  key: string;
+  folder: ModelFolder;
+  info: NetworkInfo;
+}
+
+/** A model as it stands now. */
+export interface ModelStatus {
+  id: string;
+  state: ModelState;
+  /** Why it failed, was refused, or could not be reloaded. */
+  reason: string | undefined;
+  manifest: Manifest | undefined;
+  labels: readonly Label[];
+  /** The variants whose weights are on disk. */
+  pulled: VariantName[];
+  served: ServedModel | undefined;
+}
+
+interface Entry {
+  folder: ModelFolder;
+  state: Exclude<ModelState, 'not_pulled' | 'refused'>;
+  reason: string | undefined;
+  /** Whether a load or unload is going on. */
+  busy: boolean;
+  served: ServedModel | undefined;
+}
+
+export interface ModelRegistryOptions {
+  repository: Repository;
+  pool: Pick<LanePool, 'load' | 'unload' | 'run'>;
+  /** Decodes a golden picture. */
+  decode(bytes: Uint8Array): Promise<Picture>;
+  /** In how many lanes each model is loaded. */
+  instances: number;
+  events: ServingEvents;
+}
+
+const LOADING_RETRY_S = 2;
+
+/** The models that are loaded, and the way there and back. What merely lies on disk is the repository's matter. */
+export class ModelRegistry {
+  readonly #options: ModelRegistryOptions;
+  readonly #entries: Map<string, Entry>;
+  /** The models that are meant to serve: named at start or loaded since, and not unloaded. */
+  readonly #wanted = new Set<string>();
+  /** Requests being answered, by network. */
+  readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
+  /** The model directories. */
+  readonly #roots: string[];
+  #generation = 0;
+
+  constructor(options: ModelRegistryOptions) {
+    this.#options = options;
+    const { models, refused } = options.repository;
+    this.#roots = [
+      ...new Set([...[...models.values()].map(({ root }) => root), ...refused.map(({ folder }) => dirname(folder))]),
+    ];
+    this.#entries = new Map(
+      [...models.values()].map((folder) => [
+        folder.id,
+        { folder, state: 'unloaded', reason: undefined, busy: false, served: undefined },
+      ]),
+    );
+  }
+
+  /** Whether every model that is meant to serve does, and there is one. */
+  get ready(): boolean {
+    return this.#wanted.size > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
+  }
+
+  /** Ids of the models that answer now. */
+  get readyIds(): string[] {
+    return [...this.#entries].filter(([, entry]) => entry.served).map(([id]) => id);
+  }
+
+  /** Every model of the repository, refused folders included. */
+  async list(): Promise<ModelStatus[]> {
+    const known = await Promise.all([...this.#entries.keys()].map((id) => this.status(id)));
+    return [...known, ...this.#options.repository.refused.map((folder) => this.#refusedStatus(folder))];
+  }
+
+  /** @throws MenagerieError `unknown_model` */
+  async status(id: string): Promise<ModelStatus> {
+    const refused = this.#options.repository.refused.find((folder) => folder.id === id);
+    if (refused && !this.#entries.has(id)) return this.#refusedStatus(refused);
+    const { folder, state, reason, served } = this.#entry(id);
+    const { manifest } = folder;
+    const pulled: VariantName[] = [];
+    for (const [name, variant] of variantsOf(manifest)) if (await isPulled(folder, variant)) pulled.push(name);
+    const unpulled = state === 'unloaded' && pulled.length === 0;
+    const { labels } = folder;
+    return { id, state: unpulled ? 'not_pulled' : state, reason, manifest, labels, pulled, served };
+  }
+
+  /**
+   * Loads a model, or loads it anew: a loaded one serves on until its successor has proven itself, and stays if that
+   * fails.
+   * @param name of the variant; default: the manifest's if it is pulled, else one that is
+   * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_busy`, and what verifying and loading throw
+   */
+  async load(id: string, name?: string): Promise<ServedModel> {
+    const entry = this.#entry(id);
+    const variant = name === undefined ? await this.#pulledVariant(entry.folder) : findVariant(entry.folder, name);
+    this.#begin(entry);
+    this.#wanted.add(id);
+    const old = entry.served;
+    try {
+      if (!old) this.#move(entry, 'loading');
+      const served = await this.#bringUp(entry, variant);
+      entry.served = served;
+      this.#move(entry, 'ready');
+      if (old) await this.#takeDown(old);
+      return served;
+    } catch (error) {
+      const { code, message, cause } = toMenagerieError(error);
+      const shown = this.#withoutPaths(message);
+      this.#move(entry, old ? 'ready' : 'failed', old ? `Reloading failed: ${shown}` : shown);
+      throw new MenagerieError(code, shown, { cause });
+    } finally {
+      entry.busy = false;
+    }
+  }
+
+  /**
+   * Stops serving a model: what it has begun is finished first.
+   * @throws MenagerieError `unknown_model`, `model_not_loaded`, `model_busy`
+   */
+  async unload(id: string): Promise<void> {
+    const entry = this.#entry(id);
+    const { served } = entry;
+    if (!served && entry.state !== 'failed') throw notLoaded(id);
+    this.#begin(entry);
+    this.#wanted.delete(id);
+    entry.served = undefined;
+    try {
+      if (served) {
+        this.#move(entry, 'draining');
+        await this.#takeDown(served);
+      }
+      this.#move(entry, 'unloaded');
+    } finally {
+      entry.busy = false;
+    }
+  }
+
+  /**
+   * Uses a model: it stays loaded until `work` is done.
+   * @throws MenagerieError `unknown_model`, `model_not_pulled`, `model_not_loaded`, `model_not_ready`, `model_failed`
+   */
+  async use<T>(id: string, work: (model: ServedModel) => Promise<T>): Promise<T> {
+    const { served } = this.#entries.get(id) ?? {};
+    if (!served) throw await this.#whyNotServed(id);
+    const use = this.#inFlight.get(served.key) ?? { count: 0, whenIdle: [] };
+    this.#inFlight.set(served.key, use);
+    use.count++;
+    try {
+      return await work(served);
+    } finally {
+      use.count--;
+      if (use.count === 0) {
+        this.#inFlight.delete(served.key);
+        for (const resolve of use.whenIdle) resolve();
+      }
+    }
+  }
+
+  /** Notes that a network has gone from the lanes on its own. */
+  networkLost(key: string, reason: string): void {
+    const entry = [...this.#entries.values()].find(({ served }) => served?.key === key);
+    if (!entry) return;
+    entry.served = undefined;
+    this.#move(entry, 'failed', reason);
+  }
+
+  /** Verifies, loads, warms and tries a model. */
+  async #bringUp(entry: Entry, variant: NamedVariant): Promise<ServedModel> {
+    const { folder } = entry;
+    const { pool, instances, events } = this.#options;
+    const started = performance.now();
+    const { sha256 } = await verifyWeights(folder, variant);
+    const key = `${folder.id}@${variant.name}#${++this.#generation}`;
+    const { input, preprocess, output } = folder.manifest;
+    const file = weightsPath(folder, variant);
+    const info = await pool.load({ key, file, preparation: { input, preprocess }, output }, instances);
+    try {
+      if (!entry.served) this.#move(entry, 'warming');
+      if (info.classes !== folder.labels.length) {
+        const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
+        throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
+      }
+      await this.#checkGolden(folder, key);
+    } catch (error) {
+      await pool.unload(key);
+      throw error;
+    }
+    const version = sha256.slice(0, 12);
+    events.modelLoaded(folder.id, variant.name, info.provider, version, performance.now() - started);
+    return { id: folder.id, variant: variant.name, version, key, folder, info };
+  }
+
+  async #checkGolden({ manifest: { golden }, goldenImage, labels }: ModelFolder, key: string): Promise<void> {
+    if (!golden || goldenImage === undefined) return;
+    const picture = await this.#options.decode(await readFile(goldenImage));
+    const { probabilities } = await this.#options.pool.run(key, picture, new AbortController().signal);
+    const best = topK(probabilities, golden.within);
+    if (best.some(({ index }) => index === golden.index)) return;
+    const label = (index: number) => `${index} (${labels[index]?.name})`;
+    throw new MenagerieError(
+      'golden_mismatch',
+      `The golden picture is answered ${best.map(({ index }) => label(index)).join(', ')}; expected ${label(golden.index)}.`,
+    );
+  }
+
+  async #takeDown({ key }: ServedModel): Promise<void> {
+    const use = this.#inFlight.get(key);
+    if (use) await new Promise<void>((resolve) => use.whenIdle.push(resolve));
+    await this.#options.pool.unload(key);
+  }
+
+  /** The default variant if its weights are there, else another one that is; the default if none is. */
+  async #pulledVariant(folder: ModelFolder): Promise<NamedVariant> {
+    const preferred = findVariant(folder);
+    const others = variantsOf(folder.manifest).map(([name]) => findVariant(folder, name));
+    for (const variant of [preferred, ...others]) if (await isPulled(folder, variant)) return variant;
+    return preferred;
+  }
+
+  #refusedStatus({ id, error }: RefusedFolder): ModelStatus {
+    const reason = this.#withoutPaths(error.message);
+    return { id, state: 'refused', reason, manifest: undefined, labels: [], pulled: [], served: undefined };
+  }
+
+  /** A message for clients, who are to know which file is meant but not where it lies on this machine. */
+  #withoutPaths(message: string): string {
+    return this.#roots.reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (!entry) throw unknown(id);
+    return entry;
+  }
+
+  #begin(entry: Entry): void {
+    if (entry.busy) {
+      throw new MenagerieError('model_busy', `Model "${entry.folder.id}" is already being loaded or unloaded.`, {
+        retryAfterS: LOADING_RETRY_S,
+      });
+    }
+    entry.busy = true;
+  }
+
+  #move(entry: Entry, state: Entry['state'], reason?: string): void {
+    entry.state = state;
+    entry.reason = reason;
+    this.#options.events.modelStateChanged(entry.folder.id, state, reason);
+  }
+
+  async #whyNotServed(id: string): Promise<MenagerieError> {
+    const { state, reason, manifest } = await this.status(id);
+    switch (state) {
+      case 'loading':
+      case 'warming':
+        return new MenagerieError('model_not_ready', `Model "${id}" is ${state}; try again shortly.`, {
+          retryAfterS: LOADING_RETRY_S,
+        });
+      case 'failed':
+      case 'refused':
+        return new MenagerieError('model_failed', `Model "${id}" cannot serve: ${reason}`);
+      case 'not_pulled': {
+        const hint = manifest && variantsOf(manifest).some(([, { url }]) => url);
+        const advice = hint ? ` Fetch them with: menagerie pull ${id}` : '';
+        return new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine.${advice}`);
+      }
+      default:
+        return notLoaded(id);
+    }
+  }
+}
+
+function unknown(id: string): MenagerieError {
+  return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
+}
+
+function notLoaded(id: string): MenagerieError {
+  return new MenagerieError('model_not_loaded', `Model "${id}" is not loaded.`);
+}
