@@ -87,7 +87,7 @@ function withSettings(command: Command, names: readonly SettingName[]): Command 
 }
 
 /** What help and documentation say of a setting: its meaning, variable and default. */
-export function helpOf(setting: Setting): string {
+function helpOf(setting: Setting): string {
   const choices = setting.type === 'choice' ? ` One of ${setting.choices.join(', ')}.` : '';
   return `${setting.about}${choices} [${setting.env}, default: ${defaultOf(setting)}]`;
 }

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type App, createApp } from '../http/app.js';
 import { ByteBudget } from '../http/byte-budget.js';
-import { loggerOptions } from '../observability/logger.js';
+import { createLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { createEngine, type Engine, modelsToLoad } from './engine.js';
 import { table } from './format.js';
@@ -17,7 +16,7 @@ import type { CommandIo, ExitCode } from './io.js';
  * @throws MenagerieError `invalid_config`, `io_error`
  */
 export async function serve(config: Config, version: string, io: CommandIo): Promise<ExitCode> {
-  const log = pino(loggerOptions(config.logLevel), pino.destination({ dest: 1, sync: true }));
+  const log = createLogger(config.logLevel);
   const budget = new ByteBudget(config.uploadMemory);
   const metrics: Metrics = new Metrics({
     pending: () => engine.admission.pending,

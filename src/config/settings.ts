@@ -8,7 +8,7 @@ interface Common {
 }
 
 /** A number with its bounds. */
-export interface NumberSetting extends Common {
+interface NumberSetting extends Common {
   type: 'integer';
   minimum: number;
   maximum: number;
@@ -18,7 +18,7 @@ export interface NumberSetting extends Common {
   defaultText?: string;
   default: number | undefined;
 }
-export interface TextSetting extends Common {
+interface TextSetting extends Common {
   type: 'text';
   pattern?: RegExp;
   /** What `pattern` means, for messages: "must be ...". */
@@ -27,12 +27,12 @@ export interface TextSetting extends Common {
   secret?: true;
   default: string | undefined;
 }
-export interface ChoiceSetting extends Common {
+interface ChoiceSetting extends Common {
   type: 'choice';
   choices: readonly string[];
   default: string;
 }
-export interface ListSetting extends Common {
+interface ListSetting extends Common {
   type: 'list';
   /** What stands between entries; `path` is the platform's separator of PATH. */
   separator: ',' | 'path';

@@ -29,6 +29,8 @@ const PEN_WINDOW = 1 / 3;
 const SHEET_WINDOW = 1 / 2;
 /** An ink that differs from the paper by fewer levels than this is taken for noise: the picture is blank. */
 const LEAST_CONTRAST = 18;
+/** Paper darker than this is taken to be so by itself and not for want of light. */
+const LEAST_LIGHT = 80;
 /** Levels above the paper that never count as ink. */
 const LEAST_NOISE = 4;
 
@@ -112,11 +114,12 @@ function raiseInk(grey: Plane, window: number): Plane {
   const coarse = shrink(grey, Math.ceil(Math.max(width, height) / COARSE));
   const sign = isLightOnDark(coarse) ? 1 : -1;
   // A grey opening: the least level around, then the greatest of those. Strokes are narrower than the
-  // window and vanish; shading, shadows and the table beside the paper stay, and are subtracted.
+  // window and vanish; shading, shadows and the table beside the paper stay, and are subtracted, one cell wider
+  // than they are, because a cell on an edge is neither light nor dark.
   const radius = Math.max(1, Math.round((Math.max(coarse.width, coarse.height) * window) / 2));
   const signed = coarse.data.map((level) => level * sign);
   const least = extreme({ ...coarse, data: signed }, radius, Math.min);
-  const background = extreme(least, radius, Math.max);
+  const background = extreme(least, radius + 1, Math.max);
   const data = new Float32Array(width * height);
   const columns = Array.from({ length: width }, (_, x) => tap(x, width, coarse.width));
   for (let y = 0, i = 0; y < height; y++) {
@@ -126,7 +129,10 @@ function raiseInk(grey: Plane, window: number): Plane {
     for (const { first, second, part } of columns) {
       const above = mix(background.data[top + first] ?? 0, background.data[top + second] ?? 0, part);
       const below = mix(background.data[bottom + first] ?? 0, background.data[bottom + second] ?? 0, part);
-      data[i] = Math.max(0, (grey.data[i] ?? 0) * sign - mix(above, below, row.part));
+      const paper = mix(above, below, row.part);
+      const raised = Math.max(0, (grey.data[i] ?? 0) * sign - paper);
+      // Dark ink takes a share of the light that falls on the paper: less of it in a shadow.
+      data[i] = sign > 0 ? raised : (raised * 255) / Math.max(LEAST_LIGHT, -paper);
       i++;
     }
   }

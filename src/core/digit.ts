@@ -12,9 +12,8 @@ import type { Picture } from './picture.js';
 
 /** Longer side, in pixels, to which larger pictures are brought before anything else. */
 const WORKING = 480;
-/** Strokes thinner than this (in pixels of the 20x20 box) are drawn over with a pen of `PEN`: MNIST has none such. */
-const THIN = 1.3;
-const PEN = 2.2;
+/** Strokes thinner than this (in pixels of the 20x20 box) are drawn over with a pen of this width, as MNIST's are. */
+const PEN = 1.7;
 
 /**
  * Brings a picture of one digit to the form of MNIST: light on black, its longer side 20/28 of the field, its centre
@@ -56,7 +55,7 @@ function greyOf({ data, width, height }: Picture): Plane {
 function scale(ink: Ink, box: number): Plane {
   const size = longSide(ink.box);
   const thickness = (strokeThickness(ink) * 20) / size;
-  if (thickness >= THIN || size < 1.25 * box) return fitted(ink, box);
+  if (thickness >= PEN || size < 1.25 * box) return fitted(ink, box);
   const fine = fitted(ink, 4 * box);
   const bold = thicken(fine, ((PEN - thickness) / 2) * (box / 5));
   return fitted({ plane: bold, box: { x0: 0, y0: 0, x1: bold.width, y1: bold.height } }, box);
@@ -93,7 +92,7 @@ function thicken({ data, width, height }: Plane, radius: number): Plane {
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
       // The rim of the disc counts in part, so that radii between whole pixels differ.
-      const part = clamp(radius + 0.5 - Math.hypot(dx, dy), 0, 1);
+      const part = clamp(radius + 1 - Math.hypot(dx, dy), 0, 1);
       if (part === 0) continue;
       for (let i = 0; i < data.length; i++) {
         const x = i % width;

@@ -40,7 +40,7 @@ function sizeOf({ width, height }: Size): Size {
 }
 
 /** The nearest integer, ties to the even one, as Python's `round`. */
-export function roundHalfToEven(value: number): number {
+function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;

@@ -27,7 +27,7 @@ const PATTERN_WORDS = {
 const fileName = (description: string) =>
   Type.String({ pattern: RELATIVE_FILE_PATTERN, minLength: 1, maxLength: 255, description });
 
-export const FilterSchema = oneOf(
+const FilterSchema = oneOf(
   ['bilinear', 'bicubic', 'lanczos'],
   "Pillow's resampling filter; it is widened by the scale when shrinking (antialiasing).",
 );

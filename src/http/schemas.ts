@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { MODEL_ID_PATTERN, VariantNameSchema } from '../core/manifest.js';
-import type { ModelState } from '../serving/model-registry.js';
+import type { ModelState } from '../serving/model.js';
 import { ProblemSchema } from './problem.js';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

@@ -13,7 +13,7 @@ export interface UploadLimits {
 }
 
 /** The field of a form that holds a picture. */
-export const IMAGE_FIELD = 'image';
+const IMAGE_FIELD = 'image';
 const MAX_NAME_LENGTH = 255;
 
 /**

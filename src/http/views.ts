@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import { variantsOf } from '../core/manifest.js';
 import type { Classification } from '../serving/classifier.js';
 import type { Timings } from '../serving/events.js';
-import type { ModelStatus } from '../serving/model-registry.js';
+import type { ModelStatus } from '../serving/model.js';
 import { problemOf } from './problem.js';
 import type { ClassificationSchema, ModelSchema } from './schemas.js';
 

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { HttpEvents } from '../http/events.js';
 import type { LaneEvents } from '../runtime/lane-pool.js';
 import type { ServingEvents, Timings } from '../serving/events.js';
-import type { ModelState } from '../serving/model-registry.js';
+import type { ModelState } from '../serving/model.js';
 
 /** Seconds, from a LeNet on an idle machine to a deadline. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -10,7 +10,7 @@ export function providersFor(device: Device): Provider[] {
 }
 
 /** Whether the CUDA provider's library lies beside the runtime; `npm run install:cuda` puts it there. */
-export function isCudaInstalled(): boolean {
+function isCudaInstalled(): boolean {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
   const folder = join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch);
   return existsSync(join(folder, 'libonnxruntime_providers_cuda.so'));

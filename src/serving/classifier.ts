@@ -5,7 +5,8 @@ import type { Decoded } from '../imaging/decode.js';
 import type { LanePool } from '../runtime/lane-pool.js';
 import type { Admission } from './admission.js';
 import type { ServingEvents, Timings } from './events.js';
-import type { ModelRegistry, ServedModel } from './model-registry.js';
+import type { ServedModel } from './model.js';
+import type { ModelRegistry } from './model-registry.js';
 
 /** A picture as it came: the file's bytes. */
 export interface ImageFile {

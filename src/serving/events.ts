@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { VariantName } from '../core/manifest.js';
 import type { Provider } from '../runtime/protocol.js';
-import type { ModelState } from './model-registry.js';
+import type { ModelState } from './model.js';
 
 /** Milliseconds that one picture, or the pictures of one request together, spent in each stage. */
 export interface Timings {

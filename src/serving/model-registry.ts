@@ -1,51 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
-import { type Manifest, type VariantName, variantsOf } from '../core/manifest.js';
-import type { Picture } from '../core/picture.js';
-import { topK } from '../core/top-k.js';
-import type { LanePool } from '../runtime/lane-pool.js';
-import type { NetworkInfo } from '../runtime/protocol.js';
-import type { Label } from '../zoo/labels.js';
+import { type VariantName, variantsOf } from '../core/manifest.js';
 import type { ModelFolder, RefusedFolder, Repository } from '../zoo/repository.js';
-import { findVariant, isPulled, type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
+import { findVariant, isPulled, type NamedVariant } from '../zoo/weights.js';
+import { type BringUpOptions, bringUp } from './bring-up.js';
 import type { ServingEvents } from './events.js';
-
-/** Where a model stands. `ready` models answer; the others say why they don't. */
-export type ModelState =
-  | 'not_pulled'
-  | 'unloaded'
-  | 'loading'
-  | 'warming'
-  | 'ready'
-  | 'draining'
-  | 'failed'
-  | 'refused';
-
-/** A loaded model. */
-export interface ServedModel {
-  id: string;
-  variant: VariantName;
-  /** The first twelve hex digits of the SHA-256 of the weights. */
-  version: string;
-  /** Name of the network in the lanes. */
-  key: string;
-  folder: ModelFolder;
-  info: NetworkInfo;
-}
-
-/** A model as it stands now. */
-export interface ModelStatus {
-  id: string;
-  state: ModelState;
-  /** Why it failed, was refused, or could not be reloaded. */
-  reason: string | undefined;
-  manifest: Manifest | undefined;
-  labels: readonly Label[];
-  /** The variants whose weights are on disk. */
-  pulled: VariantName[];
-  served: ServedModel | undefined;
-}
+import type { ModelState, ModelStatus, ServedModel } from './model.js';
 
 interface Entry {
   folder: ModelFolder;
@@ -56,13 +16,8 @@ interface Entry {
   served: ServedModel | undefined;
 }
 
-export interface ModelRegistryOptions {
+export interface ModelRegistryOptions extends BringUpOptions {
   repository: Repository;
-  pool: Pick<LanePool, 'load' | 'unload' | 'run'>;
-  /** Decodes a golden picture. */
-  decode(bytes: Uint8Array): Promise<Picture>;
-  /** In how many lanes each model is loaded. */
-  instances: number;
   events: ServingEvents;
 }
 
@@ -137,8 +92,14 @@ export class ModelRegistry {
     const old = entry.served;
     try {
       if (!old) this.#move(entry, 'loading');
-      const served = await this.#bringUp(entry, variant);
+      const started = performance.now();
+      const key = `${id}@${variant.name}#${++this.#generation}`;
+      const served = await bringUp(entry.folder, variant, key, this.#options, () => {
+        if (!old) this.#move(entry, 'warming');
+      });
       entry.served = served;
+      const { version, info } = served;
+      this.#options.events.modelLoaded(id, variant.name, info.provider, version, performance.now() - started);
       this.#move(entry, 'ready');
       if (old) await this.#takeDown(old);
       return served;
@@ -201,45 +162,6 @@ export class ModelRegistry {
     if (!entry) return;
     entry.served = undefined;
     this.#move(entry, 'failed', reason);
-  }
-
-  /** Verifies, loads, warms and tries a model. */
-  async #bringUp(entry: Entry, variant: NamedVariant): Promise<ServedModel> {
-    const { folder } = entry;
-    const { pool, instances, events } = this.#options;
-    const started = performance.now();
-    const { sha256 } = await verifyWeights(folder, variant);
-    const key = `${folder.id}@${variant.name}#${++this.#generation}`;
-    const { input, preprocess, output } = folder.manifest;
-    const file = weightsPath(folder, variant);
-    const info = await pool.load({ key, file, preparation: { input, preprocess }, output }, instances);
-    try {
-      if (!entry.served) this.#move(entry, 'warming');
-      if (info.classes !== folder.labels.length) {
-        const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
-        throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
-      }
-      await this.#checkGolden(folder, key);
-    } catch (error) {
-      await pool.unload(key);
-      throw error;
-    }
-    const version = sha256.slice(0, 12);
-    events.modelLoaded(folder.id, variant.name, info.provider, version, performance.now() - started);
-    return { id: folder.id, variant: variant.name, version, key, folder, info };
-  }
-
-  async #checkGolden({ manifest: { golden }, goldenImage, labels }: ModelFolder, key: string): Promise<void> {
-    if (!golden || goldenImage === undefined) return;
-    const picture = await this.#options.decode(await readFile(goldenImage));
-    const { probabilities } = await this.#options.pool.run(key, picture, new AbortController().signal);
-    const best = topK(probabilities, golden.within);
-    if (best.some(({ index }) => index === golden.index)) return;
-    const label = (index: number) => `${index} (${labels[index]?.name})`;
-    throw new MenagerieError(
-      'golden_mismatch',
-      `The golden picture is answered ${best.map(({ index }) => label(index)).join(', ')}; expected ${label(golden.index)}.`,
-    );
   }
 
   async #takeDown({ key }: ServedModel): Promise<void> {

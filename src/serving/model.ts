@@ -1,0 +1,40 @@
+import type { Manifest, VariantName } from '../core/manifest.js';
+import type { NetworkInfo } from '../runtime/protocol.js';
+import type { Label } from '../zoo/labels.js';
+import type { ModelFolder } from '../zoo/repository.js';
+
+/** Where a model stands. `ready` models answer; the others say why they don't. */
+export type ModelState =
+  | 'not_pulled'
+  | 'unloaded'
+  | 'loading'
+  | 'warming'
+  | 'ready'
+  | 'draining'
+  | 'failed'
+  | 'refused';
+
+/** A loaded model. */
+export interface ServedModel {
+  id: string;
+  variant: VariantName;
+  /** The first twelve hex digits of the SHA-256 of the weights. */
+  version: string;
+  /** Name of the network in the lanes. */
+  key: string;
+  folder: ModelFolder;
+  info: NetworkInfo;
+}
+
+/** A model as it stands now. */
+export interface ModelStatus {
+  id: string;
+  state: ModelState;
+  /** Why it failed, was refused, or could not be reloaded. */
+  reason: string | undefined;
+  manifest: Manifest | undefined;
+  labels: readonly Label[];
+  /** The variants whose weights are on disk. */
+  pulled: VariantName[];
+  served: ServedModel | undefined;
+}

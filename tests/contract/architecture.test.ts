@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+// The rooms of docs/architecture.md: who may import whom.
+
+const ROOMS: Record<string, string[]> = {
+  core: [],
+  config: ['core'],
+  imaging: ['core'],
+  runtime: ['core'],
+  zoo: ['core'],
+  serving: ['core', 'imaging', 'runtime', 'zoo'],
+  http: ['core', 'serving'],
+  // It listens: from the others it takes the types of what they tell.
+  observability: ['runtime', 'serving', 'http'],
+  cli: ['core', 'config', 'imaging', 'runtime', 'zoo', 'serving', 'http', 'observability'],
+  'main.ts': ['cli'],
+};
+/** Packages that one room has to itself. */
+const OWNERS: [pattern: RegExp, room: string][] = [
+  [/^sharp$/, 'imaging'],
+  [/^onnxruntime-node$/, 'runtime'],
+  [/^node:worker_threads$/, 'runtime'],
+  [/^@?fastify/, 'http'],
+  [/^(pino|prom-client)$/, 'observability'],
+  [/^commander$/, 'cli'],
+];
+const MAX_LINES = 300;
+
+const source = fileURLToPath(new URL('../../src', import.meta.url));
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => {
+    const text = readFileSync(join(source, name), 'utf8');
+    const imports = [...text.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)].map((match) => match[1] as string);
+    return { name, room: name.split(sep)[0] as string, text, imports };
+  });
+
+describe.each(files)('src/$name', ({ name, room, text, imports }) => {
+  test('is in a room and imports from rooms it may enter', () => {
+    expect(Object.keys(ROOMS)).toContain(room);
+    const targets = imports
+      .filter((path) => path.startsWith('.'))
+      .map((path) => relative(source, join(source, name, '..', path)).split(sep)[0]);
+    const allowed = [room, ...(ROOMS[room] ?? [])];
+    expect(targets.filter((target) => !allowed.includes(target as string))).toEqual([]);
+  });
+
+  test('leaves packages to the room that owns them', () => {
+    const packages = imports.filter((path) => !path.startsWith('.'));
+    if (room === 'core') expect(packages.filter((path) => !path.startsWith('typebox'))).toEqual([]);
+    for (const [pattern, owner] of OWNERS) {
+      if (owner !== room) expect(packages.filter((path) => pattern.test(path))).toEqual([]);
+    }
+  });
+
+  test('leaves the process to main.ts and is not overlong', () => {
+    if (name !== 'main.ts') expect(text).not.toMatch(/process\.(env|exit|argv)\b/);
+    expect(text.split('\n').length).toBeLessThanOrEqual(MAX_LINES);
+  });
+});
