@@ -119,9 +119,7 @@ async function banner({ registry }: Engine, address: string): Promise<string> {
   ]);
   const sections = [
     rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',
-    absent.length > 0
-      ? `  and ${absent.length} more that \`npm run menagerie -- pull <id>\` fetches (see /models)\n`
-      : '',
+    absent.length > 0 ? `  and ${absent.length} more that \`npx menagerie pull <id>\` fetches (see /models)\n` : '',
     ...broken.map(({ id, state, reason }) => `\n${id} is not served (${state}): ${reason}\n`),
     ready[0] ? `\nTry        curl -F image=@picture.jpg '${address}/classify?model=${ready[0].id}'\n` : '\n',
     `API        ${address}/docs\nModels     ${address}/models\nMetrics    ${address}/metrics\n\n`,

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { softmax } from '../core/activation.js';
 import { channelsOf } from '../core/color.js';
@@ -25,7 +26,7 @@ export class Network {
 
   /**
    * Loads a file, checks that its inputs and outputs are those of the manifest, and runs it once.
-   * @throws MenagerieError `invalid_network`, `signature_mismatch`
+   * @throws MenagerieError `provider_unavailable`, `invalid_network`, `signature_mismatch`
    */
   static async load(spec: NetworkSpec, settings: LaneSettings): Promise<Network> {
     const started = performance.now();
@@ -70,10 +71,12 @@ async function createSession(
       });
       return { session, provider, fallback };
     } catch (error) {
-      fallback = `${provider}: ${(error as Error).message}`;
+      // The runtime names the file by its full path.
+      const reason = (error as Error).message.replaceAll(spec.file, basename(spec.file));
+      fallback = `${provider}: ${reason}`;
     }
   }
-  throw new MenagerieError('invalid_network', 'The runtime cannot load the file as a network.', { cause: fallback });
+  throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
 }
 
 /** Dimensions of the input tensor for one picture. */

@@ -11,15 +11,18 @@ import { topK } from '../../src/core/top-k.js';
 describe('softmax', () => {
   test('sums to one and keeps the order, whatever the size of the logits', () => {
     fc.assert(
-      fc.property(fc.float32Array({ minLength: 1, maxLength: 50, noNaN: true, min: Math.fround(-1e30), max: Math.fround(1e30) }), (logits) => {
-        const probabilities = softmax(logits);
-        expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
-        for (let i = 1; i < logits.length; i++) {
-          if ((logits[i] as number) > (logits[i - 1] as number)) {
-            expect(probabilities[i]).toBeGreaterThanOrEqual(probabilities[i - 1] as number);
+      fc.property(
+        fc.float32Array({ minLength: 1, maxLength: 50, noNaN: true, min: Math.fround(-1e30), max: Math.fround(1e30) }),
+        (logits) => {
+          const probabilities = softmax(logits);
+          expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
+          for (let i = 1; i < logits.length; i++) {
+            if ((logits[i] as number) > (logits[i - 1] as number)) {
+              expect(probabilities[i]).toBeGreaterThanOrEqual(probabilities[i - 1] as number);
+            }
           }
-        }
-      }),
+        },
+      ),
     );
   });
 
