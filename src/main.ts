@@ -11,8 +11,8 @@ const stopping = new AbortController();
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The first asks, the second insists.
-    if (stopping.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    // The first asks, the second insists: process.exit would wait for what runs natively in the lanes.
+    if (stopping.signal.aborted) process.kill(process.pid, 'SIGKILL');
     stopping.abort();
   });
 }
@@ -24,5 +24,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { env, stdout: out, stderr: err } = process;
 const code = await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
-// Not left to the event loop: a native call that hangs in a lane would keep the process for ever.
+// Not left to the event loop, which an idle lane or an open connection would keep going.
 process.exit(code);

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { csvField, printable, table } from '../report/format.js';
 import type { ImageResult, Prediction } from '../serving/classifier.js';
 import { createEngine, type Engine, type EngineEvents } from './engine.js';
-import { csvField, printable, table } from './format.js';
 import { findImageFiles } from './image-files.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
@@ -31,7 +31,7 @@ const SILENT: EngineEvents = {
     modelStateChanged() {},
     modelLoaded() {},
   },
-  lanes: { laneBusy() {}, laneReplaced() {} },
+  lanes: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
 };
 
 /**

@@ -4,11 +4,13 @@ import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
 import { decode } from '../imaging/decode.js';
+import { Inspector } from '../runtime/inspector.js';
 import { type LaneEvents, LanePool } from '../runtime/lane-pool.js';
 import { Admission } from '../serving/admission.js';
 import { Classifier } from '../serving/classifier.js';
 import type { ServingEvents } from '../serving/events.js';
 import { ModelRegistry } from '../serving/model-registry.js';
+import { Summaries } from '../serving/summaries.js';
 import { openRepository, type Repository } from '../zoo/repository.js';
 import { isPulled } from '../zoo/weights.js';
 
@@ -16,9 +18,11 @@ import { isPulled } from '../zoo/weights.js';
 
 const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 const LANE_SCRIPT = new URL('../runtime/lane-worker.js', import.meta.url);
+const INSPECT_SCRIPT = new URL('../runtime/inspect-worker.js', import.meta.url);
 
 export interface Engine {
   repository: Repository;
+  summaries: Summaries;
   pool: LanePool;
   admission: Admission;
   registry: ModelRegistry;
@@ -28,7 +32,7 @@ export interface Engine {
 /** Everything that listens to an engine. */
 export interface EngineEvents {
   serving: ServingEvents;
-  lanes: Omit<LaneEvents, 'networkLost'>;
+  lanes: LaneEvents;
 }
 
 /** The model directories of a configuration: the built-in one first. */
@@ -51,11 +55,18 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
     threads: config.threads,
     runTimeoutMs: config.laneTimeoutMs,
     loadTimeoutMs: config.loadTimeoutMs,
-    events: { ...events.lanes, networkLost: (key, reason) => registry.networkLost(key, reason) },
+    events: {
+      ...events.lanes,
+      networkLost: (key, reason, remaining) => {
+        events.lanes.networkLost(key, reason, remaining);
+        if (remaining === 0) registry.networkLost(key, reason);
+      },
+    },
   });
   const registry = new ModelRegistry({
     repository,
     pool,
+    allowUntrained: config.untrained === 'allow',
     decode: (bytes) => decode(bytes, true, limits),
     instances: Math.min(config.instances ?? lanes, lanes),
     events: events.serving,
@@ -69,7 +80,17 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
     defaultModel: config.defaultModel,
     events: events.serving,
   });
-  return { repository, pool, admission, registry, classifier };
+  return { repository, summaries: createSummaries(repository, config), pool, admission, registry, classifier };
+}
+
+/** Looks into files outside the lanes. */
+export function createInspector(config: Config): Inspector {
+  return new Inspector(INSPECT_SCRIPT, config.loadTimeoutMs);
+}
+
+/** Summaries of a repository's models. */
+export function createSummaries(repository: Repository, config: Config): Summaries {
+  return new Summaries({ repository, inspector: createInspector(config) });
 }
 
 /** A model to load, and which variant if that was said. */
@@ -87,7 +108,7 @@ export async function modelsToLoad({ models, refused }: Repository, config: Conf
     const wanted: WantedModel[] = [];
     for (const model of models.values()) {
       const present = await Promise.all(variantsOf(model.manifest).map(([, variant]) => isPulled(model, variant)));
-      if (present.includes(true)) wanted.push({ id: model.id, variant: undefined });
+      if (present.includes(true) && !model.manifest.untrained) wanted.push({ id: model.id, variant: undefined });
     }
     return wanted;
   }

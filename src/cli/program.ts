@@ -2,11 +2,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { flagOf, loadConfig } from '../config/load-config.js';
 import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { parseShape } from '../core/shape.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { list } from './list.js';
 import { pull } from './pull.js';
 import { serve } from './serve.js';
+import { compare, type ReportFormat, summary } from './summary.js';
 
 /** The settings that matter to the commands besides `serve`. */
 const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];
@@ -59,6 +61,28 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
 
+  withFormats(withSettings(program.command('summary'), ['modelDirs']))
+    .description('Show what happens to a picture in a network, layer by layer.')
+    .argument('<id or file.onnx>', 'a model whose weights are here, or any ONNX file')
+    .option('--variant <name>', 'fp32 or int8')
+    .option('--input <shape>', 'another shape of the input, such as 1x3x227x227')
+    .option('--timing', 'measure milliseconds', false)
+    .option('--all', 'list constants, shape arithmetic and identities too', false)
+    .action((what: string, { variant, input, timing, all, json, csv, html, ...flags }) => {
+      const inputShape = input === undefined ? undefined : parseShape(input);
+      const options = { variant, inputShape, timing, all, format: reportFormat({ json, csv, html }) };
+      return run(() => summary(what, options, loadConfig(io.env, flags), io));
+    });
+
+  withFormats(withSettings(program.command('compare'), ['modelDirs']))
+    .description('Show networks side by side.')
+    .argument('<id...>', 'models whose weights are here')
+    .option('--timing', 'measure milliseconds', false)
+    .action((ids: string[], { timing, json, csv, html, ...flags }) => {
+      const options = { timing, format: reportFormat({ json, csv, html }) };
+      return run(() => compare(ids, options, loadConfig(io.env, flags), io));
+    });
+
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
@@ -84,6 +108,18 @@ function withSettings(command: Command, names: readonly SettingName[]): Command 
     );
   }
   return command;
+}
+
+/** Adds the flags for the forms of a report. */
+function withFormats(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'as JSON').conflicts(['csv', 'html']))
+    .addOption(new Option('--csv', 'as comma-separated values').conflicts(['html']))
+    .option('--html', 'as a page');
+}
+
+function reportFormat(flags: { json?: boolean; csv?: boolean; html?: boolean }): ReportFormat {
+  return flags.json ? 'json' : flags.csv ? 'csv' : flags.html ? 'html' : 'text';
 }
 
 /** What help and documentation say of a setting: its meaning, variable and default. */

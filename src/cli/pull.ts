@@ -1,11 +1,11 @@
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
+import { formatBytes } from '../report/format.js';
 import { pull as pullWeights } from '../zoo/pull.js';
 import { type ModelFolder, openRepository, type Repository } from '../zoo/repository.js';
 import { findVariant, type NamedVariant } from '../zoo/weights.js';
 import { modelDirectories } from './engine.js';
-import { formatBytes } from './format.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
 

@@ -5,8 +5,8 @@ import { type App, createApp } from '../http/app.js';
 import { ByteBudget } from '../http/byte-budget.js';
 import { createLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
+import { table } from '../report/format.js';
 import { createEngine, type Engine, modelsToLoad } from './engine.js';
-import { table } from './format.js';
 import type { CommandIo, ExitCode } from './io.js';
 
 /**
@@ -38,10 +38,15 @@ export async function serve(config: Config, version: string, io: CommandIo): Pro
         metrics.lanes.laneReplaced(lane, reason);
         log.error({ lane, reason }, 'lane replaced');
       },
+      networkLost: (network, reason, remaining) => {
+        metrics.lanes.networkLost(network, reason, remaining);
+        log.error({ network, reason, remaining }, 'copy of a model lost');
+      },
     },
   });
   try {
     const wanted = await modelsToLoad(engine.repository, config);
+    engine.registry.expect(wanted.map(({ id }) => id));
     for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
     const app = await createApp({
       ...config,

@@ -235,6 +235,13 @@ export const SETTINGS = {
     default: 30_000,
     about: 'After that: how long to wait for what was accepted.',
   },
+  untrained: {
+    env: 'MENAGERIE_UNTRAINED',
+    type: 'choice',
+    choices: ['refuse', 'allow'],
+    default: 'refuse',
+    about: 'Whether /classify answers with untrained architectures, whose answers mean nothing. For load tests.',
+  },
   logLevel: {
     env: 'MENAGERIE_LOG_LEVEL',
     type: 'choice',

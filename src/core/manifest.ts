@@ -156,6 +156,12 @@ export const ManifestSchema = Type.Object(
         { ...strict, description: 'A picture the network must answer rightly before it serves.' },
       ),
     ),
+    untrained: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether the weights mean nothing: the model has a summary and can be timed, but is not loaded at start and /classify refuses it.',
+      }),
+    ),
     inferred: Type.Optional(
       Type.Array(Type.String({ maxLength: 64 }), {
         description: 'The fields that no source states and that were concluded from similar networks.',

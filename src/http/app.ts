@@ -3,19 +3,24 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Classifier } from '../serving/classifier.js';
 import type { ModelRegistry } from '../serving/model-registry.js';
+import type { Summaries } from '../serving/summaries.js';
 import type { ByteBudget } from './byte-budget.js';
-import { describeValidation, installErrorHandling } from './error-handling.js';
+import { refuseMalformed } from './connection-errors.js';
+import { followConnections } from './connections.js';
+import { describeValidation, installErrorHandling, sendProblem } from './error-handling.js';
 import type { HttpEvents } from './events.js';
-import { observeRequests } from './observe-requests.js';
+import { observeRequest, observeRequests } from './observe-requests.js';
 import { openapi } from './openapi.js';
-import { ProblemSchema } from './problem.js';
+import { ProblemSchema, typedError } from './problem.js';
 import { classifyRoute } from './routes/classify.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
+import { summaryRoutes } from './routes/summary.js';
 
 export interface AppOptions {
   classifier: Classifier;
   registry: ModelRegistry;
+  summaries: Summaries;
   budget: ByteBudget;
   events: HttpEvents;
   metrics(): Promise<{ contentType: string; body: string }>;
@@ -46,6 +51,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { registry, metrics, version, log, events } = options;
   let draining = false;
   let lastRequest = 0;
+  const newId = () => `r${process.pid}-${++lastRequest}`;
   const server = Fastify({
     loggerInstance: log,
     // observeRequests writes the one line of a request.
@@ -53,7 +59,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     requestIdHeader: false,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : `r${process.pid}-${++lastRequest}`;
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
     },
     requestTimeout: options.uploadTimeoutMs + REQUEST_TIMEOUT_MARGIN_MS,
     http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.uploadTimeoutMs), connectionsCheckingInterval: 2_000 },
@@ -62,25 +68,35 @@ export async function createApp(options: AppOptions): Promise<App> {
     forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, allErrors: true } },
     schemaErrorFormatter: describeValidation,
+    // Errors that come before there is a route, or a request at all.
+    frameworkErrors: (error, request, reply) => {
+      observeRequest(request, reply, events);
+      sendProblem(typedError(error), request, reply, events);
+    },
+    clientErrorHandler: refuseMalformed(log, newId),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   server.addSchema(ProblemSchema);
   installErrorHandling(server, events);
   observeRequests(server, events);
-  server.addHook('onRequest', async (_request, reply) => {
+  // When it is answered, not when it comes: a request that was there before must not keep its connection either.
+  server.addHook('onSend', async (_request, reply) => {
     if (draining) reply.header('connection', 'close');
   });
+  const connections = followConnections(server.server);
+  server.addHook('preClose', async () => connections.closeUnused());
 
   server.removeAllContentTypeParsers();
   await server.register(multipart, { throwFileSizeLimit: false });
   // Pictures sent as the body are read by the route, piece by piece.
-  server.addContentTypeParser(/^(image\/|application\/octet-stream$)/, (_request, payload, done) =>
+  server.addContentTypeParser(/^(image\/|application\/octet-stream(;|$))/, (_request, payload, done) =>
     done(null, payload),
   );
 
   await openapi(server, version);
   await server.register(classifyRoute, options);
   await server.register(modelRoutes, { registry, adminKey: options.adminKey });
+  await server.register(summaryRoutes, { summaries: options.summaries });
   await server.register(healthRoutes, {
     metrics,
     readiness: () => {

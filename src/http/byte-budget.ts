@@ -17,8 +17,11 @@ export class ByteBudget {
   /** An account for one request. */
   open(): ByteAccount {
     let held = 0;
+    let closed = false;
     return {
       take: (bytes) => {
+        // A reader that was given up may still see bytes that were on their way; nobody would give them back.
+        if (closed) throw new Error('the account is closed');
         if (this.#used + bytes > this.#limit) {
           const detail = `Uploads in progress take ${this.#used} bytes; there is room for ${this.#limit}.`;
           throw new MenagerieError('overloaded', detail, { retryAfterS: 1 });
@@ -29,14 +32,15 @@ export class ByteBudget {
       close: () => {
         this.#used -= held;
         held = 0;
+        closed = true;
       },
     };
   }
 }
 
 export interface ByteAccount {
-  /** @throws MenagerieError `overloaded` if no room is left */
+  /** @throws MenagerieError `overloaded` if no room is left; Error once it is closed */
   take(bytes: number): void;
-  /** Gives everything back. */
+  /** Gives everything back; nothing can be taken afterwards. */
   close(): void;
 }

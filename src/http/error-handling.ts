@@ -9,25 +9,34 @@ export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'unmatched';
 }
 
+/** Answers a request with a problem document. */
+export function sendProblem(
+  error: MenagerieError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  events: HttpEvents,
+): FastifyReply {
+  const status = STATUS[error.code];
+  events.requestFailed(routeOf(request), error.code);
+  if (status >= 500 && error.cause !== undefined)
+    request.log.error({ err: error.cause, code: error.code }, error.message);
+  if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="menagerie"');
+  // The rest of a body that came too slowly is not waited for.
+  if (error.code === 'upload_timeout') reply.header('connection', 'close');
+  // Serialised here: a reply's own schema is for its successes.
+  const body = JSON.stringify(problemOf(error, request.id));
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .serializer((text: string) => text)
+    .send(body);
+}
+
 /** Answers every error with a problem document, and methods that an address does not have with 405. */
 export function installErrorHandling(app: FastifyInstance, events: HttpEvents): void {
-  const send = (error: MenagerieError, request: FastifyRequest, reply: FastifyReply) => {
-    const status = STATUS[error.code];
-    events.requestFailed(routeOf(request), error.code);
-    if (status >= 500 && error.cause !== undefined)
-      request.log.error({ err: error.cause, code: error.code }, error.message);
-    if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
-    if (status === 401) reply.header('www-authenticate', 'Bearer realm="menagerie"');
-    // The rest of a body that came too slowly is not waited for.
-    if (error.code === 'upload_timeout') reply.header('connection', 'close');
-    // Serialised here: a reply's own schema is for its successes.
-    const body = JSON.stringify(problemOf(error, request.id));
-    return reply
-      .code(status)
-      .type('application/problem+json')
-      .serializer((text: string) => text)
-      .send(body);
-  };
+  const send = (error: MenagerieError, request: FastifyRequest, reply: FastifyReply) =>
+    sendProblem(error, request, reply, events);
 
   app.setErrorHandler((error, request, reply) => send(typedError(error), request, reply));
 

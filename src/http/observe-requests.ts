@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { routeOf } from './error-handling.js';
 import type { HttpEvents } from './events.js';
 
@@ -7,27 +7,31 @@ const CHATTER = new Set(['/livez', '/readyz', '/metrics']);
 
 /** One log line and one set of figures for every request, aborted ones included. */
 export function observeRequests(app: FastifyInstance, events: HttpEvents): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const started = performance.now();
-    events.requestStarted();
-    reply.header('x-request-id', request.id);
-    // `close` comes after a finished reply and after a lost connection alike, once.
-    reply.raw.once('close', () => {
-      const route = routeOf(request);
-      const aborted = !reply.raw.writableFinished;
-      const status = aborted ? 499 : reply.statusCode;
-      const ms = performance.now() - started;
-      events.requestFinished(request.method, route, status, ms / 1000);
-      const { model } = request.query as { model?: unknown };
-      const line = {
-        method: request.method,
-        route,
-        status,
-        ms: Math.round(ms * 10) / 10,
-        ...(typeof model === 'string' ? { model: model.slice(0, 64) } : {}),
-        remote: request.ip,
-      };
-      request.log[status >= 500 ? 'warn' : CHATTER.has(route) ? 'debug' : 'info'](line, 'request');
-    });
+  app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, events));
+}
+
+/** The same for one request. */
+export function observeRequest(request: FastifyRequest, reply: FastifyReply, events: HttpEvents): void {
+  const started = performance.now();
+  events.requestStarted();
+  reply.header('x-request-id', request.id);
+  // `close` comes after a finished reply and after a lost connection alike, once.
+  reply.raw.once('close', () => {
+    const route = routeOf(request);
+    const aborted = !reply.raw.writableFinished;
+    const status = aborted ? 499 : reply.statusCode;
+    const ms = performance.now() - started;
+    events.requestFinished(request.method, route, status, ms / 1000);
+    // There is no query if the address could not be read.
+    const model = (request.query as { model?: unknown } | null)?.model;
+    const line = {
+      method: request.method,
+      route,
+      status,
+      ms: Math.round(ms * 10) / 10,
+      ...(typeof model === 'string' ? { model: model.slice(0, 64) } : {}),
+      remote: request.ip,
+    };
+    request.log[status >= 500 ? 'warn' : CHATTER.has(route) ? 'debug' : 'info'](line, 'request');
   });
 }

@@ -45,6 +45,8 @@ interface ForeignError {
 
 const FOREIGN: Record<string, ErrorCode> = {
   FST_ERR_VALIDATION: 'invalid_request',
+  FST_ERR_BAD_URL: 'malformed_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_many_bytes',

@@ -30,6 +30,9 @@ export async function readImages(
   signal: AbortSignal,
 ): Promise<ImageFile[]> {
   const reading = (request.isMultipart() ? readForm : readRaw)(request, limits, account).catch((error: unknown) => {
+    // What is left of the body is dropped as it comes: the connection's next request lies behind it.
+    request.raw.unpipe();
+    request.raw.resume();
     throw error instanceof MenagerieError ? error : malformed(error);
   });
   // A body that never ends would keep the reader waiting, so the signal does not wait for it.
@@ -91,7 +94,8 @@ async function collect(
 ): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  // Left intact when it is too much: the rest is still to be dropped.
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > limits.maxBytes) throw tooManyBytes(what, limits);
     account.take(chunk.length);

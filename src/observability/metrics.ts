@@ -79,6 +79,11 @@ export class Metrics {
     'variant',
   ]);
   readonly #laneBusy = this.#counter('menagerie_lane_busy_seconds_total', 'Time a lane has worked', ['lane']);
+  readonly #instancesLost = this.#counter(
+    'menagerie_instances_lost_total',
+    'Copies of a model that could not be loaded again after their lane was replaced',
+    [],
+  );
   readonly #laneReplaced = this.#counter(
     'menagerie_lane_replacements_total',
     'Lanes that died or hung and were replaced',
@@ -118,10 +123,11 @@ export class Metrics {
     },
   };
 
-  /** Listeners for the lanes; what is lost is the registry's matter. */
-  readonly lanes: Omit<LaneEvents, 'networkLost'> = {
+  /** Listeners for the lanes. */
+  readonly lanes: LaneEvents = {
     laneBusy: (lane, ms) => this.#laneBusy.inc({ lane }, ms / 1000),
     laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
+    networkLost: () => this.#instancesLost.inc(),
   };
 
   /** Listeners for the HTTP room. */

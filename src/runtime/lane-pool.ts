@@ -11,8 +11,8 @@ export interface LaneEvents {
   laneBusy(lane: number, ms: number): void;
   /** A lane died and is being replaced. */
   laneReplaced(lane: number, reason: string): void;
-  /** No lane holds the network any more: it could not be loaded into the replacement of its last one. */
-  networkLost(key: string, reason: string): void;
+  /** A network could not be loaded into the replacement of a lane; `remaining` others still hold it. */
+  networkLost(key: string, reason: string, remaining: number): void;
 }
 
 export interface LanePoolOptions extends LaneSettings {
@@ -44,14 +44,24 @@ interface Slot {
   index: number;
   /** Undefined while a dead lane is being replaced. */
   lane: Lane | undefined;
+  /** What will take a dead lane's place once its networks are loaded. */
+  successor: Lane | undefined;
+  /** Lanes it has lost since one last finished a piece of work. */
+  deaths: number;
   /** The networks this slot holds, and gets again when its lane is replaced. */
   networks: Map<string, NetworkSpec>;
   /** Loads and unloads waiting for the lane to be free; they go before pictures. */
-  control: ((lane: Lane) => Promise<void>)[];
+  control: Control[];
+}
+
+interface Control {
+  act(lane: Lane): Promise<void>;
+  reject(error: unknown): void;
 }
 
 const RELOAD_ATTEMPTS = 3;
 const RESPAWN_DELAY_MS = 100;
+const MAX_RESPAWN_DELAY_MS = 10_000;
 
 /** A fixed number of lanes, the networks in them, and one queue of pictures in front of them. */
 export class LanePool {
@@ -68,6 +78,8 @@ export class LanePool {
     this.#slots = Array.from({ length: options.lanes }, (_, index) => ({
       index,
       lane: undefined,
+      successor: undefined,
+      deaths: 0,
       networks: new Map(),
       control: [],
     }));
@@ -118,7 +130,7 @@ export class LanePool {
   /** Removes a network from all lanes and fails what still waits for it. */
   async unload(key: string): Promise<void> {
     const holders = this.#slots.filter((slot) => slot.networks.delete(key));
-    this.#rejectQueued(key, new MenagerieError('model_not_loaded', 'The model was unloaded.'));
+    this.#rejectQueued(key, notLoaded());
     await Promise.allSettled(
       holders.map((slot) => this.#control(slot, (lane) => lane.unload(key, this.#options.loadTimeoutMs))),
     );
@@ -133,6 +145,8 @@ export class LanePool {
     return new Promise((resolve, reject) => {
       if (this.#stopped) return reject(shuttingDown());
       if (signal.aborted) return reject(signal.reason);
+      // The lanes may have lost it since the caller looked; it would wait for ever.
+      if (!this.#slots.some((slot) => slot.networks.has(key))) return reject(notLoaded());
       const onAbort = () => {
         const at = this.#queue.indexOf(job);
         if (at !== -1) this.#queue.splice(at, 1);
@@ -160,8 +174,10 @@ export class LanePool {
   /** Fails what waits and ends all lanes. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const job of this.#queue.splice(0)) job.reject(shuttingDown());
-    await Promise.all(this.#slots.map((slot) => slot.lane?.terminate('the server is stopping')));
+    const waiting = [...this.#queue.splice(0), ...this.#slots.flatMap((slot) => slot.control.splice(0))];
+    for (const { reject } of waiting) reject(shuttingDown());
+    const lanes = this.#slots.flatMap(({ lane, successor }) => [lane, successor]);
+    await Promise.all(lanes.map((lane) => lane?.terminate('the server is stopping')));
   }
 
   #spawn(): Lane {
@@ -182,15 +198,16 @@ export class LanePool {
 
   /** Puts a new lane with the same networks in place of a dead one; gives a network up that keeps killing it. */
   async #replace(slot: Slot): Promise<void> {
-    for (let attempt = 1; !this.#stopped; attempt++) {
-      await sleep(RESPAWN_DELAY_MS * attempt);
+    for (let attempt = 1; ; attempt++) {
+      // Longer each time, so that a lane that cannot even start is not tried ten times a second.
+      await sleep(Math.min(MAX_RESPAWN_DELAY_MS, RESPAWN_DELAY_MS * 2 ** slot.deaths++));
+      if (this.#stopped) return;
       const lane = this.#spawn();
+      slot.successor = lane;
       const fault = await this.#reload(slot, lane);
-      if (!fault) {
-        if (this.#stopped) await lane.terminate('the server is stopping');
-        else this.#attach(slot, lane);
-        return;
-      }
+      slot.successor = undefined;
+      if (this.#stopped) return;
+      if (!fault) return this.#attach(slot, lane);
       await lane.terminate('its networks could not be loaded');
       if (attempt >= RELOAD_ATTEMPTS || fault.error.code !== 'lane_failed') {
         this.#forget(slot, fault.key, fault.error.message);
@@ -212,9 +229,9 @@ export class LanePool {
 
   #forget(slot: Slot, key: string, reason: string): void {
     slot.networks.delete(key);
-    if (this.#slots.some((other) => other.networks.has(key))) return;
-    this.#rejectQueued(key, new MenagerieError('model_failed', 'The model no longer loads.'));
-    this.#options.events.networkLost(key, reason);
+    const remaining = this.#slots.filter((other) => other.networks.has(key)).length;
+    if (remaining === 0) this.#rejectQueued(key, new MenagerieError('model_failed', 'The model no longer loads.'));
+    this.#options.events.networkLost(key, reason, remaining);
   }
 
   #rejectQueued(key: string, error: MenagerieError): void {
@@ -227,7 +244,8 @@ export class LanePool {
   /** Does something with a slot's lane when it is free. */
   #control<T>(slot: Slot, action: (lane: Lane) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      slot.control.push((lane) => action(lane).then(resolve, reject));
+      if (this.#stopped) return reject(shuttingDown());
+      slot.control.push({ act: (lane) => action(lane).then(resolve, reject), reject });
       this.#pump();
     });
   }
@@ -240,19 +258,20 @@ export class LanePool {
       if (!lane || lane.busy) continue;
       const control = slot.control.shift();
       if (control) {
-        this.#work(slot, control(lane));
+        this.#work(slot, control.act(lane));
         continue;
       }
       const at = this.#queue.findIndex((job) => slot.networks.has(job.key));
       const [job] = at === -1 ? [] : this.#queue.splice(at, 1);
-      if (job) this.#work(slot, this.#runJob(lane, job));
+      if (job) this.#work(slot, this.#runJob(slot, lane, job));
     }
   }
 
-  async #runJob(lane: Lane, job: Job): Promise<void> {
+  async #runJob(slot: Slot, lane: Lane, job: Job): Promise<void> {
     const queueMs = performance.now() - job.enqueued;
     try {
       const result = await lane.run(job.key, job.picture, this.#options.runTimeoutMs);
+      slot.deaths = 0;
       job.resolve({ ...result, queueMs });
     } catch (error) {
       job.reject(error);
@@ -266,6 +285,10 @@ export class LanePool {
       this.#pump();
     });
   }
+}
+
+function notLoaded(): MenagerieError {
+  return new MenagerieError('model_not_loaded', 'The model is not loaded.');
 }
 
 function shuttingDown(): MenagerieError {

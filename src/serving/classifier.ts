@@ -98,9 +98,12 @@ export class Classifier {
         if (outcome.status === 'fulfilled') return outcome.value;
         const error = toMenagerieError(outcome.reason);
         events.imageFailed(model.id, error.code);
-        if (files.length === 1 || !IMAGE_FAULTS.has(error.code)) throw error;
         return { name: files[i]?.name, error };
       });
+      // Only now, so that every picture has been counted.
+      for (const result of results) {
+        if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
+      }
       return { model, results, timings };
     });
   }

@@ -2,7 +2,7 @@ import { dirname, sep } from 'node:path';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type VariantName, variantsOf } from '../core/manifest.js';
 import type { ModelFolder, RefusedFolder, Repository } from '../zoo/repository.js';
-import { findVariant, isPulled, type NamedVariant } from '../zoo/weights.js';
+import { findVariant, isPulled, preferredVariant } from '../zoo/weights.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 import type { ServingEvents } from './events.js';
 import type { ModelState, ModelStatus, ServedModel } from './model.js';
@@ -18,6 +18,8 @@ interface Entry {
 
 export interface ModelRegistryOptions extends BringUpOptions {
   repository: Repository;
+  /** Whether models without learned weights may be used. */
+  allowUntrained: boolean;
   events: ServingEvents;
 }
 
@@ -27,7 +29,7 @@ const LOADING_RETRY_S = 2;
 export class ModelRegistry {
   readonly #options: ModelRegistryOptions;
   readonly #entries: Map<string, Entry>;
-  /** The models that are meant to serve: named at start or loaded since, and not unloaded. */
+  /** The models that are meant to serve: named at start, and not unloaded since. */
   readonly #wanted = new Set<string>();
   /** Requests being answered, by network. */
   readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
@@ -49,9 +51,14 @@ export class ModelRegistry {
     );
   }
 
-  /** Whether every model that is meant to serve does, and there is one. */
+  /** Whether every model that is meant to serve does, and any does. What is loaded besides has no say in it. */
   get ready(): boolean {
-    return this.#wanted.size > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
+    return this.readyIds.length > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
+  }
+
+  /** Says which models are meant to serve from the start. */
+  expect(ids: readonly string[]): void {
+    for (const id of ids) this.#wanted.add(id);
   }
 
   /** Ids of the models that answer now. */
@@ -86,9 +93,8 @@ export class ModelRegistry {
    */
   async load(id: string, name?: string): Promise<ServedModel> {
     const entry = this.#entry(id);
-    const variant = name === undefined ? await this.#pulledVariant(entry.folder) : findVariant(entry.folder, name);
+    const variant = name === undefined ? await preferredVariant(entry.folder) : findVariant(entry.folder, name);
     this.#begin(entry);
-    this.#wanted.add(id);
     const old = entry.served;
     try {
       if (!old) this.#move(entry, 'loading');
@@ -106,7 +112,9 @@ export class ModelRegistry {
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
       const shown = this.#withoutPaths(message);
-      this.#move(entry, old ? 'ready' : 'failed', old ? `Reloading failed: ${shown}` : shown);
+      // The old one may have been lost meanwhile.
+      const serves = entry.served !== undefined;
+      this.#move(entry, serves ? 'ready' : 'failed', serves ? `Reloading failed: ${shown}` : shown);
       throw new MenagerieError(code, shown, { cause });
     } finally {
       entry.busy = false;
@@ -137,10 +145,14 @@ export class ModelRegistry {
 
   /**
    * Uses a model: it stays loaded until `work` is done.
-   * @throws MenagerieError `unknown_model`, `model_not_pulled`, `model_not_loaded`, `model_not_ready`, `model_failed`
+   * @throws MenagerieError `unknown_model`, `model_untrained`, `model_not_pulled`, `model_not_loaded`, `model_not_ready`,
+   *   `model_failed`
    */
   async use<T>(id: string, work: (model: ServedModel) => Promise<T>): Promise<T> {
-    const { served } = this.#entries.get(id) ?? {};
+    const { served, folder } = this.#entries.get(id) ?? {};
+    if (folder?.manifest.untrained && !this.#options.allowUntrained) {
+      throw new MenagerieError('model_untrained', `Model "${id}" is an architecture without learned weights.`);
+    }
     if (!served) throw await this.#whyNotServed(id);
     const use = this.#inFlight.get(served.key) ?? { count: 0, whenIdle: [] };
     this.#inFlight.set(served.key, use);
@@ -156,7 +168,7 @@ export class ModelRegistry {
     }
   }
 
-  /** Notes that a network has gone from the lanes on its own. */
+  /** Notes that a network has gone from all lanes on its own. */
   networkLost(key: string, reason: string): void {
     const entry = [...this.#entries.values()].find(({ served }) => served?.key === key);
     if (!entry) return;
@@ -168,14 +180,6 @@ export class ModelRegistry {
     const use = this.#inFlight.get(key);
     if (use) await new Promise<void>((resolve) => use.whenIdle.push(resolve));
     await this.#options.pool.unload(key);
-  }
-
-  /** The default variant if its weights are there, else another one that is; the default if none is. */
-  async #pulledVariant(folder: ModelFolder): Promise<NamedVariant> {
-    const preferred = findVariant(folder);
-    const others = variantsOf(folder.manifest).map(([name]) => findVariant(folder, name));
-    for (const variant of [preferred, ...others]) if (await isPulled(folder, variant)) return variant;
-    return preferred;
   }
 
   #refusedStatus({ id, error }: RefusedFolder): ModelStatus {

@@ -35,6 +35,14 @@ export async function isPulled(model: ModelFolder, variant: Variant): Promise<bo
   return size !== undefined && (variant.bytes === undefined || size === variant.bytes);
 }
 
+/** The default variant if its weights are here, else another one that is; the default where none is. */
+export async function preferredVariant(model: ModelFolder): Promise<NamedVariant> {
+  const preferred = findVariant(model);
+  const others = variantsOf(model.manifest).map(([name]) => findVariant(model, name));
+  for (const variant of [preferred, ...others]) if (await isPulled(model, variant)) return variant;
+  return preferred;
+}
+
 /**
  * Reads the whole file and compares it with the manifest, as far as that states size and SHA-256.
  * @returns the SHA-256 in hex and the size in bytes, which identify the weights

@@ -9,13 +9,17 @@ const ROOMS: Record<string, string[]> = {
   core: [],
   config: ['core'],
   imaging: ['core'],
-  runtime: ['core'],
+  onnx: ['core'],
+  architectures: ['core', 'onnx'],
+  runtime: ['core', 'onnx'],
   zoo: ['core'],
   serving: ['core', 'imaging', 'runtime', 'zoo'],
-  http: ['core', 'serving'],
+  // It takes the types of what it reports.
+  report: ['onnx', 'runtime', 'serving'],
+  http: ['core', 'serving', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['runtime', 'serving', 'http'],
-  cli: ['core', 'config', 'imaging', 'runtime', 'zoo', 'serving', 'http', 'observability'],
+  cli: ['core', 'config', 'architectures', 'imaging', 'runtime', 'zoo', 'serving', 'report', 'http', 'observability'],
   'main.ts': ['cli'],
 };
 /** Packages that one room has to itself. */

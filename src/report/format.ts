@@ -25,3 +25,11 @@ export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
+
+/** A number for people: 4.09 G, 25.6 M. */
+export function formatCount(count: number): string {
+  const units = ['', ' k', ' M', ' G', ' T'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const value = count / 1000 ** power;
+  return `${power === 0 ? value : value.toPrecision(3)}${units[power]}`;
+}

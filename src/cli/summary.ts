@@ -1,0 +1,73 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Config } from '../config/load-config.js';
+import { MenagerieError } from '../core/errors.js';
+import { compareCsv, compareHtml, compareModels, compareText } from '../report/compare-report.js';
+import type { SummaryReport } from '../report/schemas.js';
+import { summaryHtml } from '../report/summary-html.js';
+import { modelSubject, summaryReport } from '../report/summary-report.js';
+import { summaryCsv, summaryText } from '../report/summary-text.js';
+import { openRepository } from '../zoo/repository.js';
+import { createInspector, createSummaries, modelDirectories } from './engine.js';
+import type { CommandIo, ExitCode } from './io.js';
+
+/** How a report is printed. */
+export type ReportFormat = 'text' | 'json' | 'csv' | 'html';
+
+export interface SummaryCommandOptions {
+  variant: string | undefined;
+  inputShape: readonly number[] | undefined;
+  timing: boolean;
+  all: boolean;
+  format: ReportFormat;
+}
+
+const TIMING_RUNS = 7;
+
+/** `menagerie summary <id | file.onnx>` */
+export async function summary(
+  what: string,
+  options: SummaryCommandOptions,
+  config: Config,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const report = what.endsWith('.onnx') ? await ofFile(what, options, config) : await ofModel(what, options, config);
+  const render = { json: pretty, text: summaryText, html: summaryHtml, csv: summaryCsv }[options.format];
+  io.out.write(render(report));
+  return 0;
+}
+
+async function ofFile(
+  file: string,
+  { inputShape, timing, all }: SummaryCommandOptions,
+  config: Config,
+): Promise<SummaryReport> {
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) throw new MenagerieError('file_missing', `There is no file ${file}.`);
+  const inspection = await createInspector(config).inspect({ file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 });
+  const name = basename(file);
+  return summaryReport({ id: name, title: name, variant: null, version: null }, inspection, all);
+}
+
+async function ofModel(id: string, options: SummaryCommandOptions, config: Config): Promise<SummaryReport> {
+  const summaries = createSummaries(await openRepository(modelDirectories(config)), config);
+  const found = await summaries.summary(id, options);
+  return summaryReport(modelSubject(found), found.inspection, options.all);
+}
+
+/** `menagerie compare <id...>` */
+export async function compare(
+  ids: readonly string[],
+  options: { timing: boolean; format: ReportFormat },
+  config: Config,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const summaries = createSummaries(await openRepository(modelDirectories(config)), config);
+  const render = { json: pretty, text: compareText, html: compareHtml, csv: compareCsv }[options.format];
+  io.out.write(render(await compareModels(summaries, ids, options.timing)));
+  return 0;
+}
+
+function pretty(report: object): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}

@@ -1,0 +1,42 @@
+/** A TensorProto.DataType (onnx.proto3). */
+export interface TensorType {
+  /** As the runtime calls it. */
+  name: string;
+  bytes: number;
+  /** What holds its values in JavaScript; undefined for types that the runtime cannot be fed. */
+  array?:
+    | Float32ArrayConstructor
+    | Float64ArrayConstructor
+    | Int8ArrayConstructor
+    | Uint8ArrayConstructor
+    | Int16ArrayConstructor
+    | Uint16ArrayConstructor
+    | Int32ArrayConstructor
+    | Uint32ArrayConstructor
+    | BigInt64ArrayConstructor
+    | BigUint64ArrayConstructor;
+}
+
+/** The types by number. */
+export const TENSOR_TYPES: Readonly<Record<number, TensorType>> = {
+  1: { name: 'float32', bytes: 4, array: Float32Array },
+  2: { name: 'uint8', bytes: 1, array: Uint8Array },
+  3: { name: 'int8', bytes: 1, array: Int8Array },
+  4: { name: 'uint16', bytes: 2, array: Uint16Array },
+  5: { name: 'int16', bytes: 2, array: Int16Array },
+  6: { name: 'int32', bytes: 4, array: Int32Array },
+  7: { name: 'int64', bytes: 8, array: BigInt64Array },
+  9: { name: 'bool', bytes: 1, array: Uint8Array },
+  10: { name: 'float16', bytes: 2, array: Uint16Array },
+  11: { name: 'float64', bytes: 8, array: Float64Array },
+  12: { name: 'uint32', bytes: 4, array: Uint32Array },
+  13: { name: 'uint64', bytes: 8, array: BigUint64Array },
+  16: { name: 'bfloat16', bytes: 2 },
+  21: { name: 'uint4', bytes: 0.5 },
+  22: { name: 'int4', bytes: 0.5 },
+};
+
+/** Number of values of a tensor. */
+export function countOf(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1);
+}

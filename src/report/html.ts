@@ -1,0 +1,50 @@
+/** Text made safe inside HTML elements and quoted attributes. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #8884; --bar: #4a86c8; --soft: #8881; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+p.of { margin-top: 0; opacity: .7; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { font-weight: 600; } td.n, th.n { text-align: right; }
+tbody tr:hover { background: var(--soft); }
+.bar { display: inline-block; height: .6rem; background: var(--bar); border-radius: 2px; vertical-align: middle; }
+dl { display: grid; grid-template-columns: max-content max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; }
+dd { margin: 0; } dd.note { opacity: .7; }
+ol, ul { margin: .2rem 0 .6rem; }
+`;
+
+/** A page without scripts or anything loaded from elsewhere. @param body HTML */
+export function page(title: string, body: string): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
+}
+
+/** A table. Columns in `right` hold numbers; cells are HTML. */
+export function htmlTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[],
+): string {
+  const cell = (tag: 'th' | 'td') => (text: string, i: number) =>
+    `<${tag}${right.includes(i) ? ' class="n"' : ''}>${text}</${tag}>`;
+  const head = `<tr>${header.map(escapeHtml).map(cell('th')).join('')}</tr>`;
+  const body = rows.map((row) => `<tr>${row.map(cell('td')).join('')}</tr>`).join('\n');
+  return `<div class="wide"><table>\n<thead>${head}</thead>\n<tbody>\n${body}\n</tbody>\n</table></div>`;
+}

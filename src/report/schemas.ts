@@ -1,0 +1,110 @@
+import Type, { type Static } from 'typebox';
+
+// The reports as they are sent and printed: schema and type are one.
+
+const count = (description: string) => Type.Integer({ description });
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const sizes = (description: string) => nullable(Type.Array(Type.Integer(), { description }));
+const PortSchema = Type.Object({ name: Type.String(), shape: Type.Array(Type.Integer()) });
+
+const LayerSchema = Type.Object({
+  name: Type.String(),
+  operator: Type.String({ description: 'ONNX operator.' }),
+  kernel: sizes('Height, width.'),
+  stride: sizes('Height, width.'),
+  padding: nullable(Type.Union([Type.Array(Type.Integer()), Type.String()])),
+  dilation: sizes('Height, width.'),
+  groups: nullable(Type.Integer()),
+  inputs: Type.Array(Type.Array(Type.Integer()), { description: 'Shapes of what depends on the picture.' }),
+  output: Type.Array(Type.Integer(), { description: 'Shape of the output.' }),
+  parameters: count('Learned values.'),
+  macs: count('Multiply-accumulates; only convolutions and full connections have them.'),
+  activation_bytes: count('Bytes of the output.'),
+  receptive_field: sizes('Pixels of the input that a position sees.'),
+  receptive_stride: sizes('Pixels between neighbouring positions.'),
+  macs_share: Type.Number({ description: "Share of the network's MACs, 0 to 1." }),
+  ms: nullable(
+    Type.Number({
+      description: 'Median milliseconds; null where nothing was measured or the layer was optimised away.',
+    }),
+  ),
+  gflops: nullable(Type.Number({ description: '2 x MACs / time.' })),
+});
+
+const BlockSchema = Type.Object({
+  kind: Type.Enum(['residual', 'inception', 'fire', 'dense', 'parallel']),
+  shortcut: nullable(
+    Type.Enum(['identity', 'projection'], { description: "How a residual block's input reaches the sum." }),
+  ),
+  squeeze: Type.Array(Type.String()),
+  branches: Type.Array(Type.Array(Type.String()), { description: 'Names of layers; an identity has none.' }),
+  join: Type.Array(Type.String()),
+  output: Type.Array(Type.Integer()),
+});
+
+const PartSchema = Type.Object({
+  kind: Type.Enum(['stem', 'stage', 'transition', 'head', 'layers']),
+  layers: Type.Array(Type.String(), { description: 'Names; of a stage they stand in its blocks.' }),
+  blocks: Type.Array(BlockSchema),
+  output: Type.Array(Type.Integer()),
+});
+
+export const SummaryReportSchema = Type.Object(
+  {
+    model: Type.Object({
+      id: Type.String(),
+      title: Type.String(),
+      variant: nullable(Type.String()),
+      version: nullable(Type.String()),
+    }),
+    file: Type.Object({
+      bytes: Type.Integer(),
+      opsets: Type.Record(Type.String(), Type.Integer()),
+      ir_version: Type.Integer(),
+      producer: Type.String(),
+    }),
+    inputs: Type.Array(PortSchema),
+    outputs: Type.Array(PortSchema),
+    totals: Type.Object({
+      parameters: count("Learned values, with batch normalisation's running statistics where the file has them."),
+      macs: count('Multiply-accumulates for one picture.'),
+      depth: count('Layers with weights on the longest path.'),
+      weighted_layers: count('All layers with weights.'),
+      weight_bytes: Type.Number({ description: 'Bytes of the tensors in the file.' }),
+      activation_bytes: count('Bytes of all outputs together.'),
+      peak_activation_bytes: count('The most bytes of activations that must exist together.'),
+      ms: nullable(Type.Number()),
+      gflops: nullable(Type.Number()),
+    }),
+    layers: Type.Array(LayerSchema),
+    parts: Type.Array(PartSchema, { description: 'Stem, stages of blocks, head.' }),
+  },
+  { $id: 'Summary', title: 'Summary' },
+);
+
+const ComparedModelSchema = Type.Object({
+  id: Type.String(),
+  title: Type.String(),
+  variant: nullable(Type.String()),
+  parameters: Type.Integer(),
+  macs: Type.Integer(),
+  depth: Type.Integer(),
+  weight_bytes: Type.Number(),
+  file_bytes: Type.Integer(),
+  peak_activation_bytes: Type.Integer(),
+  top1: nullable(Type.Number()),
+  top5: nullable(Type.Number()),
+  ms: nullable(Type.Number({ description: 'Median milliseconds on one thread; null where nothing was measured.' })),
+});
+
+export const CompareReportSchema = Type.Object(
+  {
+    models: Type.Array(ComparedModelSchema),
+  },
+  { $id: 'Comparison', title: 'Comparison' },
+);
+
+export type LayerReport = Static<typeof LayerSchema>;
+export type SummaryReport = Static<typeof SummaryReportSchema>;
+export type ComparedModel = Static<typeof ComparedModelSchema>;
+export type CompareReport = Static<typeof CompareReportSchema>;

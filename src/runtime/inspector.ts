@@ -1,0 +1,77 @@
+import { Worker } from 'node:worker_threads';
+import { type ErrorCode, MenagerieError } from '../core/errors.js';
+import { Semaphore } from '../core/semaphore.js';
+import type { Summary } from '../onnx/summary.js';
+
+/** A file to look into. */
+export interface InspectRequest {
+  file: string;
+  /** Shape of the input; default: the file's own, for one picture. */
+  inputShape: readonly number[] | undefined;
+  /** How often to run for timing; 0 for not at all. */
+  timingRuns: number;
+}
+
+/** Measured milliseconds, medians. */
+export interface LayerTimings {
+  /** The whole network, fully optimised, as it is served. */
+  totalMs: number;
+  /** By layer, with such optimisations as leave layers apart; what the runtime has optimised away is missing. */
+  layerMs: Record<string, number>;
+}
+
+/** What there is to know of an ONNX file. */
+export interface Inspection {
+  summary: Summary;
+  opsets: Record<string, number>;
+  producer: string;
+  irVersion: number;
+  fileBytes: number;
+  timings: LayerTimings | undefined;
+}
+
+export type InspectReply =
+  | { type: 'done'; inspection: Inspection }
+  | { type: 'failed'; code: ErrorCode; message: string; detail: string | undefined };
+
+/** Looks into ONNX files, one at a time, each in a thread of its own that ends with it. */
+export class Inspector {
+  readonly #script: URL;
+  readonly #timeoutMs: number;
+  readonly #oneAtATime = new Semaphore(1);
+
+  /** @param script entry file of the worker */
+  constructor(script: URL, timeoutMs: number) {
+    this.#script = script;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * @throws MenagerieError `not_onnx`, `cyclic_graph`, `unsupported_opset`, `unsupported_operator`, `invalid_network`,
+   *   `invalid_input_shape`, `lane_failed` where the thread died or took too long
+   */
+  inspect(request: InspectRequest): Promise<Inspection> {
+    return this.#oneAtATime.run(() => this.#run(request));
+  }
+
+  async #run(request: InspectRequest): Promise<Inspection> {
+    const worker = new Worker(this.#script, { workerData: request, name: 'inspect' });
+    try {
+      const reply = await new Promise<InspectReply>((resolve, reject) => {
+        const fail = (reason: string) =>
+          reject(new MenagerieError('lane_failed', 'The thread looking into the file failed.', { cause: reason }));
+        const timer = setTimeout(() => fail(`no answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
+        worker.once('message', resolve);
+        worker.once('error', (error) => fail(String(error)));
+        worker.once('exit', (code) => {
+          clearTimeout(timer);
+          fail(`exited with code ${code}`);
+        });
+      });
+      if (reply.type === 'done') return reply.inspection;
+      throw new MenagerieError(reply.code, reply.message, { cause: reply.detail });
+    } finally {
+      void worker.terminate();
+    }
+  }
+}

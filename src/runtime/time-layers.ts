@@ -1,0 +1,79 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import type { Node } from '../onnx/model.js';
+import type { LayerTimings } from './inspector.js';
+
+/**
+ * Milliseconds of every layer by ONNX Runtime's profile, the median of several runs. Optimised as far as layers stay
+ * apart; beside it the whole network's time with all optimisations, as it is served.
+ */
+export async function timeLayers(
+  file: string,
+  nodes: readonly Node[],
+  feeds: Record<string, Tensor>,
+  runs: number,
+): Promise<LayerTimings> {
+  const folder = mkdtempSync(join(tmpdir(), 'menagerie-profile-'));
+  try {
+    const common = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 } as const;
+    const served = await InferenceSession.create(file, { ...common, graphOptimizationLevel: 'all' });
+    await served.run(feeds);
+    const totals: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const started = performance.now();
+      await served.run(feeds);
+      totals.push(performance.now() - started);
+    }
+    await served.release();
+    const profiled = await InferenceSession.create(file, {
+      ...common,
+      // Quantised layers are separate (de)quantisations and float layers until the next level.
+      graphOptimizationLevel: nodes.some(({ operator }) => operator === 'QuantizeLinear') ? 'extended' : 'basic',
+      enableProfiling: true,
+      profileFilePrefix: join(folder, 'profile'),
+    });
+    for (let i = 0; i <= runs; i++) await profiled.run(feeds);
+    profiled.endProfiling();
+    await profiled.release();
+    const [profile] = readdirSync(folder);
+    const events = JSON.parse(readFileSync(join(folder, profile as string), 'utf8')) as ProfileEvent[];
+    return { totalMs: median(totals), layerMs: layerTimes(events, nodes, runs) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface ProfileEvent {
+  cat: string;
+  name: string;
+  /** Microseconds. */
+  dur: number;
+  args?: { node_index?: string };
+}
+
+function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[], runs: number): Record<string, number> {
+  const byIndex = new Map(
+    nodes.filter(({ operator }) => operator !== 'Constant').map((node) => [node.index, node.name]),
+  );
+  const names = new Set(nodes.map(({ name }) => name));
+  const samples = new Map<string, number[]>();
+  for (const event of events) {
+    const [, name] = /^(.*)_kernel_time$/.exec(event.name) ?? [];
+    if (event.cat !== 'Node' || name === undefined) continue;
+    // A fused layer has a number of its own, but the name of its first node.
+    const layer = names.has(name) ? name : byIndex.get(Number(event.args?.node_index));
+    if (layer !== undefined) samples.set(layer, [...(samples.get(layer) ?? []), event.dur / 1000]);
+  }
+  // The first run warms up.
+  return Object.fromEntries([...samples].map(([layer, ms]) => [layer, median(ms.slice(-runs))]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}

@@ -1,0 +1,101 @@
+import { stat } from 'node:fs/promises';
+import { MenagerieError } from '../core/errors.js';
+import type { Inspection, InspectRequest } from '../runtime/inspector.js';
+import type { ModelFolder, Repository } from '../zoo/repository.js';
+import {
+  findVariant,
+  isPulled,
+  type NamedVariant,
+  preferredVariant,
+  verifyWeights,
+  weightsPath,
+} from '../zoo/weights.js';
+
+/** What is asked of a summary. */
+export interface SummaryOptions {
+  /** Default: the model's default variant if it is pulled, else one that is. */
+  variant: string | undefined;
+  /** Shape of the input; default: the file's own, for one picture. */
+  inputShape: readonly number[] | undefined;
+  /** Whether to measure milliseconds. */
+  timing: boolean;
+}
+
+/** A model and what happens in it. */
+export interface ModelSummary {
+  folder: ModelFolder;
+  variant: NamedVariant;
+  /** SHA-256 of the file, hex. */
+  sha256: string;
+  inspection: Inspection;
+}
+
+export interface SummariesOptions {
+  repository: Repository;
+  inspector: { inspect(request: InspectRequest): Promise<Inspection> };
+}
+
+const TIMING_RUNS = 7;
+const MAX_CACHED = 64;
+const MAX_INPUT_VALUES = 50_000_000;
+
+/** Summaries of the models of the repository, loaded or not; each file is looked into once. */
+export class Summaries {
+  readonly #options: SummariesOptions;
+  /** By SHA-256 and what was asked; what is going on counts, failures are forgotten. */
+  readonly #cache = new Map<string, Promise<Inspection>>();
+  /** SHA-256 by path, size and time of change, so that a large file is not read for every request. */
+  readonly #hashes = new Map<string, Promise<string>>();
+
+  constructor(options: SummariesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_not_pulled`, `model_failed` for a refused folder,
+   *   `invalid_input_shape`, and what verifying and looking into the file throw
+   */
+  async summary(id: string, { variant: name, inputShape, timing }: SummaryOptions): Promise<ModelSummary> {
+    const folder = this.#folder(id);
+    const variant = name === undefined ? await preferredVariant(folder) : findVariant(folder, name);
+    if (!(await isPulled(folder, variant))) {
+      throw new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine.`);
+    }
+    if (inputShape && inputShape.reduce((product, size) => product * size, 1) > MAX_INPUT_VALUES) {
+      throw new MenagerieError('invalid_input_shape', `An input may have at most ${MAX_INPUT_VALUES} values.`);
+    }
+    const file = weightsPath(folder, variant);
+    const { size, mtimeMs } = await stat(file);
+    const sha256 = await once(this.#hashes, `${file}:${size}:${mtimeMs}`, async () => {
+      return (await verifyWeights(folder, variant)).sha256;
+    });
+    const key = `${sha256}:${inputShape?.join('x') ?? ''}:${timing}`;
+    const request = { file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 };
+    const inspection = await once(this.#cache, key, () => this.#options.inspector.inspect(request));
+    return { folder, variant, sha256, inspection };
+  }
+
+  #folder(id: string): ModelFolder {
+    const { models, refused } = this.#options.repository;
+    const folder = models.get(id);
+    if (folder) return folder;
+    if (refused.some((other) => other.id === id)) {
+      throw new MenagerieError('model_failed', `The folder of model "${id}" was refused; GET /models/${id} says why.`);
+    }
+    throw new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
+  }
+}
+
+/** The value under `key`, made once; the oldest go when there are many. */
+async function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = cache.get(key);
+  if (known) return known;
+  const made = make();
+  cache.set(key, made);
+  made.catch(() => cache.delete(key));
+  for (const oldest of cache.keys()) {
+    if (cache.size <= MAX_CACHED) break;
+    cache.delete(oldest);
+  }
+  return made;
+}

@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { NetworkSpec } from '../../src/runtime/protocol.js';
+import { instruct, type LoadScript, until, Weights } from '../support/lane-script.js';
+import { temporaryFolder } from '../support/model-folders.js';
+import { best, never, specOf } from '../support/networks.js';
+import { startPool } from '../support/server.js';
+
+async function network(key = 'n', script: LoadScript = {}): Promise<{ spec: NetworkSpec; weights: Weights }> {
+  const weights = new Weights(join(await temporaryFolder(), 'n.onnx'), script);
+  return { spec: specOf(key, weights.file), weights };
+}
+
+describe('work in the lanes', () => {
+  it('gives a lane one picture at a time, in the order they came', async () => {
+    const pool = startPool();
+    const { spec, weights } = await network();
+    await pool.load(spec, 1);
+    const first = pool.run('n', instruct('hold', 1), never);
+    const others = [2, 3, 4, 5].map((picture) => pool.run('n', instruct('answer', picture), never));
+    await weights.untilBegun(1);
+    expect(weights.begun).toEqual([1]);
+    expect(pool.waiting).toBe(4);
+    expect(pool.lanes).toEqual({ alive: 1, busy: 1 });
+
+    weights.open(1);
+    const results = await Promise.all([first, ...others]);
+    expect(results.map(best)).toEqual([1, 2, 3, 4, 5]);
+    // Never two begun at once: every "run" is followed by its own "ran".
+    expect(weights.log.filter((line) => /^ran? |^run /.test(line))).toEqual(
+      [1, 2, 3, 4, 5].flatMap((picture) => [`run ${picture}`, `ran ${picture}`]),
+    );
+    expect(results.every(({ queueMs }) => queueMs >= 0)).toBe(true);
+    await until(() => pool.lanes.busy === 0, 'the lane to be free');
+  });
+
+  it('works in all lanes that hold the network at once', async () => {
+    const pool = startPool({ lanes: 3 });
+    const { spec, weights } = await network();
+    await pool.load(spec, 2);
+    const runs = [1, 2, 3].map((picture) => pool.run('n', instruct('hold', picture), never));
+    await weights.untilBegun(1, 2);
+    expect(pool.lanes).toEqual({ alive: 3, busy: 2 });
+    expect(weights.begun).not.toContain(3);
+    for (const picture of [2, 1, 3]) weights.open(picture);
+    expect((await Promise.all(runs)).map(best)).toEqual([1, 2, 3]);
+  });
+
+  it('moves the bytes of a picture instead of copying them', async () => {
+    const pool = startPool();
+    const { spec } = await network();
+    await pool.load(spec, 1);
+    const picture = instruct('answer', 4);
+    const run = pool.run('n', picture, never);
+    expect(picture.data.length).toBe(0);
+    expect(best(await run)).toBe(4);
+  });
+
+  it('never begins what was given up while it waited', async () => {
+    const pool = startPool();
+    const { spec, weights } = await network();
+    await pool.load(spec, 1);
+    const running = pool.run('n', instruct('hold', 1), never);
+    await weights.untilBegun(1);
+    const [abort, reason] = [new AbortController(), new Error('gone')];
+    const given = pool.run('n', instruct('answer', 2), abort.signal);
+    const after = pool.run('n', instruct('answer', 3), never);
+    abort.abort(reason);
+    await expect(given).rejects.toBe(reason);
+    expect(pool.waiting).toBe(1);
+    await expect(pool.run('n', instruct('answer', 4), abort.signal)).rejects.toBe(reason);
+    weights.open(1);
+    await Promise.all([running, after]);
+    expect(weights.begun).toEqual([1, 3]);
+  });
+
+  it('ends the waiting, not the lane, when a picture that is worked on is given up', async () => {
+    const pool = startPool();
+    const { spec, weights } = await network();
+    await pool.load(spec, 1);
+    const abort = new AbortController();
+    const run = pool.run('n', instruct('hold', 1), abort.signal);
+    await weights.untilBegun(1);
+    abort.abort(new Error('late'));
+    await expect(run).rejects.toThrow('late');
+    const next = pool.run('n', instruct('answer', 2), never);
+    weights.open(1);
+    expect(best(await next)).toBe(2);
+  });
+
+  it('passes an error of the network on and keeps the lane', async () => {
+    const replaced: string[] = [];
+    const pool = startPool({ events: { laneReplaced: (_lane, reason) => replaced.push(reason) } });
+    const { spec } = await network();
+    await pool.load(spec, 1);
+    await expect(pool.run('n', instruct('fail'), never)).rejects.toMatchObject({ code: 'internal' });
+    expect(best(await pool.run('n', instruct('answer', 2), never))).toBe(2);
+    expect(replaced).toEqual([]);
+  });
+});
+
+describe('loading and unloading', () => {
+  it('unloads when what has begun is finished, and refuses what still waits', async () => {
+    const pool = startPool();
+    const { spec, weights } = await network();
+    await pool.load(spec, 1);
+    const running = pool.run('n', instruct('hold', 1), never);
+    const waiting = pool.run('n', instruct('answer', 2), never);
+    await weights.untilBegun(1);
+    let unloaded = false;
+    const unloading = pool.unload('n').then(() => {
+      unloaded = true;
+    });
+    await expect(waiting).rejects.toMatchObject({ code: 'model_not_loaded' });
+    expect(unloaded).toBe(false);
+    weights.open(1);
+    expect(best(await running)).toBe(1);
+    await unloading;
+    expect(weights.log.slice(-2)).toEqual(['ran 1', 'unload']);
+  });
+
+  it('refuses a network that is in no lane instead of letting it wait for ever', async () => {
+    const pool = startPool();
+    await expect(pool.run('nothing', instruct('answer'), never)).rejects.toMatchObject({ code: 'model_not_loaded' });
+  });
+
+  it('leaves a network in no lane when it could not be loaded into all of them', async () => {
+    const pool = startPool({ lanes: 2 });
+    const { spec, weights } = await network('n', { load: 'fail-second' });
+    await expect(pool.load(spec, 2)).rejects.toMatchObject({ code: 'invalid_network' });
+    expect(weights.log.at(-1)).toBe('unload');
+    await expect(pool.run('n', instruct('answer'), never)).rejects.toMatchObject({ code: 'model_not_loaded' });
+  });
+
+  it('serves other networks while one is being loaded', async () => {
+    const pool = startPool({ lanes: 2 });
+    const [served, slow] = [await network('served'), await network('slow', { load: 'hold' })];
+    await pool.load(served.spec, 2);
+    const loading = pool.load(slow.spec, 2);
+    await until(() => slow.weights.log.includes('load'), 'loading to begin');
+    for (const picture of [1, 2, 3]) {
+      expect(best(await pool.run('served', instruct('answer', picture), never))).toBe(picture);
+    }
+    slow.weights.open('load');
+    await loading;
+    expect(best(await pool.run('slow', instruct('answer', 6), never))).toBe(6);
+  });
+});

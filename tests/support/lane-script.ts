@@ -1,0 +1,100 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { vi } from 'vitest';
+import type { Picture } from '../../src/core/picture.js';
+
+// What a test tells scripted-lane.mjs, and what it reads of it.
+
+export const SCRIPTED_LANE = new URL('./scripted-lane.mjs', import.meta.url);
+
+/** What the scripted lane does with a picture. */
+const ACTIONS = {
+  /** Answers at once: class `argument` is the most probable. */
+  answer: 0,
+  /** Answers when the gate of its argument is opened. */
+  hold: 1,
+  /** The same, but computes all the while, so that its thread hears nothing. */
+  spin: 2,
+  /** Blocks its thread for ever. */
+  block: 3,
+  /** Ends its thread. */
+  exit: 4,
+  /** Throws where nothing catches. */
+  crash: 5,
+  /** Never answers, though its thread goes on. */
+  ignore: 6,
+  /** Answers with an error. */
+  fail: 7,
+} as const;
+export type Action = keyof typeof ACTIONS;
+
+/** A picture that makes the lane do something; `argument` (0..65535) names it in the lane's log. */
+export function instruct(action: Action, argument = 0): Picture {
+  const data = new Uint8Array(8 * 8 * 3);
+  for (let p = 0; p < data.length; p += 3) data.set([ACTIONS[action], argument >> 8, argument & 255], p);
+  return { data, width: 8, height: 8 };
+}
+
+/** The same as a PNG file. */
+export async function instructPng(action: Action, argument = 0): Promise<Buffer<ArrayBuffer>> {
+  const { data, width, height } = instruct(action, argument);
+  const png = await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+  return Buffer.from(png);
+}
+
+/** What the scripted lane does when it loads a network. */
+export interface LoadScript {
+  /** `fail-second`: only the first lane succeeds. `hold`, `hold-fail`: wait for the gate `load`. `block`: hangs its thread. */
+  load?: 'ok' | 'fail' | 'fail-second' | 'crash' | 'hold' | 'hold-fail' | 'block';
+  /** Number of scores. */
+  classes?: number;
+  /** Added to the class of every answer: tells one version of the weights from another. */
+  offset?: number;
+}
+
+/** The weights of a scripted network: how it is steered and watched. */
+export class Weights {
+  readonly file: string;
+
+  constructor(file: string, script: LoadScript = {}) {
+    this.file = file;
+    this.script(script);
+  }
+
+  /** What loading it does from now on. */
+  script(script: LoadScript): void {
+    writeFileSync(this.file, JSON.stringify(script));
+  }
+
+  /** Lets go on what waits for the gate. */
+  open(gate: number | 'load'): void {
+    writeFileSync(`${this.file}.go-${gate}`, '');
+  }
+
+  /** What the lanes did with it, in order. */
+  get log(): string[] {
+    return existsSync(`${this.file}.log`) ? readFileSync(`${this.file}.log`, 'utf8').trimEnd().split('\n') : [];
+  }
+
+  /** The arguments of the pictures that were begun, in order. */
+  get begun(): number[] {
+    return this.log.flatMap((line) => (line.startsWith('run ') ? [Number(line.slice(4))] : []));
+  }
+
+  /** Waits until a lane has begun with the picture. */
+  async untilBegun(...pictures: number[]): Promise<void> {
+    await until(() => pictures.every((picture) => this.begun.includes(picture)), `${pictures} to be begun`);
+  }
+}
+
+/** Waits for a condition that no event tells of. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      if (!(await condition())) throw new Error(`waited in vain for ${what}`);
+    },
+    { timeout: 15_000, interval: 5 },
+  );
+}

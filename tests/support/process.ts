@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { until } from './lane-script.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Ended {
+  /** The exit status, or the signal that ended it. */
+  status: number | string;
+  out: string;
+  err: string;
+}
+
+/** A running menagerie; it ends with the test at the latest. */
+export interface Running {
+  child: ChildProcess;
+  /** What it has written so far. */
+  out(): string;
+  err(): string;
+  ended: Promise<Ended>;
+}
+
+/** Starts `menagerie`. The environment holds what is given here and PATH, nothing else. */
+function start(args: readonly string[], env: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk) => out.push(chunk));
+  child.stderr.on('data', (chunk) => err.push(chunk));
+  const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    status: code ?? signal,
+    out: text(out),
+    err: text(err),
+  }));
+  return { child, out: () => text(out), err: () => text(err), ended };
+}
+
+/** Runs `menagerie` to its end. */
+export function run(args: readonly string[], env?: Record<string, string>): Promise<Ended> {
+  return start(args, env).ended;
+}
+
+/** Starts `menagerie serve` with the bundled LeNet-5 on a free port, and waits until it is ready. */
+export async function serve(env: Record<string, string> = {}): Promise<Running & { url: string; port: number }> {
+  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', ...env });
+  let ended = false;
+  void running.ended.then(() => {
+    ended = true;
+  });
+  const address = () => /listens on (http:\S+)/.exec(running.err())?.[1];
+  const ready = async () => {
+    if (ended) throw new Error(`it ended: ${running.err()}`);
+    const url = address();
+    return url !== undefined && (await fetch(`${url}/readyz`)).ok;
+  };
+  await until(() => ready().catch(() => false), 'the server to be ready');
+  const url = address() as string;
+  return { ...running, url, port: Number(new URL(url).port) };
+}

@@ -1,0 +1,177 @@
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import { type App, createApp } from '../../src/http/app.js';
+import { ByteBudget } from '../../src/http/byte-budget.js';
+import { decode } from '../../src/imaging/decode.js';
+import { createLogger } from '../../src/observability/logger.js';
+import { Metrics } from '../../src/observability/metrics.js';
+import { type LaneEvents, LanePool } from '../../src/runtime/lane-pool.js';
+import { Admission } from '../../src/serving/admission.js';
+import { Classifier } from '../../src/serving/classifier.js';
+import { ModelRegistry } from '../../src/serving/model-registry.js';
+import { Summaries } from '../../src/serving/summaries.js';
+import { openRepository } from '../../src/zoo/repository.js';
+import { type LoadScript, SCRIPTED_LANE, Weights } from './lane-script.js';
+import { manifestOf, temporaryFolder, writeTree } from './model-folders.js';
+
+export const ADMIN_KEY = 'the-key-of-the-tests';
+
+const SILENT_LANES: LaneEvents = { laneBusy() {}, laneReplaced() {}, networkLost() {} };
+
+/** Starts lanes that end with the test. */
+export function startPool(
+  options: {
+    lanes?: number;
+    script?: URL;
+    runTimeoutMs?: number;
+    loadTimeoutMs?: number;
+    events?: Partial<LaneEvents>;
+  } = {},
+): LanePool {
+  const { lanes = 1, script = SCRIPTED_LANE, runTimeoutMs = 20_000, loadTimeoutMs = 20_000, events } = options;
+  const pool = new LanePool({
+    lanes,
+    script,
+    device: 'cpu',
+    threads: 1,
+    runTimeoutMs,
+    loadTimeoutMs,
+    events: { ...SILENT_LANES, ...events },
+  });
+  onTestFinished(() => pool.stop());
+  return pool;
+}
+
+export interface ServerOptions {
+  /** Scripted models to serve, by id; by default one, `m`. */
+  models?: Record<string, LoadScript>;
+  /** Further files of the model directory. */
+  files?: Record<string, string | Uint8Array | object>;
+  /** Ids to load before the server answers; by default all scripted models. */
+  load?: string[];
+  lanes?: number;
+  instances?: number;
+  queue?: number;
+  laneTimeoutMs?: number;
+  loadTimeoutMs?: number;
+  maxBytes?: number;
+  maxPixels?: number;
+  maxImages?: number;
+  uploadMemory?: number;
+  uploadTimeoutMs?: number;
+  deadlineMs?: number;
+  adminKey?: string | undefined;
+  defaultModel?: string;
+}
+
+/** The whole service over scripted lanes, listening on a free port; it ends with the test. */
+export async function startServer(options: ServerOptions = {}) {
+  const { models = { m: {} }, lanes = 1, maxPixels = 1_000_000 } = options;
+  const folder = await temporaryFolder();
+  const labels = Array.from({ length: 10 }, (_, i) => `label ${i}`).join('\n');
+  await writeTree(folder, {
+    ...Object.fromEntries(
+      Object.keys(models).flatMap((id) => [
+        [`${id}/manifest.json`, manifestOf(id)],
+        [`${id}/labels.txt`, labels],
+      ]),
+    ),
+    ...options.files,
+  });
+  const weights = Object.fromEntries(
+    Object.entries(models).map(([id, script]) => [id, new Weights(join(folder, id, `${id}.onnx`), script)]),
+  );
+
+  const logged: string[] = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      logged.push(String(chunk));
+      done();
+    },
+  });
+  const counts = { decodes: 0 };
+  const counted = async (bytes: Uint8Array, autoOrient: boolean) => {
+    counts.decodes++;
+    return await decode(bytes, autoOrient, { maxPixels });
+  };
+  const budget = new ByteBudget(options.uploadMemory ?? 64 * 1024 * 1024);
+  const metrics: Metrics = new Metrics({
+    pending: () => admission.pending,
+    waiting: () => pool.waiting,
+    lanes: () => pool.lanes,
+    uploadBytes: () => budget.used,
+  });
+  const pool: LanePool = startPool({
+    lanes,
+    runTimeoutMs: options.laneTimeoutMs ?? 20_000,
+    loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
+    events: {
+      ...metrics.lanes,
+      networkLost: (key, reason, remaining) => {
+        if (remaining === 0) registry.networkLost(key, reason);
+      },
+    },
+  });
+  const repository = await openRepository([folder]);
+  const registry: ModelRegistry = new ModelRegistry({
+    repository,
+    pool,
+    allowUntrained: false,
+    decode: (bytes) => counted(bytes, true),
+    instances: options.instances ?? lanes,
+    events: metrics.serving,
+  });
+  const admission: Admission = new Admission(options.queue ?? 128, lanes);
+  const classifier = new Classifier({
+    registry,
+    pool,
+    admission,
+    decode: counted,
+    defaultModel: options.defaultModel,
+    events: metrics.serving,
+  });
+  const app: App = await createApp({
+    classifier,
+    registry,
+    summaries: new Summaries({
+      repository,
+      inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
+    }),
+    budget,
+    events: metrics.http,
+    metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+    log: createLogger('debug', sink),
+    version: '0.0.0',
+    maxBytes: options.maxBytes ?? 1024 * 1024,
+    maxImages: options.maxImages ?? 8,
+    uploadTimeoutMs: options.uploadTimeoutMs ?? 20_000,
+    deadlineMs: options.deadlineMs ?? 20_000,
+    adminKey: 'adminKey' in options ? options.adminKey : ADMIN_KEY,
+  });
+  onTestFinished(async () => {
+    app.server.server.closeAllConnections();
+    await app.server.close();
+  });
+  const load = options.load ?? Object.keys(models);
+  registry.expect(load);
+  for (const id of load) await registry.load(id);
+  await app.server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    app,
+    pool,
+    registry,
+    admission,
+    budget,
+    weights,
+    counts,
+    folder,
+    logged,
+  };
+}
+
+export type TestServer = Awaited<ReturnType<typeof startServer>>;
