@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Writes what can be read from the code into the documentation: settings, errors, the manifest's schema, and the table
-// of networks in README.md. With --check it only says what is stale; CI fails on that.
-import { readFileSync, writeFileSync } from 'node:fs';
+// of networks in README.md; and the untrained architectures into models/. With --check it only says what is stale; CI fails on that.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultOf } from '../dist/cli/program.js';
@@ -11,11 +11,12 @@ import { ERRORS } from '../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../dist/core/manifest.js';
 import { STATUS } from '../dist/http/status.js';
 import { openRepository } from '../dist/zoo/repository.js';
+import { untrainedModels } from './untrained-models.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
-Writes docs/configuration.md, docs/errors.md, docs/manifest.md, models/manifest.schema.json and the table of networks
-in README.md from the code.
+Writes docs/configuration.md, docs/errors.md, docs/manifest.md, models/manifest.schema.json, models/*-untrained and the
+table of networks in README.md from the code.
 
   --check   write nothing; exit with 1 if a file is stale
   --help    this text
@@ -109,7 +110,8 @@ ${table(['Field', 'Type', 'Required', 'Meaning'], fields(schema))}`;
 
 async function networks() {
   const { models } = await openRepository([join(root, 'models')]);
-  const rows = [...models.values()].map(({ id, manifest: { title, dataset, variants, license } }) => {
+  const trained = [...models.values()].filter(({ manifest }) => !manifest.untrained);
+  const rows = trained.map(({ id, manifest: { title, dataset, variants, license } }) => {
     const { fp32, int8 } = variants;
     const size = (/** @type {number | undefined} */ bytes) =>
       bytes === undefined ? '' : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
@@ -125,7 +127,7 @@ async function networks() {
       license,
     ];
   });
-  const bundled = [...models.values()].filter(({ manifest }) => variantsOf(manifest).some(([, { url }]) => !url));
+  const bundled = trained.filter(({ manifest }) => variantsOf(manifest).some(([, { url }]) => !url));
   const names = bundled.map(({ id }) => `\`${id}\``).join(', ');
   return `${table(['Model', 'Network', 'Data set', 'fp32', 'top-1', 'int8', 'top-1', 'Licence'], rows)}
 ${names} ${bundled.length === 1 ? 'comes' : 'come'} with the server; the others are fetched by \`menagerie pull\`.
@@ -141,8 +143,12 @@ function fill(text, name, content) {
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
+/** @type {Record<string, string | Uint8Array>} */
+const untrained = untrainedModels();
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+/** @type {Record<string, string | Uint8Array>} */
 const outputs = {
+  ...untrained,
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),
   'docs/manifest.md': manifest(),
@@ -151,19 +157,15 @@ const outputs = {
 };
 
 let stale = 0;
-for (const [name, text] of Object.entries(outputs)) {
+for (const [name, content] of Object.entries(outputs)) {
+  const wanted = Buffer.from(content);
   const file = join(root, name);
-  let current = '';
-  try {
-    current = readFileSync(file, 'utf8');
-  } catch {
-    // It is written for the first time.
-  }
-  if (current === text) continue;
+  if (existsSync(file) && readFileSync(file).equals(wanted)) continue;
   stale++;
   if (args.includes('--check')) process.stderr.write(`${name} is stale: run npm run docs\n`);
   else {
-    writeFileSync(file, text);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, wanted);
     process.stdout.write(`wrote ${name}\n`);
   }
 }

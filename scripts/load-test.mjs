@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import autocannon from 'autocannon';
 import { modelDirectories } from '../dist/cli/engine.js';
-import { table } from '../dist/report/format.js';
 import { loadConfig } from '../dist/config/load-config.js';
+import { table } from '../dist/report/format.js';
 import { openRepository } from '../dist/zoo/repository.js';
 import { findVariant, weightsPath } from '../dist/zoo/weights.js';
 

@@ -1,8 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Weights } from '../architectures/weights.js';
 import { flagOf, loadConfig } from '../config/load-config.js';
 import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
+import { architecture } from './architecture.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { list } from './list.js';
@@ -81,6 +83,30 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .action((ids: string[], { timing, json, csv, html, ...flags }) => {
       const options = { timing, format: reportFormat({ json, csv, html }) };
       return run(() => compare(ids, options, loadConfig(io.env, flags), io));
+    });
+
+  withFormats(withSettings(program.command('architecture'), []))
+    .description('Write a classic architecture as an ONNX file without learned weights, or show its summary.')
+    .argument('[id]', 'an architecture; without it, those there are are listed')
+    .option('--out <file.onnx>', 'where to write; without it the summary is shown')
+    .addOption(
+      new Option('--weights <kind>', 'made in the graph, or drawn at random')
+        .choices(['constant', 'random'])
+        .default('constant'),
+    )
+    .option('--seed <n>', 'of random weights', positiveInteger, 1)
+    .option('--timing', 'measure milliseconds', false)
+    .option('--all', 'list constants, shape arithmetic and identities too', false)
+    .action((id: string | undefined, { out, weights: kind, seed, timing, all, json, csv, html }) => {
+      const weights: Weights = kind === 'random' ? { weights: 'random', seed } : { weights: 'constant' };
+      const common = {
+        variant: undefined,
+        inputShape: undefined,
+        timing,
+        all,
+        format: reportFormat({ json, csv, html }),
+      };
+      return run(() => architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
     });
 
   try {

@@ -24,14 +24,17 @@ export interface SummaryCommandOptions {
 
 const TIMING_RUNS = 7;
 
-/** `menagerie summary <id | file.onnx>` */
+/** `menagerie summary <id | file.onnx>`; `title` is for a file whose name says little. */
 export async function summary(
   what: string,
   options: SummaryCommandOptions,
   config: Config,
   io: CommandIo,
+  title?: string,
 ): Promise<ExitCode> {
-  const report = what.endsWith('.onnx') ? await ofFile(what, options, config) : await ofModel(what, options, config);
+  const report = what.endsWith('.onnx')
+    ? await ofFile(what, options, config, title)
+    : await ofModel(what, options, config);
   const render = { json: pretty, text: summaryText, html: summaryHtml, csv: summaryCsv }[options.format];
   io.out.write(render(report));
   return 0;
@@ -41,12 +44,12 @@ async function ofFile(
   file: string,
   { inputShape, timing, all }: SummaryCommandOptions,
   config: Config,
+  title = basename(file),
 ): Promise<SummaryReport> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) throw new MenagerieError('file_missing', `There is no file ${file}.`);
   const inspection = await createInspector(config).inspect({ file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 });
-  const name = basename(file);
-  return summaryReport({ id: name, title: name, variant: null, version: null }, inspection, all);
+  return summaryReport({ id: basename(file), title, variant: null, version: null }, inspection, all);
 }
 
 async function ofModel(id: string, options: SummaryCommandOptions, config: Config): Promise<SummaryReport> {

@@ -1,13 +1,11 @@
 import type { Window } from './geometry.js';
 import type { Filter } from './manifest.js';
 import type { Picture } from './picture.js';
+import { PRECISION_BITS, scratch, weightedSums } from './weighted-sums.js';
 
 // Pillow's `Image.resize`, bit for bit (src/libImaging/Resample.c): the filter is widened by the scale when shrinking,
 // weights are rounded to 22-bit fixed point, and values to 8 bits after the horizontal and again after the vertical
 // pass. Only the pixels that the wanted window depends on are computed.
-
-const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
 
 interface Kernel {
   /** Radius in source pixels at scale 1. */
@@ -35,13 +33,12 @@ function sinc(x: number): number {
 
 /** The weights of a run of output pixels along one axis. */
 interface Taps {
-  /** First source pixel of each output pixel. */
+  /** First source pixel of each output pixel: never less than that of the one before. */
   first: Int32Array;
-  /** Number of source pixels of each output pixel. */
-  count: Int32Array;
-  /** Fixed-point weights, `stride` places for each output pixel. */
+  /** Source pixels of every output pixel; those that have fewer end with weights of 0. */
+  count: number;
+  /** Fixed-point weights, `count` for each output pixel. */
   weights: Int32Array;
-  stride: number;
 }
 
 /** Weights of output pixels `offset .. offset + length` when `source` pixels become `target`. */
@@ -49,11 +46,11 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
   const support = kernel.support * filterScale;
-  const stride = Math.ceil(support) * 2 + 1;
+  // A span of 2 x support touches no more pixels than this, however it is rounded.
+  const count = Math.min(source, Math.floor(2 * support) + 2);
   const first = new Int32Array(length);
-  const count = new Int32Array(length);
-  const weights = new Int32Array(length * stride);
-  const exact = new Float64Array(stride);
+  const weights = new Int32Array(length * count);
+  const exact = new Float64Array(count);
   // Pillow multiplies by the reciprocal; dividing instead changes the last bit of some weights.
   const inverse = 1 / filterScale;
   for (let i = 0; i < length; i++) {
@@ -66,14 +63,15 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
       exact[k] = w;
       sum += w;
     }
+    // All get `count` source pixels within the picture.
+    const shift = Math.max(0, from + count - source);
+    first[i] = from - shift;
     for (let k = 0; k < n; k++) {
       const w = (exact[k] as number) / (sum === 0 ? 1 : sum);
-      weights[i * stride + k] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION_BITS));
+      weights[i * count + shift + k] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION_BITS));
     }
-    first[i] = from;
-    count[i] = n;
   }
-  return { first, count, weights, stride };
+  return { first, count, weights };
 }
 
 /**
@@ -83,68 +81,59 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
  */
 export function resizeWindow(picture: Picture, window: Window, filter: Filter): Uint8Array<ArrayBuffer> {
   const kernel = KERNELS[filter];
-  const columns = tapsOf(picture.width, window.resized.width, window.x, window.width, kernel);
-  const rows = tapsOf(picture.height, window.resized.height, window.y, window.height, kernel);
-  const last = window.height - 1;
-  const firstRow = rows.first[0] as number;
-  const endRow = (rows.first[last] as number) + (rows.count[last] as number);
-  const narrowed = resizeRows(picture, columns, firstRow, endRow);
-  return resizeColumns(narrowed, window.width * 3, rows, firstRow);
-}
+  const { width, height } = window;
+  const columns = tapsOf(picture.width, window.resized.width, window.x, width, kernel);
+  const rows = tapsOf(picture.height, window.resized.height, window.y, height, kernel);
+  const left = columns.first[0] as number;
+  const right = (columns.first[width - 1] as number) + columns.count;
+  const rowLength = width * 3;
+  const groups = Math.ceil(rowLength / 4);
 
-/** The horizontal pass over source rows `firstRow .. endRow`. */
-function resizeRows(picture: Picture, taps: Taps, firstRow: number, endRow: number): Uint8Array<ArrayBuffer> {
-  const { data } = picture;
-  const { first, count, weights, stride } = taps;
-  const width = first.length;
-  const out = new Uint8Array((endRow - firstRow) * width * 3);
-  let o = 0;
-  for (let y = firstRow; y < endRow; y++) {
-    const row = y * picture.width * 3;
-    for (let x = 0; x < width; x++) {
-      let r = HALF;
-      let g = HALF;
-      let b = HALF;
-      let p = row + (first[x] as number) * 3;
-      let k = x * stride;
-      const end = k + (count[x] as number);
-      for (; k < end; k++, p += 3) {
-        const w = weights[k] as number;
-        r = (r + Math.imul(data[p] as number, w)) | 0;
-        g = (g + Math.imul(data[p + 1] as number, w)) | 0;
-        b = (b + Math.imul(data[p + 2] as number, w)) | 0;
-      }
-      out[o] = clip8(r);
-      out[o + 1] = clip8(g);
-      out[o + 2] = clip8(b);
-      o += 3;
-    }
-  }
-  return out;
-}
+  // Everything is done in groups of four bytes: three channels and one to be overwritten, or four bytes of a row.
+  const layout = new Layout();
+  const columnOffsets = layout.place(4 * width);
+  const columnWeights = layout.place(4 * columns.weights.length);
+  const rowOffsets = layout.place(4 * groups);
+  const rowWeights = layout.place(4 * rows.weights.length);
+  const sourceRow = layout.place(3 * (right - left) + 4);
+  const strip = layout.place(rowLength * rows.count + 4);
+  const outRow = layout.place(4 * groups);
+  const memory = scratch(layout.size);
+  const bytes = new Uint8Array(memory);
+  new Int32Array(memory, columnOffsets).set(columns.first.map((first) => (first - left) * 3));
+  new Int32Array(memory, columnWeights).set(columns.weights);
+  new Int32Array(memory, rowOffsets).set(Int32Array.from({ length: groups }, (_, i) => 4 * i));
+  new Int32Array(memory, rowWeights).set(rows.weights);
 
-/** The vertical pass: `rowLength` bytes a row, the first row of `data` being source row `firstRow`. */
-function resizeColumns(data: Uint8Array, rowLength: number, taps: Taps, firstRow: number): Uint8Array<ArrayBuffer> {
-  const { first, count, weights, stride } = taps;
-  const height = first.length;
   const out = new Uint8Array(height * rowLength);
-  const sums = new Int32Array(rowLength);
+  // The strip holds the narrowed source rows `top .. bottom`: those that the output row depends on.
+  let top = rows.first[0] as number;
+  let bottom = top;
   for (let y = 0; y < height; y++) {
-    sums.fill(HALF);
-    let p = ((first[y] as number) - firstRow) * rowLength;
-    for (let k = 0; k < (count[y] as number); k++, p += rowLength) {
-      const w = weights[y * stride + k] as number;
-      for (let i = 0; i < rowLength; i++) {
-        sums[i] = ((sums[i] as number) + Math.imul(data[p + i] as number, w)) | 0;
-      }
+    const first = rows.first[y] as number;
+    if (first > top) bytes.copyWithin(strip, strip + (first - top) * rowLength, strip + (bottom - top) * rowLength);
+    top = first;
+    for (; bottom < first + rows.count; bottom++) {
+      const start = bottom * picture.width;
+      bytes.set(picture.data.subarray((start + left) * 3, (start + right) * 3), sourceRow);
+      const target = strip + (bottom - top) * rowLength;
+      weightedSums(target, 3, width, sourceRow, columnOffsets, 3, columns.count, columnWeights, 4 * columns.count);
     }
-    const o = y * rowLength;
-    for (let i = 0; i < rowLength; i++) out[o + i] = clip8(sums[i] as number);
+    weightedSums(outRow, 4, groups, strip, rowOffsets, rowLength, rows.count, rowWeights + 4 * y * rows.count, 0);
+    out.set(bytes.subarray(outRow, outRow + rowLength), y * rowLength);
   }
   return out;
 }
 
-function clip8(sum: number): number {
-  const value = sum >> PRECISION_BITS;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+/** Places of the scratch memory, one after the other. */
+class Layout {
+  /** Bytes. */
+  size = 0;
+
+  /** The address of `length` bytes, divisible by 4. */
+  place(length: number): number {
+    const address = this.size;
+    this.size += Math.ceil(length / 4) * 4;
+    return address;
+  }
 }

@@ -1,6 +1,7 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
+import { colourJpegSize } from './jpeg-size.js';
 import { ACCEPTED_FORMATS, type Format, sniff } from './sniff.js';
 
 /** What a decoder may spend on one picture. */
@@ -13,6 +14,8 @@ export interface DecodeLimits {
 export interface Decoded extends Picture {
   format: Format;
 }
+
+type Header = Pick<Metadata, 'width' | 'height' | 'hasAlpha' | 'space'>;
 
 const DECODE_TIMEOUT_S = 30;
 
@@ -36,8 +39,8 @@ sharp.cache(false);
  */
 export async function decode(bytes: Uint8Array, autoOrient: boolean, limits: DecodeLimits): Promise<Decoded> {
   const format = acceptedFormat(bytes);
-  const metadata = await readHeader(bytes);
-  const { width, height } = metadata;
+  const header = await readHeader(bytes, format);
+  const { width, height } = header;
   if (width * height > limits.maxPixels) {
     throw new MenagerieError(
       'too_many_pixels',
@@ -47,7 +50,7 @@ export async function decode(bytes: Uint8Array, autoOrient: boolean, limits: Dec
   try {
     const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
     if (autoOrient) pipeline.autoOrient();
-    const picture = await (metadata.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, metadata));
+    const picture = await (header.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, header));
     return { ...picture, format };
   } catch (error) {
     throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
@@ -81,7 +84,10 @@ function open(bytes: Uint8Array, maxPixels: number): Sharp {
   });
 }
 
-async function readHeader(bytes: Uint8Array): Promise<Metadata> {
+async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
+  // The commonest pictures by far; if their header is damaged, decoding says so.
+  const size = format === 'jpeg' && colourJpegSize(bytes);
+  if (size) return { ...size, hasAlpha: false, space: 'srgb' };
   try {
     // The limit is applied by the caller, who can say how many pixels there are.
     return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
@@ -90,8 +96,8 @@ async function readHeader(bytes: Uint8Array): Promise<Metadata> {
   }
 }
 
-async function decodeRgb(pipeline: Sharp, metadata: Metadata): Promise<Picture> {
-  if (metadata.hasAlpha) pipeline.flatten({ background: '#ffffff' });
+async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
+  if (header.hasAlpha) pipeline.flatten({ background: '#ffffff' });
   const { data, info } = await pipeline.toColourspace('srgb').raw({ depth: 'uchar' }).toUint8Array();
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
   // The bytes have an ArrayBuffer of their own, which can be handed to another thread without a copy.

@@ -1,4 +1,4 @@
-import type { Node } from './model.js';
+import type { Node } from './node.js';
 import { countOf } from './tensor-types.js';
 
 /** Dimensions of a tensor by name. */

@@ -1,4 +1,5 @@
-import type { Node, OnnxModel } from './model.js';
+import type { OnnxModel } from './model.js';
+import type { Node } from './node.js';
 
 // Which part a node plays in inference: most of the nodes of a file are not layers.
 

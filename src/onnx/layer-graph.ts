@@ -1,5 +1,6 @@
 import type { GraphRoles } from './graph-roles.js';
-import type { Node, OnnxModel } from './model.js';
+import type { OnnxModel } from './model.js';
+import type { Node } from './node.js';
 
 /** The layers of a network as a graph: auxiliary nodes are left out, their neighbours joined. */
 export interface LayerGraph {

@@ -1,6 +1,7 @@
 import { isWeighted, macsOf, parameterTensors, type Shapes } from './costs.js';
 import type { GraphRoles } from './graph-roles.js';
-import type { Attribute, Node, OnnxModel } from './model.js';
+import type { OnnxModel } from './model.js';
+import type { Attribute, Node } from './node.js';
 import { joinFields, type ReceptiveField, receptiveFieldAfter } from './receptive-field.js';
 import { countOf, TENSOR_TYPES } from './tensor-types.js';
 

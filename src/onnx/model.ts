@@ -1,5 +1,6 @@
+import { type Node, readNode } from './node.js';
 import { topologicalOrder } from './topological-order.js';
-import { type ByteSource, bytesInMemory, type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
+import { type ByteSource, type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
 
 // An ONNX file as data (onnx.proto3 of github.com/onnx/onnx). Weights are not read: of large tensors only the shape is kept.
 
@@ -14,28 +15,12 @@ export interface Initializer {
   end: number;
   /** Whether its values lie in another file. */
   external: boolean;
-}
-
-export type Attribute = number | number[] | string;
-
-export interface Node {
-  /** Unique: the name in the file, or one made from the operator and the position. */
-  name: string;
-  operator: string;
-  /** '' or 'ai.onnx' is ONNX itself. */
-  domain: string;
-  /** Names of tensors; '' for one left out. */
-  inputs: string[];
-  outputs: string[];
-  attributes: Record<string, Attribute>;
-  /** Position among the nodes of the file that are no `Constant`: the runtime's own number for it. */
-  index: number;
-  start: number;
-  end: number;
+  /** The values of a short list of int64, such as a shape. */
+  integers: number[] | undefined;
 }
 
 /** An input or output of the graph. */
-export interface GraphValue {
+interface GraphValue {
   name: string;
   /** TensorProto.DataType; 0 if unknown. */
   dataType: number;
@@ -50,6 +35,8 @@ export interface OnnxModel {
   /** Version of each operator set, by domain; '' is ONNX itself. */
   opsets: Record<string, number>;
   producer: string;
+  /** Whether the file says that its weights mean nothing. */
+  untrained: boolean;
   name: string;
   nodes: Node[];
   initializers: Map<string, Initializer>;
@@ -59,6 +46,10 @@ export interface OnnxModel {
 }
 
 const MAX_NODES = 100_000;
+const INT64 = 7;
+const MAX_INTEGERS_BYTES = 64;
+/** In `metadata_props`: nobody has trained this network. */
+export const UNTRAINED = { key: 'menagerie.untrained', value: 'true' } as const;
 
 /**
  * Reads the structure of an ONNX file.
@@ -69,6 +60,7 @@ export function readModel(source: ByteSource): OnnxModel {
     irVersion: 0,
     opsets: {},
     producer: '',
+    untrained: false,
     name: '',
     nodes: [],
     initializers: new Map(),
@@ -91,6 +83,11 @@ export function readModel(source: ByteSource): OnnxModel {
       case 8:
         readOpset(source, field, model.opsets);
         break;
+      case 14: {
+        const [key, value] = [...fieldsOf(source, field.start, field.end)].map((entry) => textOf(source, entry));
+        model.untrained ||= key === UNTRAINED.key && value === UNTRAINED.value;
+        break;
+      }
     }
   }
   if (graphs === 0 || model.nodes.length === 0) throw notOnnx('there is no graph in it');
@@ -136,88 +133,19 @@ function readGraph(source: ByteSource, graph: Field, model: OnnxModel): void {
   }
 }
 
-function readNode(file: ByteSource, { start, end }: Field): Node {
-  const source = bytesInMemory(file.slice(start, end).slice());
-  const node: Node = {
-    name: '',
-    operator: '',
-    domain: '',
-    inputs: [],
-    outputs: [],
-    attributes: {},
-    index: 0,
-    start,
-    end,
-  };
-  for (const field of fieldsOf(source)) {
-    switch (field.number) {
-      case 1:
-        node.inputs.push(textOf(source, field));
-        break;
-      case 2:
-        node.outputs.push(textOf(source, field));
-        break;
-      case 3:
-        node.name = textOf(source, field);
-        break;
-      case 4:
-        node.operator = textOf(source, field);
-        break;
-      case 5:
-        readAttribute(source, field, node.attributes);
-        break;
-      case 7:
-        node.domain = textOf(source, field);
-        break;
-    }
-  }
-  return node;
-}
-
-/** Numbers, lists of them and short texts; tensors and graphs are of no interest here. */
-function readAttribute(source: ByteSource, { start, end }: Field, attributes: Record<string, Attribute>): void {
-  let name = '';
-  let value: Attribute | undefined;
-  const list: number[] = [];
-  for (const field of fieldsOf(source, start, end)) {
-    switch (field.number) {
-      case 1:
-        name = textOf(source, field);
-        break;
-      case 2:
-        value = floatsOf(source, field)[0];
-        break;
-      case 3:
-        value = Number(BigInt.asIntN(64, field.value));
-        break;
-      case 4:
-        value = textOf(source, field);
-        break;
-      case 7:
-        list.push(...floatsOf(source, field));
-        break;
-      case 8:
-        list.push(...integersOf(source, field).map(Number));
-        break;
-    }
-  }
-  if (list.length > 0) attributes[name] = list;
-  else if (value !== undefined) attributes[name] = value;
-}
-
-function floatsOf(source: ByteSource, { start, end }: Field): number[] {
-  const bytes = source.slice(start, end);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => view.getFloat32(4 * i, true));
-}
-
 function readInitializer(source: ByteSource, { start, end }: Field): Initializer {
-  const tensor: Initializer = { name: '', dataType: 0, dims: [], start, end, external: false };
+  const tensor: Initializer = { name: '', dataType: 0, dims: [], start, end, external: false, integers: undefined };
   for (const field of fieldsOf(source, start, end)) {
     if (field.number === 1) tensor.dims.push(...integersOf(source, field).map(Number));
     if (field.number === 2) tensor.dataType = Number(field.value);
     if (field.number === 8) tensor.name = textOf(source, field);
     if (field.number === 14) tensor.external = field.value === 1n;
+    // int64_data; raw_data, which comes after the type
+    if (field.number === 7) tensor.integers = [...(tensor.integers ?? []), ...integersOf(source, field).map(Number)];
+    if (field.number === 9 && tensor.dataType === INT64 && field.end - field.start <= MAX_INTEGERS_BYTES) {
+      const bytes = Buffer.from(source.slice(field.start, field.end));
+      tensor.integers = Array.from({ length: bytes.length >> 3 }, (_, i) => Number(bytes.readBigInt64LE(8 * i)));
+    }
   }
   return tensor;
 }

@@ -1,4 +1,5 @@
 import type { Initializer, OnnxModel } from './model.js';
+import type { Node } from './node.js';
 import { countOf, TENSOR_TYPES } from './tensor-types.js';
 import { type ByteSource, type Encodable, encode, fieldsOf } from './wire.js';
 
@@ -13,7 +14,7 @@ export interface ProbeFeed {
 export interface ProbeModel {
   /** The ONNX file to run. */
   bytes: Uint8Array;
-  /** The graph's own inputs, then the weights that were taken out. */
+  /** The graph's own inputs, then the weights that were taken out or are not made. */
   feeds: ProbeFeed[];
   /** Every tensor that a node makes, in order. */
   fetches: string[];
@@ -21,6 +22,7 @@ export interface ProbeModel {
 
 /** Tensors up to this many values stay in the file: shapes, axes and scales, whose values decide shapes. */
 const SMALL = 1024;
+const FLOAT = 1;
 
 /**
  * The same graph with every intermediate tensor as an output, and without its weights: those become inputs, so that the
@@ -37,17 +39,31 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
   const large = all.filter((tensor) => isLarge(tensor) && TENSOR_TYPES[tensor.dataType]?.array);
   const weights = large.map(({ name, dataType, dims }) => ({ name, dataType, dims }));
   const kept = all.filter((tensor) => !large.includes(tensor));
-  const feeds = [...inputs, ...weights];
-  const fetches = [...new Set(model.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))];
+  const made = model.nodes.flatMap((node) => madeWeight(node, model) ?? []);
+  const feeds = [...inputs, ...weights, ...made];
+  const isMade = new Set(made.map(({ name }) => name));
+  const nodes = model.nodes.filter(({ outputs }) => !isMade.has(outputs[0] ?? ''));
+  const fetches = [...new Set(nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))];
   const copy = ({ start, end }: Pick<Initializer, 'start' | 'end'>) => source.slice(start, end).slice();
   const graph: Encodable[] = [
-    ...model.nodes.map((node): Encodable => [1, copy(node)]),
+    ...nodes.map((node): Encodable => [1, copy(node)]),
     [2, model.name || 'graph'],
     ...kept.map((tensor): Encodable => [5, copy(tensor)]),
     ...feeds.map((feed): Encodable => [11, valueInfo(feed)]),
     ...fetches.map((name): Encodable => [12, [[1, name]]]),
   ];
   return { bytes: encode([...modelFields(source), [7, graph]]), feeds, fetches };
+}
+
+/** The tensor of a large constant that the graph itself makes, which need not be made for the probe. */
+function madeWeight(
+  { operator, inputs, outputs, attributes }: Node,
+  { initializers }: OnnxModel,
+): ProbeFeed | undefined {
+  const dims = operator === 'ConstantOfShape' ? initializers.get(inputs[0] ?? '')?.integers : undefined;
+  const dataType = typeof attributes.value === 'number' ? attributes.value : FLOAT;
+  if (!dims || countOf(dims) <= SMALL || !TENSOR_TYPES[dataType]?.array) return undefined;
+  return { name: outputs[0] as string, dataType, dims };
 }
 
 /** What an ONNX file says besides its graph. */

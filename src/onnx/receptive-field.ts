@@ -1,4 +1,4 @@
-import type { Node } from './model.js';
+import type { Node } from './node.js';
 
 /** What one position of a tensor sees of the input, in pixels, per spatial dimension. */
 export interface ReceptiveField {

@@ -7,7 +7,7 @@ import type { OnnxModel } from './model.js';
 import { peakActivationBytes } from './peak-memory.js';
 
 /** An input or output of a network. */
-export interface Port {
+interface Port {
   name: string;
   shape: number[];
 }

@@ -1,5 +1,5 @@
 import { MenagerieError } from '../core/errors.js';
-import type { Node } from './model.js';
+import type { Node } from './node.js';
 
 /**
  * Nodes so that each comes after those whose outputs it takes; files usually have them so already, and then the order

@@ -62,6 +62,7 @@ export const SummaryReportSchema = Type.Object(
       opsets: Type.Record(Type.String(), Type.Integer()),
       ir_version: Type.Integer(),
       producer: Type.String(),
+      untrained: Type.Boolean({ description: 'Whether the file says that its weights mean nothing.' }),
     }),
     inputs: Type.Array(PortSchema),
     outputs: Type.Array(PortSchema),

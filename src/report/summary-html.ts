@@ -17,9 +17,12 @@ export function summaryHtml(report: SummaryReport): string {
   const body = [
     `<h1>${escapeHtml(model.title)}</h1>`,
     `<p class="of">${escapeHtml(facts)}</p>`,
+    file.untrained ? '<p><strong>Untrained: its answers mean nothing.</strong></p>' : '',
     `<p>Input ${escapeHtml(ports(report.inputs))}; output ${escapeHtml(ports(report.outputs))}.</p>`,
     `<dl>${list.join('\n')}</dl>`,
-    report.parts.length > 1 ? `<h2>Structure</h2>\n<ol>${report.parts.map(partHtml).join('\n')}</ol>` : '',
+    report.parts.some(({ blocks }) => blocks.length > 0)
+      ? `<h2>Structure</h2>\n<ol>${report.parts.map(partHtml).join('\n')}</ol>`
+      : '',
     '<h2>Layers</h2>',
     layersHtml(report.layers, totals.ms !== null),
   ];

@@ -16,12 +16,12 @@ export function modelSubject({ folder, variant, sha256 }: ModelSummary): Subject
  * @param all whether auxiliary nodes (constants, shape arithmetic, identities) are listed too
  */
 export function summaryReport(model: Subject, inspection: Inspection, all: boolean): SummaryReport {
-  const { summary, opsets, irVersion, producer, fileBytes, timings } = inspection;
+  const { summary, opsets, irVersion, producer, untrained, fileBytes, timings } = inspection;
   const { totals } = summary;
   const totalMs = timings?.totalMs ?? null;
   return {
     model,
-    file: { bytes: fileBytes, opsets, ir_version: irVersion, producer },
+    file: { bytes: fileBytes, opsets, ir_version: irVersion, producer, untrained },
     inputs: summary.inputs,
     outputs: summary.outputs,
     totals: {

@@ -26,7 +26,7 @@ export function summaryText(report: SummaryReport): string {
   const rule = `${'-'.repeat(Math.max(...layerTable.split('\n').map((line) => line.length)))}\n`;
   const name = [model.id, model.variant, model.version].filter(Boolean).join(', ');
   const sections = [
-    `${model.title} (${name})\n`,
+    `${model.title} (${name})${file.untrained ? ' - untrained, its answers mean nothing' : ''}\n`,
     rule,
     layerTable,
     rule,
@@ -34,7 +34,7 @@ export function summaryText(report: SummaryReport): string {
       totalsOf(report).map(([label, value, note]) => [label, value, note]),
       [1],
     ),
-    report.parts.length > 1 ? `\n${partsText(report.parts)}` : '',
+    report.parts.some(({ blocks }) => blocks.length > 0) ? `\n${partsText(report.parts)}` : '',
     `\nInput ${ports(report.inputs)}, output ${ports(report.outputs)}. File of ${formatBytes(file.bytes)}, made by ${file.producer || 'an unnamed tool'}.\n`,
   ];
   return sections.join('');

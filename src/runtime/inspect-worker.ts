@@ -24,8 +24,11 @@ async function inspect({ file, inputShape, timingRuns }: InspectRequest): Promis
       probe.feeds.slice(0, model.inputs.length).map((feed) => [feed.name, zeros(feed)]),
     );
     const timings = timingRuns > 0 ? await timeLayers(file, model.nodes, inputs, timingRuns) : undefined;
-    const { opsets, producer, irVersion } = model;
-    return { type: 'done', inspection: { summary, opsets, producer, irVersion, fileBytes: source.length, timings } };
+    const { opsets, producer, irVersion, untrained } = model;
+    return {
+      type: 'done',
+      inspection: { summary, opsets, producer, irVersion, untrained, fileBytes: source.length, timings },
+    };
   } finally {
     source.close();
   }

@@ -26,6 +26,8 @@ export interface Inspection {
   opsets: Record<string, number>;
   producer: string;
   irVersion: number;
+  /** Whether the file says that its weights mean nothing. */
+  untrained: boolean;
   fileBytes: number;
   timings: LayerTimings | undefined;
 }

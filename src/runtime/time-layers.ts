@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
-import type { Node } from '../onnx/model.js';
+import type { Node } from '../onnx/node.js';
 import type { LayerTimings } from './inspector.js';
 
 /**

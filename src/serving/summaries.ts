@@ -59,7 +59,9 @@ export class Summaries {
     const folder = this.#folder(id);
     const variant = name === undefined ? await preferredVariant(folder) : findVariant(folder, name);
     if (!(await isPulled(folder, variant))) {
-      throw new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine.`);
+      const bare = `${id}-untrained`;
+      const advice = this.#options.repository.models.has(bare) ? `; "${bare}" has the architecture without them` : '';
+      throw new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine${advice}.`);
     }
     if (inputShape && inputShape.reduce((product, size) => product * size, 1) > MAX_INPUT_VALUES) {
       throw new MenagerieError('invalid_input_shape', `An input may have at most ${MAX_INPUT_VALUES} values.`);

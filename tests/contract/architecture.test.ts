@@ -38,7 +38,7 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => {
     const text = readFileSync(join(source, name), 'utf8');
-    const imports = [...text.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)].map((match) => match[1] as string);
+    const imports = [...text.matchAll(/(?:\bfrom |^import |\bimport\()'([^']+)'/gm)].map((match) => match[1] as string);
     return { name, room: name.split(sep)[0] as string, text, imports };
   });
 

@@ -190,7 +190,7 @@ const SHAPES: readonly (readonly (readonly Stroke[])[])[] = [
 /** How many ways of writing each digit are known. */
 export const SHAPES_PER_DIGIT = 2;
 
-export type Colour = readonly [red: number, green: number, blue: number];
+type Colour = readonly [red: number, green: number, blue: number];
 
 export interface Drawing {
   digit: number;

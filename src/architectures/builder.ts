@@ -1,0 +1,246 @@
+// Networks as short descriptions. Every tensor's shape is known while describing, so that the weights can be sized.
+
+/** Values between layers. The batch dimension, "N" in the file, is left out of all shapes. */
+export interface Tensor {
+  readonly name: string;
+  /** [channels, height, width], or [features]. */
+  readonly shape: readonly number[];
+}
+
+/** What a layer learns, or for `mean` and `variance` measures while it is trained. */
+export interface Parameter {
+  readonly name: string;
+  readonly role: 'weight' | 'bias' | 'scale' | 'shift' | 'mean' | 'variance';
+  readonly shape: readonly number[];
+  /** How many inputs each output value of the layer sums up; 1 where it sums none. */
+  readonly fanIn: number;
+}
+
+/** An ONNX attribute: an integer, integers, or a real number. */
+export type GraphAttribute = number | readonly number[] | { readonly float: number };
+
+/** One ONNX node. It makes one tensor, which has the node's name. */
+export interface GraphNode {
+  readonly operator: string;
+  readonly inputs: readonly Tensor[];
+  /** Further inputs, after `inputs`. */
+  readonly parameters: readonly Parameter[];
+  readonly attributes: Readonly<Record<string, GraphAttribute>>;
+  readonly output: Tensor;
+}
+
+/** A network without values for its parameters. Nodes are in order of execution. */
+export interface Graph {
+  readonly name: string;
+  readonly input: Tensor;
+  readonly outputs: readonly Tensor[];
+  readonly nodes: readonly GraphNode[];
+}
+
+export interface PictureSize {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A window that slides over the picture. */
+interface WindowOptions {
+  name: string;
+  /** Height and width. */
+  kernel: number;
+  /** 1 if not given. */
+  stride?: number;
+  /** On every side; 'same' is (kernel - 1) / 2, which with stride 1 keeps height and width. 0 if not given. */
+  padding?: number | 'same';
+}
+
+export interface ConvOptions extends WindowOptions {
+  filters: number;
+  /** False where batch normalisation follows. True if not given. */
+  bias?: boolean;
+}
+
+export interface PoolOptions extends WindowOptions {
+  /** Whether a last window may stand over the edge, as in Caffe. False if not given. */
+  ceil?: boolean;
+}
+
+/** Number of values of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * The number of parameters: `trained` counts weights, biases, and the scales and shifts of batch normalisation;
+ * `statistics` its running means and variances.
+ */
+export function countParameters(graph: Graph): { trained: number; statistics: number } {
+  const count = { trained: 0, statistics: 0 };
+  for (const { role, shape } of graph.nodes.flatMap(({ parameters }) => parameters)) {
+    count[role === 'mean' || role === 'variance' ? 'statistics' : 'trained'] += sizeOf(shape);
+  }
+  return count;
+}
+
+/** Starts a network that takes pictures of this size. */
+export function network(name: string, input: PictureSize): Network {
+  return new Network(name, input);
+}
+
+/** A network under construction. Every method adds one layer and returns what it makes. */
+export class Network implements Graph {
+  readonly name: string;
+  readonly input: Tensor;
+  readonly outputs: Tensor[] = [];
+  readonly nodes: GraphNode[] = [];
+  readonly #names = new Set<string>(['input']);
+
+  constructor(name: string, { channels, height, width }: PictureSize) {
+    this.name = name;
+    this.input = { name: 'input', shape: [channels, height, width] };
+  }
+
+  /** [c, h, w] -> [filters, h', w']; weight [filters, c, kernel, kernel]. */
+  conv(x: Tensor, options: ConvOptions): Tensor {
+    const [channels] = planes(x);
+    const { name, filters, kernel, bias = true } = options;
+    const fanIn = channels * kernel * kernel;
+    const parameters: Parameter[] = [
+      { name: `${name}.weight`, role: 'weight', shape: [filters, channels, kernel, kernel], fanIn },
+    ];
+    if (bias) parameters.push({ name: `${name}.bias`, role: 'bias', shape: [filters], fanIn: 1 });
+    const { size, attributes } = slide(x, options);
+    return this.#add('Conv', name, [x], [filters, ...size], attributes, parameters);
+  }
+
+  /** A fully connected layer: [features] -> [units]; weight [units, features]. */
+  dense(x: Tensor, { name, units }: { name: string; units: number }): Tensor {
+    const [features = 0, ...rest] = x.shape;
+    if (rest.length > 0) throw new Error(`${name}: flatten ${x.name} first`);
+    const parameters: Parameter[] = [
+      { name: `${name}.weight`, role: 'weight', shape: [units, features], fanIn: features },
+      { name: `${name}.bias`, role: 'bias', shape: [units], fanIn: 1 },
+    ];
+    return this.#add('Gemm', name, [x], [units], { transB: 1 }, parameters);
+  }
+
+  /** Scale, shift, running mean and running variance, one of each per channel. */
+  batchNorm(x: Tensor, { name }: { name: string }): Tensor {
+    const [channels] = planes(x);
+    const roles = ['scale', 'shift', 'mean', 'variance'] as const;
+    const parameters = roles.map((role) => ({ name: `${name}.${role}`, role, shape: [channels], fanIn: 1 }));
+    return this.#add('BatchNormalization', name, [x], x.shape, {}, parameters);
+  }
+
+  maxPool(x: Tensor, options: PoolOptions): Tensor {
+    return this.#pool('MaxPool', x, options);
+  }
+
+  /** Padding does not count. */
+  averagePool(x: Tensor, options: PoolOptions): Tensor {
+    return this.#pool('AveragePool', x, options);
+  }
+
+  /** [c, h, w] -> [c, 1, 1]. */
+  globalAveragePool(x: Tensor, { name }: { name: string }): Tensor {
+    return this.#add('GlobalAveragePool', name, [x], [planes(x)[0], 1, 1]);
+  }
+
+  relu(x: Tensor, { name = `${x.name}_relu` } = {}): Tensor {
+    return this.#add('Relu', name, [x], x.shape);
+  }
+
+  tanh(x: Tensor, { name = `${x.name}_tanh` } = {}): Tensor {
+    return this.#add('Tanh', name, [x], x.shape);
+  }
+
+  /**
+   * Local response normalisation over `size` neighbouring channels: x / (bias + alpha / size * sum of squares) ^ beta.
+   * AlexNet's paper has no division by `size`, so its alpha of 1e-4 over 5 channels is 5e-4 here.
+   */
+  lrn(x: Tensor, options: { name: string; size: number; alpha: number; beta: number; bias: number }): Tensor {
+    const { name, size, alpha, beta, bias } = options;
+    const attributes = { size, alpha: { float: alpha }, beta: { float: beta }, bias: { float: bias } };
+    return this.#add('LRN', name, [x], x.shape, attributes);
+  }
+
+  /** Does nothing outside training, so the file does not carry the share that is dropped. */
+  dropout(x: Tensor, { name = `${x.name}_drop` } = {}): Tensor {
+    return this.#add('Dropout', name, [x], x.shape);
+  }
+
+  /** The sum of two tensors of one shape. */
+  add(x: Tensor, y: Tensor, { name }: { name: string }): Tensor {
+    if (x.shape.join() !== y.shape.join()) throw new Error(`${name}: [${x.shape}] and [${y.shape}] differ`);
+    return this.#add('Add', name, [x, y], x.shape);
+  }
+
+  /** Channels after one another: [c1, h, w], [c2, h, w] ... -> [c1 + c2 + ..., h, w]. */
+  concat(parts: readonly Tensor[], { name }: { name: string }): Tensor {
+    const sizes = new Set(parts.map((part) => planes(part).slice(1).join()));
+    if (sizes.size !== 1) throw new Error(`${name}: heights or widths differ: ${[...sizes].join(' and ')}`);
+    const channels = parts.reduce((sum, part) => sum + planes(part)[0], 0);
+    return this.#add('Concat', name, parts, [channels, ...(parts[0] as Tensor).shape.slice(1)], { axis: 1 });
+  }
+
+  /** [c, h, w] -> [c * h * w]. */
+  flatten(x: Tensor, { name = `${x.name}_flat` } = {}): Tensor {
+    return this.#add('Flatten', name, [x], [sizeOf(x.shape)], { axis: 1 });
+  }
+
+  softmax(x: Tensor, { name = 'prob' } = {}): Tensor {
+    return this.#add('Softmax', name, [x], x.shape, { axis: 1 });
+  }
+
+  /** Makes a tensor an output of the network. The first one is the main output. */
+  output(x: Tensor): Tensor {
+    this.outputs.push(x);
+    return x;
+  }
+
+  #pool(operator: 'MaxPool' | 'AveragePool', x: Tensor, options: PoolOptions): Tensor {
+    const { size, attributes } = slide(x, options);
+    return this.#add(operator, options.name, [x], [planes(x)[0], ...size], attributes);
+  }
+
+  #add(
+    operator: string,
+    name: string,
+    inputs: readonly Tensor[],
+    shape: readonly number[],
+    attributes: Record<string, GraphAttribute> = {},
+    parameters: readonly Parameter[] = [],
+  ): Tensor {
+    if (this.#names.has(name)) throw new Error(`There are two layers ${name}`);
+    this.#names.add(name);
+    const output = { name, shape };
+    this.nodes.push({ operator, inputs, parameters, attributes, output });
+    return output;
+  }
+}
+
+/** A tensor's [channels, height, width]. */
+function planes({ name, shape }: Tensor): [number, number, number] {
+  const [channels, height, width] = shape;
+  if (channels === undefined || height === undefined || width === undefined) throw new Error(`${name} is flat`);
+  return [channels, height, width];
+}
+
+/** The height and width that a sliding window leaves, and its ONNX attributes. */
+function slide(x: Tensor, options: PoolOptions): { size: number[]; attributes: Record<string, GraphAttribute> } {
+  const { name, kernel, stride = 1, padding = 0, ceil = false } = options;
+  const pad = padding === 'same' ? (kernel - 1) / 2 : padding;
+  if (!Number.isInteger(pad)) throw new Error(`${name}: 'same' asks for an odd kernel`);
+  const steps = ceil ? Math.ceil : Math.floor;
+  const size = planes(x)
+    .slice(1)
+    .map((length) => steps((length + 2 * pad - kernel) / stride) + 1);
+  if (size.some((length) => length < 1)) throw new Error(`${name}: the window is larger than ${x.name}`);
+  const attributes: Record<string, GraphAttribute> = {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [pad, pad, pad, pad],
+  };
+  if (ceil) attributes.ceil_mode = 1;
+  return { size, attributes };
+}

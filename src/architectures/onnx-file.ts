@@ -1,0 +1,197 @@
+import { UNTRAINED } from '../onnx/model.js';
+import { type Encodable, encode } from '../onnx/wire.js';
+import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
+import { sizeOf } from './builder.js';
+import { constantValue, mulberry32, randomValues, type Weights } from './weights.js';
+
+// Graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
+
+const IR_VERSION = 8;
+const OPSET = 17;
+const FLOAT = 1;
+const INT64 = 7;
+const ATTRIBUTE_FLOAT = 1;
+const ATTRIBUTE_INT = 2;
+const ATTRIBUTE_TENSOR = 4;
+const ATTRIBUTE_INTS = 7;
+
+/** A file to be written piece by piece. */
+export interface OnnxFile {
+  /** In bytes. */
+  readonly length: number;
+  /** The file from its beginning, in pieces of at most 256 KiB, or the graph's structure if that is larger. */
+  chunks(): Generator<Uint8Array>;
+}
+
+/**
+ * The graph as an ONNX file.
+ *
+ * With 'constant' weights the network makes its weights itself, by ConstantOfShape, when it is loaded or run: VGG-16 is a
+ * few KB. With 'random' ones the file holds them all (VGG-16: 553 MB), but memory never holds more than a piece.
+ */
+export function onnxFile(graph: Graph, weights: Weights): OnnxFile {
+  const stored = weights.weights === 'random' ? graph.nodes.flatMap(({ parameters }) => parameters) : [];
+  const structure = encode(weights.weights === 'random' ? graphFields(graph) : constantGraphFields(graph));
+  const tensors = stored.map((parameter) => ({ parameter, head: tensorHead(parameter) }));
+  const graphLength = tensors.reduce((sum, { parameter, head }) => sum + head.length + bytesOf(parameter), 0);
+  const head = Buffer.concat([modelHead(), lengthPrefix(7, structure.length + graphLength), structure]);
+  return {
+    length: head.length + graphLength,
+    *chunks() {
+      yield head;
+      const next = mulberry32(weights.weights === 'random' ? weights.seed : 0);
+      for (const tensor of tensors) {
+        yield tensor.head;
+        for (const values of randomValues(tensor.parameter, next)) yield new Uint8Array(values.buffer);
+      }
+    },
+  };
+}
+
+/** The whole file in memory: for constant weights, and for small networks. */
+export function toOnnx(graph: Graph, weights: Weights): Uint8Array {
+  return Buffer.concat([...onnxFile(graph, weights).chunks()]);
+}
+
+/** ModelProto without its graph. */
+function modelHead(): Uint8Array {
+  return encode([
+    [1, IR_VERSION],
+    [2, 'menagerie'],
+    [8, [[2, OPSET]]],
+    [
+      14,
+      [
+        [1, UNTRAINED.key],
+        [2, UNTRAINED.value],
+      ],
+    ],
+  ]);
+}
+
+/** GraphProto without initializers. */
+function graphFields({ name, nodes, input, outputs }: Graph): Encodable[] {
+  return [
+    ...nodes.map((node): Encodable => [1, nodeFields(node)]),
+    [2, name],
+    [11, valueInfo(input)],
+    ...outputs.map((output): Encodable => [12, valueInfo(output)]),
+  ];
+}
+
+/** GraphProto with a ConstantOfShape before every use of a parameter. */
+function constantGraphFields(graph: Graph): Encodable[] {
+  const { nodes, ...rest } = graph;
+  const fields = nodes.flatMap((node): Encodable[] => [
+    ...node.parameters.flatMap((parameter): Encodable[] => [
+      [5, shapeTensor(parameter)],
+      [1, constantOfShape(parameter)],
+    ]),
+    [1, nodeFields(node)],
+  ]);
+  return [...fields, ...graphFields({ ...rest, input: graph.input, nodes: [] })];
+}
+
+/** NodeProto. */
+function nodeFields({ operator, inputs, parameters, attributes, output }: GraphNode): Encodable[] {
+  return [
+    ...[...inputs, ...parameters].map(({ name }): Encodable => [1, name]),
+    [2, output.name],
+    [3, output.name],
+    [4, operator],
+    ...Object.entries(attributes).map(([name, value]): Encodable => [5, attribute(name, value)]),
+  ];
+}
+
+/** AttributeProto. */
+function attribute(name: string, value: GraphAttribute): Uint8Array {
+  if (typeof value === 'number')
+    return encode([
+      [1, name],
+      [3, value],
+      [20, ATTRIBUTE_INT],
+    ]);
+  if ('float' in value) {
+    // Field 2 of wire type 5, which encode() does not know.
+    const four = Buffer.alloc(5, (2 << 3) | 5);
+    four.writeFloatLE(value.float, 1);
+    return Buffer.concat([encode([[1, name]]), four, encode([[20, ATTRIBUTE_FLOAT]])]);
+  }
+  return encode([[1, name], ...value.map((item): Encodable => [8, item]), [20, ATTRIBUTE_INTS]]);
+}
+
+/** The NodeProto that fills a parameter with one value. */
+function constantOfShape(parameter: Parameter): Encodable[] {
+  const value = new Uint8Array(Float32Array.of(constantValue(parameter)).buffer);
+  return [
+    [1, `${parameter.name}.shape`],
+    [2, parameter.name],
+    [3, parameter.name],
+    [4, 'ConstantOfShape'],
+    [
+      5,
+      [
+        [1, 'value'],
+        [
+          5,
+          [
+            [1, 1],
+            [2, FLOAT],
+            [9, value],
+          ],
+        ],
+        [20, ATTRIBUTE_TENSOR],
+      ],
+    ],
+  ];
+}
+
+/** TensorProto of the shape of a parameter. */
+function shapeTensor({ name, shape }: Parameter): Encodable[] {
+  const values = new Uint8Array(BigInt64Array.from(shape.map(BigInt)).buffer);
+  return [
+    [1, shape.length],
+    [2, INT64],
+    [8, `${name}.shape`],
+    [9, values],
+  ];
+}
+
+/** A parameter's whole field in GraphProto, up to its values, which follow. */
+function tensorHead(parameter: Parameter): Uint8Array {
+  const fields = encode([...parameter.shape.map((size): Encodable => [1, size]), [2, FLOAT], [8, parameter.name]]);
+  const values = lengthPrefix(9, bytesOf(parameter));
+  const length = fields.length + values.length + bytesOf(parameter);
+  return Buffer.concat([lengthPrefix(5, length), fields, values]);
+}
+
+function bytesOf({ shape }: Parameter): number {
+  return 4 * sizeOf(shape);
+}
+
+/** Key and length of a length-delimited field, for a field number below 16; the content follows. */
+function lengthPrefix(field: number, length: number): Uint8Array {
+  const bytes = encode([[field, length]]);
+  bytes[0] = (field << 3) | 2;
+  return bytes;
+}
+
+/** ValueInfoProto, with the batch as "N". */
+function valueInfo({ name, shape }: Tensor): Encodable[] {
+  const dims: Encodable[] = [[1, [[2, 'N']]], ...shape.map((size): Encodable => [1, [[1, size]]])];
+  return [
+    [1, name],
+    [
+      2,
+      [
+        [
+          1,
+          [
+            [1, FLOAT],
+            [2, dims],
+          ],
+        ],
+      ],
+    ],
+  ];
+}
