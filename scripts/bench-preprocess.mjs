@@ -17,7 +17,7 @@ CPU time counts all threads of the process. A first round, not counted, warms up
 
   --python <python>   also time Pillow and numpy at the same work, a round of theirs after each of ours
   --rounds <n>        rounds that count (default 7)
-  --dist <folder>     compiled code to measure (default dist/)
+  --dist <folder>     compiled code to measure (default dist/, as npm run build leaves it)
   --json              for machines
   --help              this text
 `;
@@ -137,7 +137,7 @@ async function ownRound() {
 /** Starts scripts/reference/bench_pillow.py. @param {string} python @param {string} folder @param {string[]} files */
 function startPillow(python, folder, files) {
   const script = join(here, 'reference/bench_pillow.py');
-  const child = spawn(python, [script, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(python, ['-B', script, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   child.stdin.write(`${JSON.stringify(files)}\n`);
   const process = {

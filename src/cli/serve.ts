@@ -61,7 +61,9 @@ export async function serve(config: Config, version: string, io: CommandIo): Pro
     io.err.write(`menagerie ${version} listens on ${address}\n`);
     const loading = Promise.all(
       wanted.map(({ id, variant }) =>
-        engine.registry.load(id, variant).catch((error: unknown) => void toMenagerieError(error)),
+        engine.registry.load(id, variant).catch((error: unknown) => {
+          log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
+        }),
       ),
     );
     void loading.then(async () => {

@@ -32,17 +32,17 @@ const FLOAT = 1;
  */
 export function probeModel(source: ByteSource, model: OnnxModel, inputDims: ReadonlyMap<string, number[]>): ProbeModel {
   const inputs = model.inputs.map(({ name, dataType }) => ({ name, dataType, dims: inputDims.get(name) as number[] }));
+  const made = model.nodes.flatMap((node) => madeWeight(node, model) ?? []);
+  const isMade = new Set(made.map(({ name }) => name));
+  const nodes = model.nodes.filter(({ outputs }) => !isMade.has(outputs[0] ?? ''));
   // ONNX Runtime refuses files of old versions in which an initializer is neither an input nor used.
-  const used = new Set(model.nodes.flatMap((node) => node.inputs));
+  const used = new Set(nodes.flatMap((node) => node.inputs));
   const all = [...model.initializers.values()].filter(({ name }) => used.has(name));
   const isLarge = (tensor: Initializer) => tensor.external || countOf(tensor.dims) > SMALL;
   const large = all.filter((tensor) => isLarge(tensor) && TENSOR_TYPES[tensor.dataType]?.array);
   const weights = large.map(({ name, dataType, dims }) => ({ name, dataType, dims }));
   const kept = all.filter((tensor) => !large.includes(tensor));
-  const made = model.nodes.flatMap((node) => madeWeight(node, model) ?? []);
   const feeds = [...inputs, ...weights, ...made];
-  const isMade = new Set(made.map(({ name }) => name));
-  const nodes = model.nodes.filter(({ outputs }) => !isMade.has(outputs[0] ?? ''));
   const fetches = [...new Set(nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))];
   const copy = ({ start, end }: Pick<Initializer, 'start' | 'end'>) => source.slice(start, end).slice();
   const graph: Encodable[] = [

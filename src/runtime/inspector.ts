@@ -36,11 +36,15 @@ export type InspectReply =
   | { type: 'done'; inspection: Inspection }
   | { type: 'failed'; code: ErrorCode; message: string; detail: string | undefined };
 
+/** Files that may wait; a summary takes about a second. */
+const MAX_PENDING = 16;
+
 /** Looks into ONNX files, one at a time, each in a thread of its own that ends with it. */
 export class Inspector {
   readonly #script: URL;
   readonly #timeoutMs: number;
   readonly #oneAtATime = new Semaphore(1);
+  #pending = 0;
 
   /** @param script entry file of the worker */
   constructor(script: URL, timeoutMs: number) {
@@ -50,10 +54,20 @@ export class Inspector {
 
   /**
    * @throws MenagerieError `not_onnx`, `cyclic_graph`, `unsupported_opset`, `unsupported_operator`, `invalid_network`,
-   *   `invalid_input_shape`, `lane_failed` where the thread died or took too long
+   *   `invalid_input_shape`, `lane_failed` where the thread died or took too long, `overloaded`
    */
-  inspect(request: InspectRequest): Promise<Inspection> {
-    return this.#oneAtATime.run(() => this.#run(request));
+  async inspect(request: InspectRequest): Promise<Inspection> {
+    if (this.#pending >= MAX_PENDING) {
+      throw new MenagerieError('overloaded', `${MAX_PENDING} files are waiting to be looked into; try again later.`, {
+        retryAfterS: 5,
+      });
+    }
+    this.#pending++;
+    try {
+      return await this.#oneAtATime.run(() => this.#run(request));
+    } finally {
+      this.#pending--;
+    }
   }
 
   async #run(request: InspectRequest): Promise<Inspection> {

@@ -1,7 +1,6 @@
-import { dirname, sep } from 'node:path';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type VariantName, variantsOf } from '../core/manifest.js';
-import type { ModelFolder, RefusedFolder, Repository } from '../zoo/repository.js';
+import { type ModelFolder, type RefusedFolder, type Repository, withoutPaths } from '../zoo/repository.js';
 import { findVariant, isPulled, preferredVariant } from '../zoo/weights.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 import type { ServingEvents } from './events.js';
@@ -33,18 +32,12 @@ export class ModelRegistry {
   readonly #wanted = new Set<string>();
   /** Requests being answered, by network. */
   readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
-  /** The model directories. */
-  readonly #roots: string[];
   #generation = 0;
 
   constructor(options: ModelRegistryOptions) {
     this.#options = options;
-    const { models, refused } = options.repository;
-    this.#roots = [
-      ...new Set([...[...models.values()].map(({ root }) => root), ...refused.map(({ folder }) => dirname(folder))]),
-    ];
     this.#entries = new Map(
-      [...models.values()].map((folder) => [
+      [...options.repository.models.values()].map((folder) => [
         folder.id,
         { folder, state: 'unloaded', reason: undefined, busy: false, served: undefined },
       ]),
@@ -111,7 +104,7 @@ export class ModelRegistry {
       return served;
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
-      const shown = this.#withoutPaths(message);
+      const shown = withoutPaths(this.#options.repository, message);
       // The old one may have been lost meanwhile.
       const serves = entry.served !== undefined;
       this.#move(entry, serves ? 'ready' : 'failed', serves ? `Reloading failed: ${shown}` : shown);
@@ -183,13 +176,8 @@ export class ModelRegistry {
   }
 
   #refusedStatus({ id, error }: RefusedFolder): ModelStatus {
-    const reason = this.#withoutPaths(error.message);
+    const reason = withoutPaths(this.#options.repository, error.message);
     return { id, state: 'refused', reason, manifest: undefined, labels: [], pulled: [], served: undefined };
-  }
-
-  /** A message for clients, who are to know which file is meant but not where it lies on this machine. */
-  #withoutPaths(message: string): string {
-    return this.#roots.reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
   }
 
   #entry(id: string): Entry {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { MenagerieError } from '../core/errors.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Inspection, InspectRequest } from '../runtime/inspector.js';
-import type { ModelFolder, Repository } from '../zoo/repository.js';
+import { type ModelFolder, type Repository, withoutPaths } from '../zoo/repository.js';
 import {
   findVariant,
   isPulled,
@@ -37,7 +37,8 @@ export interface SummariesOptions {
 
 const TIMING_RUNS = 7;
 const MAX_CACHED = 64;
-const MAX_INPUT_VALUES = 50_000_000;
+/** VGG-16 makes about 200 values of each of its input's, so that this is some 800 MB of activations. */
+const MAX_INPUT_VALUES = 1_000_000;
 
 /** Summaries of the models of the repository, loaded or not; each file is looked into once. */
 export class Summaries {
@@ -64,12 +65,18 @@ export class Summaries {
       throw new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine${advice}.`);
     }
     if (inputShape && inputShape.reduce((product, size) => product * size, 1) > MAX_INPUT_VALUES) {
-      throw new MenagerieError('invalid_input_shape', `An input may have at most ${MAX_INPUT_VALUES} values.`);
+      throw new MenagerieError(
+        'invalid_input_shape',
+        `An input may have at most ${MAX_INPUT_VALUES} values (such as 1x3x577x577).`,
+      );
     }
     const file = weightsPath(folder, variant);
     const { size, mtimeMs } = await stat(file);
     const sha256 = await once(this.#hashes, `${file}:${size}:${mtimeMs}`, async () => {
       return (await verifyWeights(folder, variant)).sha256;
+    }).catch((error: unknown) => {
+      const { code, message, cause } = toMenagerieError(error);
+      throw new MenagerieError(code, withoutPaths(this.#options.repository, message), { cause });
     });
     const key = `${sha256}:${inputShape?.join('x') ?? ''}:${timing}`;
     const request = { file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 };

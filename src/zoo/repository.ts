@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { type Manifest, parseManifest } from '../core/manifest.js';
 import { fileSize, ioError, readSmallText, systemCode } from './files.js';
@@ -33,6 +33,15 @@ export interface RefusedFolder {
 export interface Repository {
   models: ReadonlyMap<string, ModelFolder>;
   refused: readonly RefusedFolder[];
+}
+
+/** A message for clients, who are to know which file is meant but not where it lies on this machine. */
+export function withoutPaths({ models, refused }: Repository, message: string): string {
+  const roots = new Set([
+    ...[...models.values()].map(({ root }) => root),
+    ...refused.map(({ folder }) => dirname(folder)),
+  ]);
+  return [...roots].reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
 }
 
 const MANIFEST = 'manifest.json';

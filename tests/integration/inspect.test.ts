@@ -200,3 +200,11 @@ describe('what is no layer', () => {
     ]);
   });
 });
+
+test('only so many files wait to be looked into', async () => {
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 20 }, () => inspector.inspect({ file: LENET, inputShape: undefined, timingRuns: 0 })),
+  );
+  const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
+  expect(codes).toEqual(Array(4).fill('overloaded'));
+});
