@@ -63,16 +63,37 @@ export function shrink({ data, width, height }: Plane, factor: number): Plane {
 /** The least (`Math.min`) or greatest (`Math.max`) level within a square of `radius` around each pixel. */
 export function extreme(plane: Plane, radius: number, pick: (a: number, b: number) => number): Plane {
   const { width, height } = plane;
-  const along = (data: Float32Array, step: number, length: number): Float32Array =>
-    data.map((level, i) => {
-      const at = Math.floor(i / step) % length;
-      let best = level;
-      for (let k = Math.max(-radius, -at); k <= Math.min(radius, length - 1 - at); k++) {
-        best = pick(best, data[i + k * step] ?? best);
-      }
-      return best;
-    });
-  return { data: along(along(plane.data, 1, width), width, height), width, height };
+  const data = new Float32Array(plane.data.length);
+  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius, pick);
+  const both = new Float32Array(data.length);
+  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius, pick);
+  return { data: both, width, height };
+}
+
+/**
+ * The same along one line of `length` pixels, `step` apart. Of the pixels in the window only those are kept that can
+ * still become the answer: each is more extreme than all after it (Lemire, Streaming Maximum-Minimum Filter, 2006).
+ */
+function slide(
+  from: Float32Array,
+  to: Float32Array,
+  start: number,
+  step: number,
+  length: number,
+  radius: number,
+  pick: (a: number, b: number) => number,
+): void {
+  const level = (at: number) => from[start + at * step] as number;
+  const kept = new Int32Array(length);
+  let [first, end] = [0, 0];
+  for (let at = 0; at < length + radius; at++) {
+    if (at < length) {
+      while (end > first && pick(level(at), level(kept[end - 1] as number)) === level(at)) end--;
+      kept[end++] = at;
+    }
+    if ((kept[first] as number) < at - 2 * radius) first++;
+    if (at >= radius) to[start + (at - radius) * step] = level(kept[first] as number);
+  }
 }
 
 /** Marks what lies within a square of `radius` around a marked pixel. */
