@@ -24,5 +24,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { env, stdout: out, stderr: err } = process;
 const code = await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
+// What has been written must have left: a pipe takes 64 KiB at a time, and an exit drops the rest.
+for (const stream of [out, err]) await new Promise<void>((resolve) => stream.write('', () => resolve()));
 // Not left to the event loop, which an idle lane or an open connection would keep going.
 process.exit(code);

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { CompareReport, SummaryReport } from '../../src/report/schemas.js';
 import { assetsDir } from '../support/assets.js';
@@ -169,6 +172,15 @@ describe('menagerie summary, compare, architecture', () => {
     const json = await run(['summary', 'lenet5', '--json']);
     expect((JSON.parse(json.out) as SummaryReport).totals.macs).toBe(416_520);
     expect((await run(['compare', 'lenet5', 'resnet18-untrained'])).out).toMatch(/resnet18-untrained .* 18 /);
+  });
+
+  it.skipIf(process.platform === 'win32')('reach the end of a pipe whole, however long they are', async () => {
+    const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+    // A shell's pipe takes 64 KiB at a time; what Node itself would connect here takes more.
+    const command = '"$0" "$1" summary googlenet-untrained --json --all | cat';
+    const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, main], { maxBuffer: 1 << 24 });
+    expect(stdout.length).toBeGreaterThan(100_000);
+    expect((JSON.parse(stdout) as SummaryReport).totals.depth).toBe(22);
   });
 
   it('reproduce the cost of the Inception branch with and without its bottleneck', async () => {
