@@ -1,3 +1,4 @@
+import { countOf } from '../core/shape.js';
 // Networks as short descriptions. Every tensor's shape is known while describing, so that the weights can be sized.
 
 /** Values between layers. The batch dimension, "N" in the file, is left out of all shapes. */
@@ -65,11 +66,6 @@ export interface PoolOptions extends WindowOptions {
   ceil?: boolean;
 }
 
-/** Number of values of a shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
 /**
  * The number of parameters: `trained` counts weights, biases, and the scales and shifts of batch normalisation;
  * `statistics` its running means and variances.
@@ -77,7 +73,7 @@ export function sizeOf(shape: readonly number[]): number {
 export function countParameters(graph: Graph): { trained: number; statistics: number } {
   const count = { trained: 0, statistics: 0 };
   for (const { role, shape } of graph.nodes.flatMap(({ parameters }) => parameters)) {
-    count[role === 'mean' || role === 'variance' ? 'statistics' : 'trained'] += sizeOf(shape);
+    count[role === 'mean' || role === 'variance' ? 'statistics' : 'trained'] += countOf(shape);
   }
   return count;
 }
@@ -185,7 +181,7 @@ export class Network implements Graph {
 
   /** [c, h, w] -> [c * h * w]. */
   flatten(x: Tensor, { name = `${x.name}_flat` } = {}): Tensor {
-    return this.#add('Flatten', name, [x], [sizeOf(x.shape)], { axis: 1 });
+    return this.#add('Flatten', name, [x], [countOf(x.shape)], { axis: 1 });
   }
 
   softmax(x: Tensor, { name = 'prob' } = {}): Tensor {

@@ -1,7 +1,7 @@
+import { countOf } from '../core/shape.js';
 import { UNTRAINED } from '../onnx/model.js';
 import { type Encodable, encode } from '../onnx/wire.js';
 import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
-import { sizeOf } from './builder.js';
 import { constantValue, mulberry32, randomValues, type Weights } from './weights.js';
 
 // Graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
@@ -166,7 +166,7 @@ function tensorHead(parameter: Parameter): Uint8Array {
 }
 
 function bytesOf({ shape }: Parameter): number {
-  return 4 * sizeOf(shape);
+  return 4 * countOf(shape);
 }
 
 /** Key and length of a length-delimited field, for a field number below 16; the content follows. */

@@ -1,4 +1,5 @@
-import { type Parameter, sizeOf } from './builder.js';
+import { countOf } from '../core/shape.js';
+import type { Parameter } from './builder.js';
 
 // Values for networks that nobody has trained.
 
@@ -31,7 +32,7 @@ const VALUES_PER_CHUNK = 1 << 16;
  */
 export function* randomValues(parameter: Parameter, next: () => number): Generator<Float32Array<ArrayBuffer>> {
   const limit = Math.sqrt(6 / parameter.fanIn);
-  for (let left = sizeOf(parameter.shape); left > 0; left -= VALUES_PER_CHUNK) {
+  for (let left = countOf(parameter.shape); left > 0; left -= VALUES_PER_CHUNK) {
     const values = new Float32Array(Math.min(left, VALUES_PER_CHUNK));
     if (parameter.role !== 'weight') values.fill(constantValue(parameter));
     else for (let i = 0; i < values.length; i++) values[i] = (2 * next() - 1) * limit;

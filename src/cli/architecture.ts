@@ -1,12 +1,13 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ARCHITECTURES } from '../architectures/index.js';
 import { onnxFile } from '../architectures/onnx-file.js';
 import type { Weights } from '../architectures/weights.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { formatBytes, table } from '../report/format.js';
+import { ioError, syncFolder } from '../zoo/files.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
 import { type SummaryCommandOptions, summary } from './summary.js';
@@ -79,10 +80,9 @@ async function write(
       bar.clear();
     }
     await rename(partial, target);
+    await syncFolder(dirname(target));
   } catch (error) {
     await rm(partial, { force: true });
-    throw new MenagerieError('io_error', `${target} could not be written: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw ioError(`cannot write ${target}`, error);
   }
 }

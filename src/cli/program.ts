@@ -4,13 +4,14 @@ import { flagOf, loadConfig } from '../config/load-config.js';
 import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
+import type { ReportForm } from '../report/forms.js';
 import { architecture } from './architecture.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { list } from './list.js';
 import { pull } from './pull.js';
 import { serve } from './serve.js';
-import { compare, type ReportFormat, summary } from './summary.js';
+import { compare, summary } from './summary.js';
 
 /** The settings that matter to the commands besides `serve`. */
 const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];
@@ -144,7 +145,7 @@ function withFormats(command: Command): Command {
     .option('--html', 'as a page');
 }
 
-function reportFormat(flags: { json?: boolean; csv?: boolean; html?: boolean }): ReportFormat {
+function reportFormat(flags: { json?: boolean; csv?: boolean; html?: boolean }): ReportForm {
   return flags.json ? 'json' : flags.csv ? 'csv' : flags.html ? 'html' : 'text';
 }
 

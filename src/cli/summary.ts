@@ -2,27 +2,21 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
-import { compareCsv, compareHtml, compareModels, compareText } from '../report/compare-report.js';
+import { compareModels } from '../report/compare-report.js';
+import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../report/forms.js';
 import type { SummaryReport } from '../report/schemas.js';
-import { summaryHtml } from '../report/summary-html.js';
 import { modelSubject, summaryReport } from '../report/summary-report.js';
-import { summaryCsv, summaryText } from '../report/summary-text.js';
 import { openRepository } from '../zoo/repository.js';
 import { createInspector, createSummaries, modelDirectories } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
-
-/** How a report is printed. */
-export type ReportFormat = 'text' | 'json' | 'csv' | 'html';
 
 export interface SummaryCommandOptions {
   variant: string | undefined;
   inputShape: readonly number[] | undefined;
   timing: boolean;
   all: boolean;
-  format: ReportFormat;
+  format: ReportForm;
 }
-
-const TIMING_RUNS = 7;
 
 /** `menagerie summary <id | file.onnx>`; `title` is for a file whose name says little. */
 export async function summary(
@@ -35,8 +29,7 @@ export async function summary(
   const report = what.endsWith('.onnx')
     ? await ofFile(what, options, config, title)
     : await ofModel(what, options, config);
-  const render = { json: pretty, text: summaryText, html: summaryHtml, csv: summaryCsv }[options.format];
-  io.out.write(render(report));
+  io.out.write(options.format === 'json' ? pretty(report) : SUMMARY_FORMS[options.format](report));
   return 0;
 }
 
@@ -48,7 +41,7 @@ async function ofFile(
 ): Promise<SummaryReport> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) throw new MenagerieError('file_missing', `There is no file ${file}.`);
-  const inspection = await createInspector(config).inspect({ file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 });
+  const inspection = await createInspector(config).inspect({ file, inputShape, timing });
   return summaryReport({ id: basename(file), title, variant: null, version: null }, inspection, all);
 }
 
@@ -61,13 +54,13 @@ async function ofModel(id: string, options: SummaryCommandOptions, config: Confi
 /** `menagerie compare <id...>` */
 export async function compare(
   ids: readonly string[],
-  options: { timing: boolean; format: ReportFormat },
+  options: { timing: boolean; format: ReportForm },
   config: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
   const summaries = createSummaries(await openRepository(modelDirectories(config)), config);
-  const render = { json: pretty, text: compareText, html: compareHtml, csv: compareCsv }[options.format];
-  io.out.write(render(await compareModels(summaries, ids, options.timing)));
+  const report = await compareModels(summaries, ids, options.timing);
+  io.out.write(options.format === 'json' ? pretty(report) : COMPARE_FORMS[options.format](report));
   return 0;
 }
 

@@ -13,3 +13,8 @@ export function parseShape(text: string): number[] {
   }
   return sizes.map(Number);
 }
+
+/** Number of values of a tensor. */
+export function countOf(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1);
+}

@@ -1,12 +1,17 @@
 import Type from 'typebox';
 import { VariantNameSchema } from '../core/manifest.js';
+import type { ReportForm } from '../report/forms.js';
 
 /** The forms of a report and their media types; the first is what comes when anything will do. */
-export const FORMATS = { json: 'application/json', text: 'text/plain', html: 'text/html', csv: 'text/csv' } as const;
-export type Format = keyof typeof FORMATS;
+export const FORMATS = {
+  json: 'application/json',
+  text: 'text/plain',
+  html: 'text/html',
+  csv: 'text/csv',
+} as const satisfies Record<ReportForm, string>;
 
 const FormatSchema = Type.Optional(
-  Type.Enum(Object.keys(FORMATS) as Format[], { description: 'Goes before the Accept header.' }),
+  Type.Enum(Object.keys(FORMATS) as ReportForm[], { description: 'Goes before the Accept header.' }),
 );
 const TimingSchema = Type.Boolean({
   default: false,

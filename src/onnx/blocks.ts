@@ -28,7 +28,7 @@ export interface Part {
 
 const JOINS = new Set(['Add', 'Sum', 'Concat']);
 const ACTIVATIONS = new Set(['Relu', 'Clip', 'LeakyRelu', 'PRelu', 'Sigmoid', 'HardSwish', 'Elu', 'Tanh']);
-/** Branches of one layer are common (a gate, a sum with a constant); a block is more than a join of its neighbours. */
+/** Each is followed back to its fork, so that a file made to have very many would take for ever. */
 const MAX_BLOCKS = 10_000;
 
 interface Region {
@@ -37,8 +37,6 @@ interface Region {
   /** The last layer of the block: the join, or the activation after it. */
   end: number;
   members: Set<number>;
-  /** Of a fire module, else empty; members too. */
-  squeeze: number[];
 }
 
 /**
@@ -47,7 +45,7 @@ interface Region {
  * @param layers those of the graph, in the same order
  */
 export function partsOf(graph: LayerGraph, layers: readonly Layer[]): Part[] {
-  const regions = outermost(regionsOf(graph)).map((region) => withSqueeze(region, graph, layers));
+  const regions = outermost(regionsOf(graph)).map((region) => describe(region, graph, layers));
   const inBlocks = new Set(regions.flatMap(({ members }) => [...members]));
   const parts: Part[] = [];
   const addLayers = (kind: Part['kind'], from: number, to: number) => {
@@ -56,16 +54,15 @@ export function partsOf(graph: LayerGraph, layers: readonly Layer[]): Part[] {
     if (output) parts.push({ kind, layers: between.map(({ name }) => name), blocks: [], output });
   };
   let at = 0;
-  for (const region of regions) {
-    addLayers(at === 0 ? 'stem' : 'transition', at, Math.min(...region.members));
-    const block = describe(region, graph, layers);
+  for (const { block, members, end } of regions) {
+    addLayers(at === 0 ? 'stem' : 'transition', at, Math.min(...members));
     const last = parts.at(-1);
     const sameSize = last?.kind === 'stage' && last.output.slice(2).join() === block.output.slice(2).join();
     if (sameSize) {
       last.blocks.push(block);
       last.output = block.output;
     } else parts.push({ kind: 'stage', layers: [], blocks: [block], output: block.output });
-    at = region.end + 1;
+    at = end + 1;
   }
   addLayers(regions.length === 0 ? 'layers' : 'head', at, layers.length);
   return parts;
@@ -90,16 +87,9 @@ function regionsOf(graph: LayerGraph): Region[] {
     const isActivated = ACTIVATIONS.has(graph.nodes[follower]?.operator ?? '');
     const end = isActivated ? follower : join;
     members.add(end);
-    regions.push({ fork, join, end, members, squeeze: [] });
+    regions.push({ fork, join, end, members });
   });
   return regions;
-}
-
-/** A fire module begins before its fork. */
-function withSqueeze(region: Region, graph: LayerGraph, layers: readonly Layer[]): Region {
-  if (describe(region, graph, layers).kind !== 'fire') return region;
-  const squeeze = squeezeOf(region, graph, layers);
-  return { ...region, squeeze, members: new Set([...squeeze, ...region.members]) };
 }
 
 /** Leaves out blocks inside other blocks. */
@@ -148,18 +138,22 @@ function squeezeOf({ fork }: Region, graph: LayerGraph, layers: readonly Layer[]
   return ACTIVATIONS.has(graph.nodes[fork]?.operator ?? '') && isSqueeze(before) ? [before as number, fork] : [];
 }
 
-function describe(region: Region, graph: LayerGraph, layers: readonly Layer[]): Block {
-  const { join, end } = region;
+/** A region as a block, and all that is in it: a fire module begins before its fork. */
+function describe(region: Region, graph: LayerGraph, layers: readonly Layer[]) {
+  const { join, end, members } = region;
   const branches = branchesOf(region, graph);
   const weights = branches.map((branch) => branch.filter((i) => layers[i]?.weighted).length);
   const isSum = graph.nodes[join]?.operator !== 'Concat';
+  const kind = kindOf(branches, weights, isSum);
+  const squeeze = kind === 'fire' ? squeezeOf(region, graph, layers) : [];
   const names = (indices: readonly number[]) => indices.map((i) => (layers[i] as Layer).name);
-  return {
-    kind: kindOf(branches, weights, isSum),
+  const block: Block = {
+    kind,
     shortcut: isSum ? (Math.min(...weights) === 0 ? 'identity' : 'projection') : null,
-    squeeze: names(region.squeeze),
+    squeeze: names(squeeze),
     branches: branches.map(names),
     join: names([...new Set([join, end])]),
     output: (layers[end] as Layer).output,
   };
+  return { block, end, members: [...squeeze, ...members] };
 }

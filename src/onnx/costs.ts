@@ -1,5 +1,5 @@
+import { countOf } from '../core/shape.js';
 import type { Node } from './node.js';
-import { countOf } from './tensor-types.js';
 
 /** Dimensions of a tensor by name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;

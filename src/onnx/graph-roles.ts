@@ -7,6 +7,8 @@ import type { Node } from './node.js';
 export interface GraphRoles {
   /** Tensors whose values do not depend on the picture: weights, and what is computed of weights alone. */
   constants: ReadonlySet<string>;
+  /** Those of the tensors that depend on the picture. */
+  varying(tensors: readonly string[]): string[];
   /** Nodes that are not layers: constants, shape arithmetic, identities, (de)quantisation. */
   auxiliary: ReadonlySet<Node>;
   /** The tensor a tensor merely passes on: that before an identity or a (de)quantisation; itself otherwise. */
@@ -24,14 +26,14 @@ export function rolesOf({ nodes, initializers }: OnnxModel): GraphRoles {
   const shapes = new Set<string>();
   const auxiliary = new Set<Node>();
   const passedOn = new Map<string, string>();
+  const varying = (tensors: readonly string[]) => tensors.filter((name) => name !== '' && !constants.has(name));
   for (const node of nodes) {
-    const inputs = node.inputs.filter((name) => name !== '');
-    const varying = inputs.filter((name) => !constants.has(name));
+    const inputs = varying(node.inputs);
     const outputs = node.outputs.filter((name) => name !== '');
-    if (varying.length === 0 && !isRandom(node)) {
+    if (inputs.length === 0 && !isRandom(node)) {
       for (const name of outputs) constants.add(name);
       auxiliary.add(node);
-    } else if (SHAPE_OF.has(node.operator) || varying.every((name) => shapes.has(name))) {
+    } else if (SHAPE_OF.has(node.operator) || inputs.every((name) => shapes.has(name))) {
       for (const name of outputs) shapes.add(name);
       auxiliary.add(node);
     } else if (PASS_ON.has(node.operator)) {
@@ -44,7 +46,7 @@ export function rolesOf({ nodes, initializers }: OnnxModel): GraphRoles {
     for (let before = passedOn.get(name); before !== undefined; before = passedOn.get(name)) name = before;
     return name;
   };
-  return { constants, auxiliary, origin };
+  return { constants, varying, auxiliary, origin };
 }
 
 function isRandom({ operator }: Node): boolean {

@@ -20,7 +20,7 @@ export function layerGraphOf(model: OnnxModel, roles: GraphRoles): LayerGraph {
   const sources: number[][] = [];
   const targets: number[][] = nodes.map(() => []);
   nodes.forEach((node, i) => {
-    const varying = node.inputs.filter((name) => name !== '' && !roles.constants.has(name));
+    const varying = roles.varying(node.inputs);
     // Shapes computed on the way (a Reshape's second input) are no data: nothing that is a layer makes them.
     const from = varying.flatMap((name) => producer.get(roles.origin(name)) ?? (isInput(name) ? PICTURE : []));
     sources.push(from);

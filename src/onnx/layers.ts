@@ -1,9 +1,10 @@
+import { countOf } from '../core/shape.js';
 import { isWeighted, macsOf, parameterTensors, type Shapes } from './costs.js';
 import type { GraphRoles } from './graph-roles.js';
 import type { OnnxModel } from './model.js';
 import type { Attribute, Node } from './node.js';
 import { joinFields, type ReceptiveField, receptiveFieldAfter } from './receptive-field.js';
-import { countOf, TENSOR_TYPES } from './tensor-types.js';
+import { TENSOR_TYPES } from './tensor-types.js';
 
 /** What running a graph once told of every tensor. */
 export interface Observed {
@@ -49,7 +50,7 @@ export function layersOf(model: OnnxModel, roles: GraphRoles, observed: Observed
     }),
   );
   return model.nodes.map((node) => {
-    const varying = node.inputs.filter((name) => name !== '' && !roles.constants.has(name));
+    const varying = roles.varying(node.inputs);
     const outputName = node.outputs[0] ?? '';
     const output = [...(shapes.get(outputName) ?? [])];
     const auxiliary = roles.auxiliary.has(node);
@@ -110,9 +111,12 @@ function fieldOf(
   const input = joinFields(varying.flatMap((name) => fields.get(name) ?? []));
   if (!input) return undefined;
   const spatial = (name: string | undefined) => (shapes.get(name ?? '') ?? []).slice(2);
-  const windowed = kernel && !node.operator.startsWith('Global') ? kernel : undefined;
-  const context = { input, inputSize: spatial(varying[0]), outputSize: spatial(node.outputs[0]), kernel: windowed };
-  return receptiveFieldAfter(node, context);
+  return receptiveFieldAfter(node, {
+    input,
+    inputSize: spatial(varying[0]),
+    outputSize: spatial(node.outputs[0]),
+    kernel,
+  });
 }
 
 function numbers(value: Attribute | undefined): number[] | undefined {

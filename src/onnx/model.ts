@@ -26,8 +26,6 @@ interface GraphValue {
   dataType: number;
   /** Numbers, or names for sizes that may vary; undefined if the file does not say. */
   dims: (number | string)[] | undefined;
-  start: number;
-  end: number;
 }
 
 export interface OnnxModel {
@@ -151,7 +149,7 @@ function readInitializer(source: ByteSource, { start, end }: Field): Initializer
 }
 
 function readGraphValue(source: ByteSource, { start, end }: Field): GraphValue {
-  const value: GraphValue = { name: '', dataType: 0, dims: undefined, start, end };
+  const value: GraphValue = { name: '', dataType: 0, dims: undefined };
   for (const field of fieldsOf(source, start, end)) {
     if (field.number === 1) value.name = textOf(source, field);
     // ValueInfoProto.type -> TypeProto.tensor_type -> elem_type, shape

@@ -7,8 +7,6 @@ export interface Node {
   /** Unique: the name in the file, or one made from the operator and the position. */
   name: string;
   operator: string;
-  /** '' or 'ai.onnx' is ONNX itself. */
-  domain: string;
   /** Names of tensors; '' for one left out. */
   inputs: string[];
   outputs: string[];
@@ -25,7 +23,6 @@ export function readNode(file: ByteSource, { start, end }: Field): Node {
   const node: Node = {
     name: '',
     operator: '',
-    domain: '',
     inputs: [],
     outputs: [],
     attributes: {},
@@ -49,9 +46,6 @@ export function readNode(file: ByteSource, { start, end }: Field): Node {
         break;
       case 5:
         readAttribute(source, field, node.attributes);
-        break;
-      case 7:
-        node.domain = textOf(source, field);
         break;
     }
   }

@@ -8,8 +8,7 @@ import type { OnnxModel } from './model.js';
  */
 export function peakActivationBytes(model: OnnxModel, roles: GraphRoles, observed: Observed): number {
   const lastUse = new Map<string, number>();
-  const tensorsOf = (names: readonly string[]) =>
-    new Set(names.filter((name) => name !== '' && !roles.constants.has(name)).map((name) => roles.origin(name)));
+  const tensorsOf = (names: readonly string[]) => new Set(roles.varying(names).map((name) => roles.origin(name)));
   model.nodes.forEach((node, i) => {
     for (const name of tensorsOf([...node.inputs, ...node.outputs])) lastUse.set(name, i);
   });

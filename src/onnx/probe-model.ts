@@ -1,6 +1,7 @@
+import { countOf } from '../core/shape.js';
 import type { Initializer, OnnxModel } from './model.js';
 import type { Node } from './node.js';
-import { countOf, TENSOR_TYPES } from './tensor-types.js';
+import { TENSOR_TYPES } from './tensor-types.js';
 import { type ByteSource, type Encodable, encode, fieldsOf } from './wire.js';
 
 /** A tensor to feed. */

@@ -35,8 +35,3 @@ export const TENSOR_TYPES: Readonly<Record<number, TensorType>> = {
   21: { name: 'uint4', bytes: 0.5 },
   22: { name: 'int4', bytes: 0.5 },
 };
-
-/** Number of values of a tensor. */
-export function countOf(dims: readonly number[]): number {
-  return dims.reduce((product, size) => product * size, 1);
-}

@@ -1,18 +1,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { MenagerieError } from '../core/errors.js';
+import { countOf } from '../core/shape.js';
 import type { Observed } from '../onnx/layers.js';
 import { type OnnxModel, readModel } from '../onnx/model.js';
 import { type ProbeFeed, probeModel } from '../onnx/probe-model.js';
 import { summarise } from '../onnx/summary.js';
-import { countOf, TENSOR_TYPES } from '../onnx/tensor-types.js';
+import { TENSOR_TYPES } from '../onnx/tensor-types.js';
 import { FileBytes } from './file-bytes.js';
 import type { InspectReply, InspectRequest } from './inspector.js';
+import { failureOf } from './protocol.js';
 import { timeLayers } from './time-layers.js';
 
 // A short-lived thread that looks into one ONNX file: never a lane, so that nothing that serves is disturbed.
 
-async function inspect({ file, inputShape, timingRuns }: InspectRequest): Promise<InspectReply & { type: 'done' }> {
+async function inspect({ file, inputShape, timing }: InspectRequest): Promise<InspectReply & { type: 'done' }> {
   const source = new FileBytes(file);
   try {
     const model = readModel(source);
@@ -23,7 +25,7 @@ async function inspect({ file, inputShape, timingRuns }: InspectRequest): Promis
     const inputs = Object.fromEntries(
       probe.feeds.slice(0, model.inputs.length).map((feed) => [feed.name, zeros(feed)]),
     );
-    const timings = timingRuns > 0 ? await timeLayers(file, model.nodes, inputs, timingRuns) : undefined;
+    const timings = timing ? await timeLayers(file, model.nodes, inputs) : undefined;
     const { opsets, producer, irVersion, untrained } = model;
     return {
       type: 'done',
@@ -131,6 +133,5 @@ function badShape(message: string): MenagerieError {
 try {
   parentPort?.postMessage(await inspect(workerData as InspectRequest));
 } catch (error) {
-  const { code, message, cause } = toMenagerieError(error);
-  parentPort?.postMessage({ type: 'failed', code, message, detail: cause === undefined ? undefined : String(cause) });
+  parentPort?.postMessage(failureOf(error));
 }

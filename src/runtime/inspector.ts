@@ -1,15 +1,16 @@
 import { Worker } from 'node:worker_threads';
-import { type ErrorCode, MenagerieError } from '../core/errors.js';
+import { MenagerieError } from '../core/errors.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { Summary } from '../onnx/summary.js';
+import { errorOf, type Failure } from './protocol.js';
 
 /** A file to look into. */
 export interface InspectRequest {
   file: string;
   /** Shape of the input; default: the file's own, for one picture. */
   inputShape: readonly number[] | undefined;
-  /** How often to run for timing; 0 for not at all. */
-  timingRuns: number;
+  /** Whether to measure milliseconds. */
+  timing: boolean;
 }
 
 /** Measured milliseconds, medians. */
@@ -32,9 +33,7 @@ export interface Inspection {
   timings: LayerTimings | undefined;
 }
 
-export type InspectReply =
-  | { type: 'done'; inspection: Inspection }
-  | { type: 'failed'; code: ErrorCode; message: string; detail: string | undefined };
+export type InspectReply = { type: 'done'; inspection: Inspection } | Failure;
 
 /** Files that may wait; a summary takes about a second. */
 const MAX_PENDING = 16;
@@ -85,7 +84,7 @@ export class Inspector {
         });
       });
       if (reply.type === 'done') return reply.inspection;
-      throw new MenagerieError(reply.code, reply.message, { cause: reply.detail });
+      throw errorOf(reply);
     } finally {
       void worker.terminate();
     }

@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { toMenagerieError } from '../core/errors.js';
 import { Network } from './network.js';
-import type { LaneReply, LaneRequest, LaneSettings } from './protocol.js';
+import { failureOf, type LaneReply, type LaneRequest, type LaneSettings } from './protocol.js';
 
 // The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
 
@@ -35,8 +34,7 @@ parentPort?.on('message', async (request: LaneRequest) => {
   try {
     reply = await answer(request);
   } catch (error) {
-    const { code, message, cause } = toMenagerieError(error);
-    reply = { id: request.id, type: 'failed', code, message, detail: cause === undefined ? undefined : String(cause) };
+    reply = { id: request.id, ...failureOf(error) };
   }
   const moved =
     reply.type === 'done' && reply.result && 'probabilities' in reply.result ? [reply.result.probabilities.buffer] : [];

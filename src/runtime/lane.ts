@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
-import type { LaneReply, LaneRequest, LaneSettings, NetworkInfo, NetworkSpec, RunResult } from './protocol.js';
+import {
+  errorOf,
+  type LaneReply,
+  type LaneRequest,
+  type LaneSettings,
+  type NetworkInfo,
+  type NetworkSpec,
+  type RunResult,
+} from './protocol.js';
 
 type Request = LaneRequest extends infer R ? (R extends LaneRequest ? Omit<R, 'id'> : never) : never;
 
@@ -85,7 +93,7 @@ export class Lane {
     if (this.#pending?.id !== reply.id) return;
     const pending = this.#settle();
     if (reply.type === 'done') pending?.resolve(reply.result);
-    else pending?.reject(new MenagerieError(reply.code, reply.message, { cause: reply.detail }));
+    else pending?.reject(errorOf(reply));
   }
 
   #settle(): Pending | undefined {

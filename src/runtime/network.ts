@@ -5,6 +5,7 @@ import { channelsOf } from '../core/color.js';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
 import { createPreparer, type Preparer } from '../core/prepare.js';
+import { countOf } from '../core/shape.js';
 import type { LaneSettings, NetworkInfo, NetworkSpec, Provider, RunResult } from './protocol.js';
 import { providersFor } from './providers.js';
 
@@ -106,7 +107,7 @@ function checkSignature(session: InferenceSession, spec: NetworkSpec): void {
 /** Runs a network on a grey picture: warms it up, and shows how many scores it gives. */
 async function countClasses(session: InferenceSession, spec: NetworkSpec): Promise<number> {
   const dims = inputDims(spec);
-  const zeros = new Float32Array(dims.reduce((product, size) => product * size, 1));
+  const zeros = new Float32Array(countOf(dims));
   return (await runSession(session, spec, new Tensor('float32', zeros, dims))).length;
 }
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../core/errors.js';
+import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Picture } from '../core/picture.js';
 import type { Preparation } from '../core/prepare.js';
@@ -53,4 +53,24 @@ export type LaneRequest =
 
 export type LaneReply =
   | { id: number; type: 'done'; result: NetworkInfo | RunResult | undefined }
-  | { id: number; type: 'failed'; code: ErrorCode; message: string; detail: string | undefined };
+  | ({ id: number } & Failure);
+
+/** An error on its way from a thread. */
+export interface Failure {
+  type: 'failed';
+  code: ErrorCode;
+  message: string;
+  /** Its cause as text: for the log. */
+  detail: string | undefined;
+}
+
+/** An error as it is sent. */
+export function failureOf(error: unknown): Failure {
+  const { code, message, cause } = toMenagerieError(error);
+  return { type: 'failed', code, message, detail: cause === undefined ? undefined : String(cause) };
+}
+
+/** The error that was sent. */
+export function errorOf({ code, message, detail }: Failure): MenagerieError {
+  return new MenagerieError(code, message, { cause: detail });
+}

@@ -5,6 +5,9 @@ import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import type { Node } from '../onnx/node.js';
 import type { LayerTimings } from './inspector.js';
 
+/** Runs that a median is of, after one that warms up. */
+const RUNS = 7;
+
 /**
  * Milliseconds of every layer by ONNX Runtime's profile, the median of several runs. Optimised as far as layers stay
  * apart; beside it the whole network's time with all optimisations, as it is served.
@@ -13,7 +16,6 @@ export async function timeLayers(
   file: string,
   nodes: readonly Node[],
   feeds: Record<string, Tensor>,
-  runs: number,
 ): Promise<LayerTimings> {
   const folder = mkdtempSync(join(tmpdir(), 'menagerie-profile-'));
   try {
@@ -21,7 +23,7 @@ export async function timeLayers(
     const served = await InferenceSession.create(file, { ...common, graphOptimizationLevel: 'all' });
     await served.run(feeds);
     const totals: number[] = [];
-    for (let i = 0; i < runs; i++) {
+    for (let i = 0; i < RUNS; i++) {
       const started = performance.now();
       await served.run(feeds);
       totals.push(performance.now() - started);
@@ -34,12 +36,12 @@ export async function timeLayers(
       enableProfiling: true,
       profileFilePrefix: join(folder, 'profile'),
     });
-    for (let i = 0; i <= runs; i++) await profiled.run(feeds);
+    for (let i = 0; i <= RUNS; i++) await profiled.run(feeds);
     profiled.endProfiling();
     await profiled.release();
     const [profile] = readdirSync(folder);
     const events = JSON.parse(readFileSync(join(folder, profile as string), 'utf8')) as ProfileEvent[];
-    return { totalMs: median(totals), layerMs: layerTimes(events, nodes, runs) };
+    return { totalMs: median(totals), layerMs: layerTimes(events, nodes) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -53,7 +55,7 @@ interface ProfileEvent {
   args?: { node_index?: string };
 }
 
-function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[], runs: number): Record<string, number> {
+function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[]): Record<string, number> {
   const byIndex = new Map(
     nodes.filter(({ operator }) => operator !== 'Constant').map((node) => [node.index, node.name]),
   );
@@ -66,8 +68,7 @@ function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[], run
     const layer = names.has(name) ? name : byIndex.get(Number(event.args?.node_index));
     if (layer !== undefined) samples.set(layer, [...(samples.get(layer) ?? []), event.dur / 1000]);
   }
-  // The first run warms up.
-  return Object.fromEntries([...samples].map(([layer, ms]) => [layer, median(ms.slice(-runs))]));
+  return Object.fromEntries([...samples].map(([layer, ms]) => [layer, median(ms.slice(-RUNS))]));
 }
 
 function median(values: readonly number[]): number {

@@ -1,6 +1,12 @@
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type VariantName, variantsOf } from '../core/manifest.js';
-import { type ModelFolder, type RefusedFolder, type Repository, withoutPaths } from '../zoo/repository.js';
+import {
+  type ModelFolder,
+  type RefusedFolder,
+  type Repository,
+  unknownModel,
+  withoutPaths,
+} from '../zoo/repository.js';
 import { findVariant, isPulled, preferredVariant } from '../zoo/weights.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 import type { ServingEvents } from './events.js';
@@ -182,7 +188,7 @@ export class ModelRegistry {
 
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
-    if (!entry) throw unknown(id);
+    if (!entry) throw unknownModel(id);
     return entry;
   }
 
@@ -221,10 +227,6 @@ export class ModelRegistry {
         return notLoaded(id);
     }
   }
-}
-
-function unknown(id: string): MenagerieError {
-  return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
 }
 
 function notLoaded(id: string): MenagerieError {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { countOf } from '../core/shape.js';
 import type { Inspection, InspectRequest } from '../runtime/inspector.js';
-import { type ModelFolder, type Repository, withoutPaths } from '../zoo/repository.js';
+import { type ModelFolder, type Repository, unknownModel, withoutPaths } from '../zoo/repository.js';
 import {
   findVariant,
   isPulled,
@@ -35,7 +36,6 @@ export interface SummariesOptions {
   inspector: { inspect(request: InspectRequest): Promise<Inspection> };
 }
 
-const TIMING_RUNS = 7;
 const MAX_CACHED = 64;
 /** VGG-16 makes about 200 values of each of its input's, so that this is some 800 MB of activations. */
 const MAX_INPUT_VALUES = 1_000_000;
@@ -64,7 +64,7 @@ export class Summaries {
       const advice = this.#options.repository.models.has(bare) ? `; "${bare}" has the architecture without them` : '';
       throw new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine${advice}.`);
     }
-    if (inputShape && inputShape.reduce((product, size) => product * size, 1) > MAX_INPUT_VALUES) {
+    if (inputShape && countOf(inputShape) > MAX_INPUT_VALUES) {
       throw new MenagerieError(
         'invalid_input_shape',
         `An input may have at most ${MAX_INPUT_VALUES} values (such as 1x3x577x577).`,
@@ -79,8 +79,9 @@ export class Summaries {
       throw new MenagerieError(code, withoutPaths(this.#options.repository, message), { cause });
     });
     const key = `${sha256}:${inputShape?.join('x') ?? ''}:${timing}`;
-    const request = { file, inputShape, timingRuns: timing ? TIMING_RUNS : 0 };
-    const inspection = await once(this.#cache, key, () => this.#options.inspector.inspect(request));
+    const inspection = await once(this.#cache, key, () =>
+      this.#options.inspector.inspect({ file, inputShape, timing }),
+    );
     return { folder, variant, sha256, inspection };
   }
 
@@ -91,7 +92,7 @@ export class Summaries {
     if (refused.some((other) => other.id === id)) {
       throw new MenagerieError('model_failed', `The folder of model "${id}" was refused; GET /models/${id} says why.`);
     }
-    throw new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
+    throw unknownModel(id);
   }
 }
 

@@ -35,6 +35,11 @@ export interface Repository {
   refused: readonly RefusedFolder[];
 }
 
+/** The error for an id that the repository does not have. */
+export function unknownModel(id: string): MenagerieError {
+  return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
+}
+
 /** A message for clients, who are to know which file is meant but not where it lies on this machine. */
 export function withoutPaths({ models, refused }: Repository, message: string): string {
   const roots = new Set([

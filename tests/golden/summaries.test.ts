@@ -13,7 +13,7 @@ if (!assets) console.warn('tests/golden/summaries.test.ts is skipped: there are 
 
 const inspector = new Inspector(new URL('../../dist/runtime/inspect-worker.js', import.meta.url), 60_000);
 const inspect = (file: string) =>
-  inspector.inspect({ file: join(assets ?? '', file), inputShape: undefined, timingRuns: 0 });
+  inspector.inspect({ file: join(assets ?? '', file), inputShape: undefined, timing: false });
 
 interface Known {
   file: string;

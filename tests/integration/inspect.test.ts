@@ -16,7 +16,7 @@ const LENET = fileURLToPath(new URL('../../models/lenet5/lenet5.onnx', import.me
 async function inspect(bytes: Uint8Array | string, inputShape?: number[]) {
   const file = join(await temporaryFolder(), 'network.onnx');
   await writeFile(file, bytes);
-  return inspector.inspect({ file, inputShape, timingRuns: 0 });
+  return inspector.inspect({ file, inputShape, timing: false });
 }
 
 const tensorType = (dims: (number | string)[]): Encodable[] => [
@@ -113,7 +113,7 @@ describe('files that are no networks', () => {
       );
     }
     expect(
-      (await inspector.inspect({ file: LENET, inputShape: undefined, timingRuns: 0 })).summary.totals.parameters,
+      (await inspector.inspect({ file: LENET, inputShape: undefined, timing: false })).summary.totals.parameters,
     ).toBe(61_706);
   });
 });
@@ -203,7 +203,7 @@ describe('what is no layer', () => {
 
 test('only so many files wait to be looked into', async () => {
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 20 }, () => inspector.inspect({ file: LENET, inputShape: undefined, timingRuns: 0 })),
+    Array.from({ length: 20 }, () => inspector.inspect({ file: LENET, inputShape: undefined, timing: false })),
   );
   const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
   expect(codes).toEqual(Array(4).fill('overloaded'));

@@ -1,4 +1,6 @@
+import type { Preparation } from '../../src/core/prepare.js';
 import type { NetworkSpec, RunResult } from '../../src/runtime/protocol.js';
+import { manifestOf } from './model-folders.js';
 
 /** For what nobody gives up. */
 export const never = new AbortController().signal;
@@ -8,16 +10,7 @@ export function specOf(key: string, file: string): NetworkSpec {
   return {
     key,
     file,
-    preparation: {
-      input: { name: 'x', layout: 'NCHW', height: 8, width: 8 },
-      preprocess: {
-        resize: { mode: 'exact', filter: 'bilinear' },
-        color: 'RGB',
-        scale: 1,
-        mean: [0, 0, 0],
-        std: [1, 1, 1],
-      },
-    },
+    preparation: manifestOf(key) as Preparation,
     output: { name: 'y', kind: 'probabilities' },
   };
 }

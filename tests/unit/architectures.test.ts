@@ -5,9 +5,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { countParameters, type Graph, type Network, network, sizeOf } from '../../src/architectures/builder.js';
+import { countParameters, type Graph, type Network, network } from '../../src/architectures/builder.js';
 import { ARCHITECTURES } from '../../src/architectures/index.js';
 import { onnxFile, toOnnx } from '../../src/architectures/onnx-file.js';
+import { countOf } from '../../src/core/shape.js';
 import { readModel, UNTRAINED } from '../../src/onnx/model.js';
 import { bytesInMemory } from '../../src/onnx/wire.js';
 
@@ -25,7 +26,7 @@ function macsOf(graph: Graph): number {
   let macs = 0;
   for (const { parameters, output } of graph.nodes) {
     const weight = parameters.find(({ role }) => role === 'weight');
-    if (weight) macs += sizeOf(weight.shape) * sizeOf(output.shape.slice(1));
+    if (weight) macs += countOf(weight.shape) * countOf(output.shape.slice(1));
   }
   return macs;
 }
@@ -38,7 +39,7 @@ async function run(bytes: Uint8Array | string, { input }: Graph, batch = 1) {
     : InferenceSession.create(bytes, options));
   try {
     const dims = [batch, ...input.shape];
-    const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => Math.cos(i));
+    const data = Float32Array.from({ length: countOf(dims) }, (_, i) => Math.cos(i));
     return await session.run({ [input.name]: new Tensor('float32', data, dims) });
   } finally {
     await session.release();

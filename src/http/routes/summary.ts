@@ -4,14 +4,13 @@ import Negotiator from 'negotiator';
 import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { parseShape } from '../../core/shape.js';
-import { compareCsv, compareHtml, compareModels, compareText } from '../../report/compare-report.js';
+import { compareModels } from '../../report/compare-report.js';
+import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../../report/forms.js';
 import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.js';
-import { summaryHtml } from '../../report/summary-html.js';
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
-import { summaryCsv, summaryText } from '../../report/summary-text.js';
 import type { Summaries } from '../../serving/summaries.js';
 import { ModelIdSchema, problems } from '../schemas.js';
-import { CompareQuerySchema, FORMATS, type Format, SummaryQuerySchema } from '../summary-schemas.js';
+import { CompareQuerySchema, FORMATS, SummaryQuerySchema } from '../summary-schemas.js';
 
 export interface SummaryRouteOptions {
   summaries: Summaries;
@@ -45,8 +44,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
       const inputShape = input === undefined ? undefined : parseShape(input);
       const found = await summaries.summary(request.params.id, { variant, inputShape, timing });
       const report = summaryReport(modelSubject(found), found.inspection, all);
-      const render = { json: undefined, text: summaryText, html: summaryHtml, csv: summaryCsv }[chosen];
-      return render ? sendText(reply, chosen, render(report)) : report;
+      return chosen === 'json' ? report : sendText(reply, chosen, SUMMARY_FORMS[chosen](report));
     },
   );
 
@@ -69,14 +67,13 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         throw new MenagerieError('invalid_request', `ids must name 1 to ${MAX_COMPARED} models, separated by commas.`);
       }
       const report = await compareModels(summaries, names, timing);
-      const render = { json: undefined, text: compareText, html: compareHtml, csv: compareCsv }[chosen];
-      return render ? sendText(reply, chosen, render(report)) : report;
+      return chosen === 'json' ? report : sendText(reply, chosen, COMPARE_FORMS[chosen](report));
     },
   );
 };
 
 /** The form to answer in: the one asked for by name, else the best of the Accept header. */
-function formatFor(request: FastifyRequest, format: Format | undefined): Format {
+function formatFor(request: FastifyRequest, format: ReportForm | undefined): ReportForm {
   if (format) return format;
   const types = Object.entries(FORMATS);
   const best = new Negotiator(request.raw).mediaType(types.map(([, type]) => type));
@@ -85,10 +82,10 @@ function formatFor(request: FastifyRequest, format: Format | undefined): Format 
     const known = types.map(([, type]) => type).join(', ');
     throw new MenagerieError('not_acceptable', `This comes as ${known}.`);
   }
-  return found[0] as Format;
+  return found[0] as ReportForm;
 }
 
-function sendText(reply: FastifyReply, format: Format, text: string): FastifyReply {
+function sendText(reply: FastifyReply, format: ReportForm, text: string): FastifyReply {
   return reply
     .type(`${FORMATS[format]}; charset=utf-8`)
     .serializer((body: string) => body)
