@@ -46,8 +46,10 @@ const dist = resolve(options.dist ?? join(here, '../dist'));
 const load = (file) => import(pathToFileURL(join(dist, file)).href);
 /** @type {typeof import('../dist/imaging/decode.js')} */
 const { decode } = await load('imaging/decode.js');
-/** @type {typeof import('../dist/core/prepare.js')} */
-const { cropPixels } = await load('core/prepare.js');
+/** @type {typeof import('../dist/core/render.js')} */
+const { renderViews } = await load('core/render.js');
+/** @type {typeof import('../dist/core/views.js')} */
+const { cropViews, geometryOf } = await load('core/views.js');
 /** @type {typeof import('../dist/core/normalise.js')} */
 const { createNormalise } = await load('core/normalise.js');
 
@@ -55,7 +57,7 @@ const files = (await readdir(folder)).filter((name) => /\.(jpe?g|png)$/i.test(na
 if (files.length === 0) throw new Error(`there is no JPEG or PNG in ${folder}`);
 const pictures = await Promise.all(files.map((name) => readFile(join(folder, name))));
 
-/** @type {import('../dist/core/prepare.js').Preparation} */
+/** @type {Parameters<typeof geometryOf>[0]} */
 const preparation = {
   input: { name: 'input', layout: 'NCHW', height: 224, width: 224 },
   preprocess: {
@@ -67,6 +69,7 @@ const preparation = {
   },
 };
 const normalise = createNormalise(preparation.preprocess, 'NCHW');
+const geometry = geometryOf(preparation);
 
 const pillow = options.python ? startPillow(options.python, folder, files) : undefined;
 /** @type {Round[]} */
@@ -128,7 +131,7 @@ async function ownRound() {
   };
   for (const bytes of pictures) {
     const picture = await timed('decode', () => decode(bytes, false, { maxPixels: 1e9 }));
-    const crop = await timed('resize and crop', () => cropPixels(picture, preparation));
+    const crop = await timed('resize and crop', () => renderViews(picture, geometry, cropViews(picture, geometry, 1)));
     await timed('normalise', () => normalise(crop, new Float32Array(crop.length)));
   }
   return sums;

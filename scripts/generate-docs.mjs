@@ -1,22 +1,25 @@
 #!/usr/bin/env node
-// Writes what can be read from the code into the documentation: settings, errors, the manifest's schema, and the table
-// of networks in README.md; and the untrained architectures into models/. With --check it only says what is stale; CI fails on that.
+// Writes what can be read from the code into the documentation: settings, errors, the schemas of manifests and ensembles,
+// and the table of networks in README.md; and the untrained architectures into models/. With --check it only says what is
+// stale; CI fails on that.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultOf } from '../dist/cli/program.js';
 import { flagOf } from '../dist/config/load-config.js';
 import { SETTINGS } from '../dist/config/settings.js';
+import { EnsembleSchema } from '../dist/core/ensemble.js';
 import { ERRORS } from '../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../dist/core/manifest.js';
 import { STATUS } from '../dist/http/status.js';
 import { openRepository } from '../dist/zoo/repository.js';
+import { augmentationTable, cropTable, ensembleTable, fairnessText } from './technique-tables.mjs';
 import { untrainedModels } from './untrained-models.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
-Writes docs/configuration.md, docs/errors.md, docs/manifest.md, models/manifest.schema.json, models/*-untrained and the
-table of networks in README.md from the code.
+Writes docs/configuration.md, docs/errors.md, docs/manifest.md, models/manifest.schema.json, models/ensemble.schema.json,
+models/*-untrained and the table of networks in README.md from the code.
 
   --check   write nothing; exit with 1 if a file is stale
   --help    this text
@@ -82,7 +85,7 @@ ${table(['Code', 'Status', 'Meaning'], rows)}`;
 
 /** @typedef {{ type?: string, enum?: unknown[], anyOf?: Schema[], properties?: Record<string, Schema>, required?: string[], items?: Schema, description?: string, pattern?: string, minimum?: number, maximum?: number }} Schema */
 
-/** Rows of the fields of a schema, those of objects inside it after it. @param {Schema} schema @param {string} prefix @returns {unknown[][]} */
+/** Rows of the fields of a schema, those of objects inside it, or in lists inside it, after it. @param {Schema} schema @param {string} prefix @returns {unknown[][]} */
 function fields(schema, prefix = '') {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
@@ -92,9 +95,20 @@ function fields(schema, prefix = '') {
         ? `list of ${field.items?.type}`
         : field.type;
     const required = schema.required?.includes(name) ? 'yes' : '';
-    return [[`\`${path}\``, type, required, field.description ?? ''], ...fields(field, `${path}.`)];
+    return [
+      [`\`${path}\``, type, required, field.description ?? ''],
+      ...fields(field, `${path}.`),
+      ...fields(field.items ?? {}, `${path}[].`),
+    ];
   });
 }
+
+/** @param {Schema} schema */
+const fieldTable = (schema) => table(['Field', 'Type', 'Required', 'Meaning'], fields(schema));
+
+/** A JSON schema as a file for editors. @param {object} schema */
+const schemaFile = (schema) =>
+  `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }, null, 2)}\n`;
 
 function manifest() {
   const schema = /** @type {Schema} */ (/** @type {unknown} */ (ManifestSchema));
@@ -105,7 +119,15 @@ ${NOTICE}\`models/<id>/manifest.json\` holds the facts of one model. How to add 
 entries as \`color\` has channels, \`resize.size\` is at least the input's size, \`digit\` needs GRAY, and \`url\` needs
 \`sha256\` and \`bytes\`. Unknown fields are refused.
 
-${table(['Field', 'Type', 'Required', 'Meaning'], fields(schema))}`;
+${fieldTable(schema)}
+## Ensembles
+
+\`ensembles/<id>.json\` in a model directory names models that answer together. \`models/ensemble.schema.json\` is the same as
+a JSON schema. Beyond the types: the id is that of no model and of no other ensemble, no member is there twice,
+\`min_members\` is at most the number of members, and all members are trained models of the repository whose labels are the
+same in the same order. Unknown fields are refused.
+
+${fieldTable(/** @type {Schema} */ (/** @type {unknown} */ (EnsembleSchema)))}`;
 }
 
 async function networks() {
@@ -134,26 +156,39 @@ ${names} ${bundled.length === 1 ? 'comes' : 'come'} with the server; the others 
 `;
 }
 
-/** The text with what stands between two markers replaced. @param {string} text @param {string} name @param {string} content */
-function fill(text, name, content) {
+/** The pages whose figures were measured. @returns {Record<string, string>} */
+function techniquePages() {
+  const asTable = (/** @type {{ header: string[], rows: unknown[][] }} */ { header, rows }) => table(header, rows);
+  return {
+    'docs/multi-crop.md': fill('docs/multi-crop.md', 'crops', asTable(cropTable())),
+    'docs/test-time-augmentation.md': fill('docs/test-time-augmentation.md', 'tta', asTable(augmentationTable())),
+    'docs/ensembles.md': fill('docs/ensembles.md', 'ensembles', asTable(ensembleTable())),
+    'docs/cost.md': fill('docs/cost.md', 'fairness', fairnessText()),
+  };
+}
+
+/** The file with what stands between two markers replaced. @param {string} file @param {string} name @param {string} content */
+function fill(file, name, content) {
+  const text = readFileSync(join(root, file), 'utf8');
   const [begin, end] = [`<!-- ${name}: generated by npm run docs -->\n`, `<!-- /${name} -->`];
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from === -1 || to === -1) throw new Error(`README.md lacks the markers of "${name}"`);
+  if (from === -1 || to === -1) throw new Error(`${file} lacks the markers of "${name}"`);
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
 /** @type {Record<string, string | Uint8Array>} */
 const untrained = untrainedModels();
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
 /** @type {Record<string, string | Uint8Array>} */
 const outputs = {
   ...untrained,
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),
   'docs/manifest.md': manifest(),
-  'models/manifest.schema.json': `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...ManifestSchema }, null, 2)}\n`,
-  'README.md': fill(readme, 'networks', await networks()),
+  'models/manifest.schema.json': schemaFile(ManifestSchema),
+  'models/ensemble.schema.json': schemaFile(EnsembleSchema),
+  'README.md': fill('README.md', 'networks', await networks()),
+  ...techniquePages(),
 };
 
 let stale = 0;

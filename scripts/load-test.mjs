@@ -1,11 +1,7 @@
 #!/usr/bin/env node
 // A first load test: the server as users start it, under autocannon, beside the same network run bare in process.
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import autocannon from 'autocannon';
@@ -14,6 +10,7 @@ import { loadConfig } from '../dist/config/load-config.js';
 import { table } from '../dist/report/format.js';
 import { openRepository } from '../dist/zoo/repository.js';
 import { findVariant, weightsPath } from '../dist/zoo/weights.js';
+import { startServer } from './server-process.mjs';
 
 const HELP = `Usage: npm run load-test -- [options]
 
@@ -60,7 +57,7 @@ const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
 const lanes = config.lanes ?? Math.max(1, Math.floor(availableParallelism() / config.threads));
 
-const server = await startServer();
+const server = await startServer({ MENAGERIE_MODELS: `${id}:${variant.name}` });
 const rows = [];
 try {
   for (const connections of levels) {
@@ -115,31 +112,6 @@ else {
     `\n${id} (${variant.name}), ${lanes} lanes of ${config.threads}, ${machine.cores} cores, ${machine.cpu}\n`,
   );
   process.stdout.write(table([header, ...lines], [0, 1, 2, 3, 4, 5, 6, 7]));
-}
-
-/** Starts the server on a free port and waits until it is ready. */
-async function startServer() {
-  const main = join(dirname(fileURLToPath(import.meta.url)), '../dist/main.js');
-  const env = {
-    ...process.env,
-    HOST: '127.0.0.1',
-    PORT: '0',
-    MENAGERIE_MODELS: `${id}:${variant.name}`,
-    MENAGERIE_LOG_LEVEL: 'error',
-  };
-  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
-  /** @type {string} */
-  const address = await new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-    createInterface(child.stderr).on('line', (line) => {
-      const [, found] = /listens on (\S+)/.exec(line) ?? [];
-      if (found) resolve(found);
-    });
-  });
-  for (;;) {
-    if ((await fetch(`${address}/readyz`)).ok) return Object.assign(child, { address });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** @param {number} connections */

@@ -1,38 +1,28 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { findImageFiles } from '../datasets/image-files.js';
+import { answerView } from '../http/answer-views.js';
 import { csvField, printable, table } from '../report/format.js';
-import type { ImageResult, Prediction } from '../serving/classifier.js';
-import { createEngine, type Engine, type EngineEvents } from './engine.js';
-import { findImageFiles } from './image-files.js';
+import type { ImageResult, Question } from '../serving/classifier.js';
+import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
+import { inOrder } from './in-order.js';
 import type { CommandIo, ExitCode } from './io.js';
+import { withDefaultModel } from './look-options.js';
 import { ProgressBar } from './progress.js';
 
 export interface ClassifyCommandOptions {
-  model: string | undefined;
+  question: Question;
+  /** Of every network that is asked. */
   variant: string | undefined;
   topK: number;
-  autoOrient: boolean;
   format: 'text' | 'json' | 'csv';
 }
 
-interface FileResult {
-  file: string;
-  predictions?: Prediction[];
-  error?: MenagerieError;
-}
-
-const SILENT: EngineEvents = {
-  serving: {
-    classifyStarted() {},
-    imageClassified() {},
-    imageFailed() {},
-    executed() {},
-    modelStateChanged() {},
-    modelLoaded() {},
-  },
-  lanes: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
-};
+type FileResult = { file: string } & (
+  | { answer: ReturnType<typeof answerView>; error?: never }
+  | { answer?: never; error: MenagerieError }
+);
 
 /**
  * `menagerie classify <files or folders...>`: classifies in process what the server would classify over HTTP, writing
@@ -47,11 +37,11 @@ export async function classify(
 ): Promise<ExitCode> {
   const files = await findImageFiles(paths);
   if (files.length === 0) throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
-  const engine = await createEngine(config, SILENT);
+  const engine = await createEngine(unbounded(config), SILENT);
   try {
-    const model = options.model ?? config.defaultModel ?? 'lenet5';
-    await engine.registry.load(model, options.variant);
-    return await classifyFiles(files, { ...options, model }, engine, config, io);
+    const question = withDefaultModel(options.question, config);
+    await loadAsked(engine, question.asked, options.variant);
+    return await classifyFiles(files, { ...options, question }, engine, config, io);
   } finally {
     await engine.pool.stop();
   }
@@ -94,11 +84,13 @@ async function classifyFile(
     if (size > config.maxBytes) {
       throw new MenagerieError('too_many_bytes', `The file has ${size} bytes; the limit is ${config.maxBytes}.`);
     }
-    const { results } = await classifier.classify({ ...options, signal }, async () => [
+    const question = { ...options.question, deadlineMs: Number.POSITIVE_INFINITY, signal };
+    const { target, results } = await classifier.classify(question, async () => [
       { name: undefined, bytes: await readFile(file) },
     ]);
-    // A lone picture's error is thrown, so what is here has predictions.
-    return { file, predictions: (results[0] as Extract<ImageResult, { predictions: unknown }>).predictions };
+    // A lone picture's error is thrown, so what is here has an answer.
+    const { answer } = results[0] as Extract<ImageResult, { answer: unknown }>;
+    return { file, answer: answerView(answer, target, options.topK) };
   } catch (error) {
     const unreadable = error instanceof Error && 'syscall' in error;
     const typed = unreadable
@@ -108,20 +100,11 @@ async function classifyFile(
   }
 }
 
-/** Maps with at most `width` calls under way, giving the results in the order of the items. */
-async function* inOrder<T, R>(items: readonly T[], width: number, map: (item: T) => Promise<R>): AsyncGenerator<R> {
-  const underWay: Promise<R>[] = [];
-  for (const item of items) {
-    underWay.push(map(item));
-    if (underWay.length >= width) yield (await underWay.shift()) as R;
-  }
-  for (const rest of underWay) yield await rest;
-}
-
-function render({ file, predictions = [], error }: FileResult, format: ClassifyCommandOptions['format']): string {
+function render({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
+  const { predictions = [], agreement } = answer ?? {};
   switch (format) {
     case 'json':
-      return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, predictions })}\n`;
+      return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, ...answer })}\n`;
     case 'csv': {
       const rows: (string | number)[][] = error
         ? [[file, '', '', '', '', error.code]]
@@ -132,7 +115,11 @@ function render({ file, predictions = [], error }: FileResult, format: ClassifyC
       const name = printable(file);
       if (error) return `${name}\n  ${error.message} [${error.code}]\n`;
       const rows = predictions.map(({ label, score }) => [`  ${(100 * score).toFixed(2)} %`, label]);
-      return `${name}\n${table(rows, [0])}`;
+      return `${name}\n${table(rows, [0])}${agreement ? `  ${agreementText(agreement)}\n` : ''}`;
     }
   }
+}
+
+function agreementText({ votes, members, jensen_shannon }: { votes: number; members: number; jensen_shannon: number }) {
+  return `${votes} of ${members} networks put it first; they differ by ${jensen_shannon.toFixed(2)} bits`;
 }

@@ -3,14 +3,19 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
+import { Semaphore } from '../core/semaphore.js';
 import { decode } from '../imaging/decode.js';
 import { Inspector } from '../runtime/inspector.js';
-import { type LaneEvents, LanePool } from '../runtime/lane-pool.js';
+import type { LaneEvents } from '../runtime/jobs.js';
+import { LanePool } from '../runtime/lane-pool.js';
 import { Admission } from '../serving/admission.js';
+import { Answerer } from '../serving/answerer.js';
 import { Classifier } from '../serving/classifier.js';
 import type { ServingEvents } from '../serving/events.js';
 import { ModelRegistry } from '../serving/model-registry.js';
+import { SharedAnswers } from '../serving/shared-answers.js';
 import { Summaries } from '../serving/summaries.js';
+import { type Asked, membersOf, Targets } from '../serving/target.js';
 import { openRepository, type Repository } from '../zoo/repository.js';
 import { isPulled } from '../zoo/weights.js';
 
@@ -25,6 +30,7 @@ export interface Engine {
   summaries: Summaries;
   pool: LanePool;
   admission: Admission;
+  answers: SharedAnswers;
   registry: ModelRegistry;
   classifier: Classifier;
 }
@@ -32,8 +38,26 @@ export interface Engine {
 /** Everything that listens to an engine. */
 export interface EngineEvents {
   serving: ServingEvents;
-  lanes: LaneEvents;
+  lanes: Omit<LaneEvents, 'executed'>;
 }
+
+/** A configuration without limits on price: whoever runs a command may take as long as they like. */
+export function unbounded(config: Config): Config {
+  return { ...config, queue: Number.POSITIVE_INFINITY, maxPrice: Number.POSITIVE_INFINITY };
+}
+
+/** For commands that say themselves what happens. */
+export const SILENT: EngineEvents = {
+  serving: {
+    classifyStarted() {},
+    imageClassified() {},
+    imageFailed() {},
+    executed() {},
+    modelStateChanged() {},
+    modelLoaded() {},
+  },
+  lanes: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
+};
 
 /** The model directories of a configuration: the built-in one first. */
 export function modelDirectories(config: Config): string[] {
@@ -53,10 +77,13 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
     script: LANE_SCRIPT,
     device: config.device,
     threads: config.threads,
+    batch: config.batch,
+    batchDelayMs: config.batchDelayMs,
     runTimeoutMs: config.laneTimeoutMs,
     loadTimeoutMs: config.loadTimeoutMs,
     events: {
       ...events.lanes,
+      executed: (key, rows, ms) => registry.executed(key, rows, ms),
       networkLost: (key, reason, remaining) => {
         events.lanes.networkLost(key, reason, remaining);
         if (remaining === 0) registry.networkLost(key, reason);
@@ -68,19 +95,33 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
     pool,
     allowUntrained: config.untrained === 'allow',
     decode: (bytes) => decode(bytes, true, limits),
+    countMacs: createMacCounter(config),
     instances: Math.min(config.instances ?? lanes, lanes),
     events: events.serving,
   });
-  const admission = new Admission(config.queue, lanes);
+  const admission = new Admission({ capacity: config.queue, limit: config.maxPrice, lanes });
+  const answers = new SharedAnswers(config.cache);
   const classifier = new Classifier({
-    registry,
-    pool,
+    targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
+    answerer: new Answerer({ pool, decode: (bytes, autoOrient) => decode(bytes, autoOrient, limits) }),
+    answers,
     admission,
-    decode: (bytes, autoOrient) => decode(bytes, autoOrient, limits),
-    defaultModel: config.defaultModel,
+    lanes,
     events: events.serving,
   });
-  return { repository, summaries: createSummaries(repository, config), pool, admission, registry, classifier };
+  const summaries = createSummaries(repository, config);
+  return { repository, summaries, pool, admission, answers, registry, classifier };
+}
+
+/** Counts multiply-accumulates, one file after the other, beside whatever else is looked into. */
+function createMacCounter(config: Config): (file: string, inputShape: readonly number[]) => Promise<number> {
+  const inspector = createInspector(config);
+  const oneAtATime = new Semaphore(1);
+  return (file, inputShape) =>
+    oneAtATime.run(async () => {
+      const { summary } = await inspector.inspect({ file, inputShape, timing: false });
+      return summary.totals.macs;
+    });
 }
 
 /** Looks into files outside the lanes. */
@@ -93,6 +134,16 @@ export function createSummaries(repository: Repository, config: Config): Summari
   return new Summaries({ repository, inspector: createInspector(config) });
 }
 
+/**
+ * Loads whoever is asked, and waits until they are ready.
+ * @param variant of every network; default: each model's own
+ * @throws MenagerieError what ModelRegistry.load throws
+ */
+export async function loadAsked({ repository, registry }: Engine, asked: Asked, variant?: string): Promise<void> {
+  const ids = membersOf(repository, asked);
+  await Promise.all(ids.map((id) => registry.load(id, variant)));
+}
+
 /** A model to load, and which variant if that was said. */
 export interface WantedModel {
   id: string;
@@ -100,10 +151,10 @@ export interface WantedModel {
 }
 
 /**
- * The models to load at start: those configured, or all whose weights are on disk.
+ * The models to load at start: those configured, members of ensembles among them, or all whose weights are on disk.
  * @throws MenagerieError `invalid_config` naming every model that the repository does not have
  */
-export async function modelsToLoad({ models, refused }: Repository, config: Config): Promise<WantedModel[]> {
+export async function modelsToLoad({ models, ensembles, refused }: Repository, config: Config): Promise<WantedModel[]> {
   if (config.models === undefined) {
     const wanted: WantedModel[] = [];
     for (const model of models.values()) {
@@ -112,9 +163,15 @@ export async function modelsToLoad({ models, refused }: Repository, config: Conf
     }
     return wanted;
   }
-  const wanted = config.models.map((entry) => {
+  const named = config.models.flatMap((entry) => {
     const [id = '', variant] = entry.split(':');
-    return { id, variant };
+    const members = ensembles.get(id)?.ensemble.members.map(({ model }) => model) ?? [id];
+    return members.map((model) => ({ id: model, variant }));
+  });
+  // A model may be named, and be a member besides: what was said of its variant counts.
+  const wanted = [...new Set(named.map(({ id }) => id))].map((id) => {
+    const same = named.filter((model) => model.id === id);
+    return same.find(({ variant }) => variant !== undefined) ?? { id, variant: undefined };
   });
   const faults = wanted.flatMap(({ id, variant }) => {
     const model = models.get(id);

@@ -8,8 +8,8 @@ import type { CommandIo, ExitCode } from './io.js';
 
 /** `menagerie list`: every model of the repository, and whether its weights are here. */
 export async function list(config: Config, options: { json: boolean }, io: CommandIo): Promise<ExitCode> {
-  const { models, refused } = await openRepository(modelDirectories(config));
-  const rows = await Promise.all(
+  const { models, ensembles, refused } = await openRepository(modelDirectories(config));
+  const networks = await Promise.all(
     [...models.values()].flatMap((model) =>
       variantsOf(model.manifest).map(async ([variant, facts]) => ({
         id: model.id,
@@ -23,6 +23,13 @@ export async function list(config: Config, options: { json: boolean }, io: Comma
       })),
     ),
   );
+  const together = [...ensembles.values()].map(({ id, ensemble: { title, members, top1 } }) => {
+    const own = networks.filter((row) => members.some(({ model }) => model === row.id));
+    const pulled = members.every(({ model }) => own.some((row) => row.id === model && row.pulled));
+    const dataset = own[0]?.dataset ?? '';
+    return { id, variant: 'ensemble', title, dataset, bytes: null, top1: top1 ?? null, pulled, license: '' };
+  });
+  const rows = [...networks, ...together];
   const faults = refused.map(({ id, error }) => ({ id, code: error.code, reason: error.message }));
   if (options.json) {
     io.out.write(`${JSON.stringify({ models: rows, refused: faults }, null, 2)}\n`);

@@ -7,8 +7,10 @@ import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
 import { architecture } from './architecture.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
+import { evaluate } from './eval.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { list } from './list.js';
+import { splitLook, withLook } from './look-options.js';
 import { pull } from './pull.js';
 import { serve } from './serve.js';
 import { compare, summary } from './summary.js';
@@ -49,19 +51,38 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       return run(() => pull(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
-  withSettings(program.command('classify'), ENGINE_SETTINGS)
+  withLook(withSettings(program.command('classify'), ENGINE_SETTINGS))
     .description('Classify pictures, without a server: files, or folders and all that is in them.')
     .argument('<path...>', 'files or folders')
-    .option('-m, --model <id>', 'the model (default: MENAGERIE_DEFAULT_MODEL, else lenet5)')
-    .option('--variant <name>', 'fp32 or int8')
+    .option('--variant <name>', 'fp32 or int8, of every network')
     .option('-k, --top-k <n>', 'how many classes to name', positiveInteger, 5)
-    .option('--no-auto-orient', 'leave pictures as they are, whatever their EXIF orientation')
     .addOption(new Option('--json', 'one JSON object a line').conflicts('csv'))
     .option('--csv', 'a row for each class')
-    .action((paths: string[], { model, variant, topK, autoOrient, json, csv, ...flags }) => {
+    .action((paths: string[], { variant, topK, json, csv, ...rest }) => {
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
-      const options = { model, variant, topK, autoOrient, format };
+      const { question, flags } = splitLook(rest);
+      const options = { question, variant, topK, format };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
+    });
+
+  withLook(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
+    .description(
+      'Say how often a model or ensemble is right about labelled pictures, through the same lanes as serving.',
+    )
+    .requiredOption(
+      '--data <path>',
+      'a folder with one folder a class, a folder of pictures named by WordNet id, a CSV of file,label, or files of MNIST or CIFAR-10',
+    )
+    .option('--variant <name>', 'fp32 or int8, of every network')
+    .option('--compare <ids>', 'further models or ensembles, by commas, on the same pictures')
+    .option('--limit <n>', 'so many pictures, spread over the whole set', positiveInteger)
+    .option('--confusion <file.svg>', 'write the confusion matrix as a picture')
+    .option('--json', 'as JSON', false)
+    .action((id: string | undefined, { data, variant, compare, limit, confusion, json, ...rest }) => {
+      const { question, flags } = splitLook(rest, id);
+      const others: string[] = compare?.split(',') ?? [];
+      const options = { question, data, variant, compare: others, limit, confusion, json };
+      return run(() => evaluate(options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('summary'), ['modelDirs']))

@@ -20,6 +20,8 @@ export async function serve(config: Config, version: string, io: CommandIo): Pro
   const budget = new ByteBudget(config.uploadMemory);
   const metrics: Metrics = new Metrics({
     pending: () => engine.admission.pending,
+    pendingGmacs: () => engine.admission.pendingGmacs,
+    cacheBytes: () => engine.answers.bytes,
     waiting: () => engine.pool.waiting,
     lanes: () => engine.pool.lanes,
     uploadBytes: () => budget.used,
@@ -115,14 +117,14 @@ async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promis
 /** What is served and where to look, for whoever started the server. */
 async function banner({ registry }: Engine, address: string): Promise<string> {
   const models = await registry.list();
-  const ready = models.filter(({ served }) => served);
+  const ready = models.filter(({ state }) => state === 'ready');
   const broken = models.filter(({ state }) => state === 'failed' || state === 'refused');
-  const absent = models.filter(({ state }) => state === 'not_pulled');
-  const rows = ready.map(({ id, manifest, served }) => [
+  const absent = models.filter(({ state, ensemble }) => state === 'not_pulled' && !ensemble);
+  const rows = ready.map(({ id, manifest, ensemble, served }) => [
     `  ${id}`,
-    manifest?.title ?? '',
+    (ensemble ?? manifest)?.title ?? '',
     manifest?.dataset ?? '',
-    served ? `${served.variant} on ${served.info.provider}` : '',
+    served ? `${served.variant} on ${served.info.provider}` : `${ensemble?.members.length} models together`,
   ]);
   const sections = [
     rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',

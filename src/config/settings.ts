@@ -90,14 +90,15 @@ export const SETTINGS = {
     separator: ',',
     default: undefined,
     defaultText: 'every model whose weights are on disk',
-    about: 'Models to load at start, by id, or id:variant for other weights than the default ones (resnet50:int8).',
+    about:
+      'Models to load at start, by id, or id:variant for other weights than the default ones (resnet50:int8); the id of an ensemble means its members.',
   },
   defaultModel: {
     env: 'MENAGERIE_DEFAULT_MODEL',
     type: 'text',
     default: undefined,
     about:
-      'The model for requests that name none. Without it such a request is answered only while a single model serves.',
+      'The model or ensemble for requests that name none. Without it: of those that serve, the best for photographs; the reply says why.',
   },
   adminKey: {
     env: 'MENAGERIE_ADMIN_KEY',
@@ -115,7 +116,7 @@ export const SETTINGS = {
     maximum: 256,
     default: undefined,
     defaultText: 'number of cores / threads per lane',
-    about: 'Worker threads that run networks, each one picture at a time.',
+    about: 'Worker threads that run networks.',
   },
   threads: {
     env: 'MENAGERIE_THREADS',
@@ -139,10 +140,50 @@ export const SETTINGS = {
     env: 'MENAGERIE_QUEUE',
     type: 'integer',
     minimum: 1,
-    maximum: 100_000,
+    maximum: 1_000_000_000,
+    unit: 'GMAC',
+    default: 1000,
+    about:
+      'Price of the work that may wait or be done (billion multiply-accumulates: pictures x views x networks, and half a GMAC for ' +
+      'reading a picture); more is refused at once with 503.',
+  },
+  maxPrice: {
+    env: 'MENAGERIE_MAX_PRICE',
+    type: 'integer',
+    minimum: 1,
+    maximum: 1_000_000_000,
+    unit: 'GMAC',
+    default: 1000,
+    about: 'Price of one request; a dearer one is refused at once with its price.',
+  },
+  batch: {
+    env: 'MENAGERIE_BATCH',
+    type: 'integer',
+    minimum: 1,
+    maximum: 256,
     unit: 'pictures',
-    default: 128,
-    about: 'Pictures that may wait or be worked on; more are refused at once with 503.',
+    default: undefined,
+    defaultText: 'measured for each model when it loads',
+    about: 'Pictures or views that a network is run on at once, where its file takes more than one.',
+  },
+  batchDelayMs: {
+    env: 'MENAGERIE_BATCH_DELAY_MS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 10_000,
+    unit: 'ms',
+    default: 0,
+    about:
+      'How long an idle lane waits for a batch to fill. 0: it runs what there is, and batches form while all are busy.',
+  },
+  cache: {
+    env: 'MENAGERIE_CACHE',
+    type: 'integer',
+    minimum: 0,
+    maximum: 1024 * 1024 * MIB,
+    unit: 'bytes',
+    default: 0,
+    about: 'Memory for answers to be given again to the same question about the same picture. 0: none are kept.',
   },
   maxBytes: {
     env: 'MENAGERIE_MAX_BYTES',
@@ -205,7 +246,7 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 60_000,
-    about: 'A lane that works longer on one picture counts as hung and is replaced.',
+    about: 'A lane that works longer on one run counts as hung and is replaced.',
   },
   loadTimeoutMs: {
     env: 'MENAGERIE_LOAD_TIMEOUT_MS',

@@ -22,7 +22,10 @@ const PEN = 1.7;
  * @param size of the result in pixels; the field is 28 of 32, or all of 28 or fewer
  * @returns height x width grey levels 0..255; all 0 where the picture shows no ink
  */
-export function prepareDigit(picture: Picture, { height, width }: { height: number; width: number }): Uint8Array {
+export function prepareDigit(
+  picture: Picture,
+  { height, width }: { height: number; width: number },
+): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(height * width);
   const side = Math.min(height, width);
   const box = Math.max(1, Math.round(((side <= 28 ? side : (side * 28) / 32) * 20) / 28));

@@ -18,6 +18,7 @@ export const ERRORS = {
   too_many_pixels: 'The picture has more pixels than the limit (read from its header, before it is decoded).',
   too_many_images: 'One request holds more pictures than the limit.',
   invalid_request: 'A parameter is unknown, of the wrong type, or out of range.',
+  too_expensive: 'The request costs more computation than one request may; the message says its price and the limit.',
   upload_timeout: 'The body did not arrive in time.',
   // What was asked for
   not_found: 'No such address.',
@@ -59,6 +60,7 @@ export const ERRORS = {
   // How it was started
   invalid_config: 'A setting is unknown or out of range.',
   usage: 'The command line is wrong.',
+  invalid_data: 'The pictures or labels to evaluate with are not in a form that is known, or do not fit the model.',
   io_error: 'A file could not be read or written.',
 } as const satisfies Record<string, string>;
 

@@ -6,36 +6,56 @@ export interface Size {
   height: number;
 }
 
-/** A rectangle of a picture resized to `resized`, in pixels of the resized picture. */
-export interface Window extends Size {
+/** Pixels from the left and from the top. */
+export interface Point {
   x: number;
   y: number;
+}
+
+/** A rectangle of a picture resized to `resized`, in pixels of the resized picture. */
+export interface Window extends Size, Point {
   resized: Size;
+}
+
+type Located = Exclude<Resize, { mode: 'digit' }>;
+
+/**
+ * The size a picture is brought to before anything is cut from it.
+ *
+ * `shorter_side` follows torchvision's `Resize`: the longer side is `trunc(size * long / short)`.
+ * @param scale multiplies the size of the shorter side, for multi-crop at several scales; the result is rounded
+ */
+export function resizedSize(source: Size, resize: Located, input: Size, scale = 1): Size {
+  if (resize.mode === 'exact') return sizeOf(input);
+  const short = Math.min(source.width, source.height);
+  const size = Math.round(resize.size * scale);
+  return {
+    width: Math.trunc((size * source.width) / short),
+    height: Math.trunc((size * source.height) / short),
+  };
 }
 
 /**
  * The part of a resized picture that a network sees: which size to resize to and which rectangle to cut.
  *
- * `shorter_side` follows torchvision (`Resize` and `CenterCrop`): the longer side is `trunc(size * long / short)`, the
- * crop's offset `(resized - crop) / 2` rounded half to even. The rectangle may be far smaller than the resized picture
+ * The crop's offset follows torchvision's `CenterCrop`. The rectangle may be far smaller than the resized picture
  * (1 x 3000 pixels become 256 x 768000), so nothing outside it should ever be computed.
  */
-export function centreWindow(source: Size, resize: Exclude<Resize, { mode: 'digit' }>, input: Size): Window {
-  if (resize.mode === 'exact') return { x: 0, y: 0, ...sizeOf(input), resized: sizeOf(input) };
-  const short = Math.min(source.width, source.height);
-  const resized = {
-    width: Math.trunc((resize.size * source.width) / short),
-    height: Math.trunc((resize.size * source.height) / short),
-  };
+export function centreWindow(source: Size, resize: Located, input: Size): Window {
+  const resized = resizedSize(source, resize, input);
+  return { ...centreCorner(resized, input), ...sizeOf(input), resized };
+}
+
+/** Top left corner of the crop in the middle: `(resized - crop) / 2` rounded half to even. */
+export function centreCorner(resized: Size, crop: Size): Point {
   return {
-    x: roundHalfToEven((resized.width - input.width) / 2),
-    y: roundHalfToEven((resized.height - input.height) / 2),
-    ...sizeOf(input),
-    resized,
+    x: roundHalfToEven((resized.width - crop.width) / 2),
+    y: roundHalfToEven((resized.height - crop.height) / 2),
   };
 }
 
-function sizeOf({ width, height }: Size): Size {
+/** Just the size of something that has more. */
+export function sizeOf({ width, height }: Size): Size {
   return { width, height };
 }
 

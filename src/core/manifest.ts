@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { COLOR_ORDERS, channelsOf } from './color.js';
 import { MenagerieError } from './errors.js';
 import { schemaFaults } from './schema-faults.js';
+import { CROPS } from './views.js';
 
 // models/<id>/manifest.json: the facts of one network. The schema is the contract with whoever adds a model;
 // docs/manifest.md and models/manifest.schema.json are generated from the descriptions below.
@@ -122,6 +123,12 @@ export const ManifestSchema = Type.Object(
       },
     ),
     preprocess: PreprocessSchema,
+    crops: Type.Optional(
+      Type.Enum([...CROPS], {
+        description:
+          'How many crops of a picture are shown unless a request says otherwise; 1 without it (docs/multi-crop.md).',
+      }),
+    ),
     output: Type.Object(
       {
         name: Type.String({ minLength: 1, description: 'Name of the output of the graph.' }),
@@ -230,6 +237,9 @@ function crossFieldFaults(manifest: SchemaManifest): string[] {
   }
   if (resize.mode === 'digit' && preprocess.color !== 'GRAY') {
     faults.push('preprocess.color: must be GRAY with resize mode "digit"');
+  }
+  if (manifest.crops !== undefined && manifest.crops > 1 && resize.mode !== 'shorter_side') {
+    faults.push('crops: several need resize mode "shorter_side"');
   }
   for (const [name, variant] of variantsOf(manifest)) {
     if (!variant.file.endsWith('.onnx')) faults.push(`variants.${name}.file: must end in .onnx`);

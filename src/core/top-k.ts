@@ -5,15 +5,22 @@ export interface Scored {
   score: number;
 }
 
-/** The `k` classes of the highest probability, best first, equal ones by index; all of them where there are fewer. */
-export function topK(probabilities: Float32Array, k: number): Scored[] {
+/**
+ * The `k` classes of the highest score, best first; all of them where there are fewer.
+ * @param tieBreak ranks classes of equal score, higher first; those equal in it too stand by index
+ */
+export function topK(scores: Float32Array, k: number, tieBreak: Float32Array = scores): Scored[] {
   const best: Scored[] = [];
-  for (let index = 0; index < probabilities.length; index++) {
-    const score = probabilities[index] as number;
+  const isBetter = (index: number, than: Scored) => {
+    const score = scores[index] as number;
+    if (score !== than.score) return score > than.score;
+    return (tieBreak[index] as number) > (tieBreak[than.index] as number);
+  };
+  for (let index = 0; index < scores.length; index++) {
     const last = best[best.length - 1];
-    if (best.length === k && last && score <= last.score) continue;
-    const at = best.findIndex((other) => score > other.score);
-    best.splice(at === -1 ? best.length : at, 0, { index, score });
+    if (best.length === k && last && !isBetter(index, last)) continue;
+    const at = best.findIndex((other) => isBetter(index, other));
+    best.splice(at === -1 ? best.length : at, 0, { index, score: scores[index] as number });
     if (best.length > k) best.pop();
   }
   return best;

@@ -12,7 +12,7 @@ import type { HttpEvents } from './events.js';
 import { observeRequest, observeRequests } from './observe-requests.js';
 import { openapi } from './openapi.js';
 import { ProblemSchema, typedError } from './problem.js';
-import { classifyRoute } from './routes/classify.js';
+import { classifyRoutes } from './routes/classify.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
 import { summaryRoutes } from './routes/summary.js';
@@ -94,7 +94,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   );
 
   await openapi(server, version);
-  await server.register(classifyRoute, options);
+  await server.register(classifyRoutes, options);
   await server.register(modelRoutes, { registry, adminKey: options.adminKey });
   await server.register(summaryRoutes, { summaries: options.summaries });
   await server.register(healthRoutes, {

@@ -1,63 +1,11 @@
 import Type from 'typebox';
+import { CombineSchema } from '../core/ensemble.js';
 import { MODEL_ID_PATTERN, VariantNameSchema } from '../core/manifest.js';
 import type { ModelState } from '../serving/model.js';
-import { ProblemSchema } from './problem.js';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model, see GET /models.' });
-
-export const ClassifyQuerySchema = Type.Object(
-  {
-    model: Type.Optional(ModelIdSchema),
-    top_k: Type.Integer({
-      minimum: 1,
-      maximum: 1000,
-      default: 5,
-      description: 'How many classes to name, best first.',
-    }),
-    auto_orient: Type.Boolean({ default: true, description: 'Whether to turn the picture as its EXIF data says.' }),
-    timeout_ms: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 3_600_000,
-        description: 'Deadline for the answer; the configured one if that is sooner.',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
-
-const PredictionSchema = Type.Object({
-  index: Type.Integer({ description: 'Index of the class.' }),
-  label: Type.String({ description: 'Its name; names need not be unique, indices are.' }),
-  score: Type.Number({ description: 'Probability, 0 to 1.' }),
-});
-
-const ImageResultSchema = Type.Object(
-  {
-    name: Type.Optional(Type.String({ description: 'File name from the form.' })),
-    width: Type.Optional(Type.Integer({ description: 'Pixels, after turning.' })),
-    height: Type.Optional(Type.Integer({ description: 'Pixels, after turning.' })),
-    format: Type.Optional(Type.String({ description: 'jpeg, png, webp, avif, gif or tiff.' })),
-    predictions: Type.Optional(Type.Array(PredictionSchema)),
-    error: Type.Optional(ProblemSchema),
-  },
-  { description: 'Either `predictions`, or, for one of several pictures, the `error` that it met.' },
-);
-
-export const ClassificationSchema = Type.Object(
-  {
-    model: Type.Object({
-      id: Type.String(),
-      variant: VariantNameSchema,
-      provider: Type.String({ description: 'What computed: cpu or cuda.' }),
-      version: Type.String({ description: "First twelve hex digits of the weights' SHA-256." }),
-    }),
-    results: Type.Array(ImageResultSchema, { description: 'One for each picture, in the order they came.' }),
-  },
-  { $id: 'Classification', title: 'Classification' },
-);
 
 const STATES: ModelState[] = ['not_pulled', 'unloaded', 'loading', 'warming', 'ready', 'draining', 'failed', 'refused'];
 
@@ -71,11 +19,16 @@ const VariantViewSchema = Type.Object({
 export const ModelSchema = Type.Object(
   {
     id: Type.String(),
+    kind: Type.Enum(['network', 'ensemble']),
     title: nullable(Type.String()),
     state: Type.Enum(STATES),
     reason: nullable(Type.String({ description: 'Why it failed or was refused.' })),
     dataset: nullable(Type.String()),
     variants: Type.Record(Type.String(), VariantViewSchema),
+    members: Type.Optional(
+      Type.Array(Type.Object({ model: Type.String(), weight: Type.Number() }), { description: 'Of an ensemble.' }),
+    ),
+    combine: Type.Optional(CombineSchema),
     serving: nullable(
       Type.Object({
         variant: VariantNameSchema,
@@ -83,6 +36,9 @@ export const ModelSchema = Type.Object(
         provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was tried.' })),
         version: Type.String(),
         classes: Type.Integer(),
+        gmacs: Type.Number({ description: 'Price of one view: billion multiply-accumulates.' }),
+        ms: Type.Number({ description: 'What one view takes a lane, learned.' }),
+        batch: Type.Integer({ description: 'Most views that it is run on at once.' }),
         load_ms: Type.Number(),
         warmup_ms: Type.Number(),
       }),

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { HttpEvents } from '../http/events.js';
-import type { LaneEvents } from '../runtime/lane-pool.js';
+import type { LaneEvents } from '../runtime/jobs.js';
 import type { ServingEvents, Timings } from '../serving/events.js';
 import type { ModelState } from '../serving/model.js';
 
@@ -13,8 +13,12 @@ const STAGES = ['decode', 'queue', 'preprocess', 'inference'] as const satisfies
 export interface MetricSources {
   /** Pictures admitted and not yet answered. */
   pending(): number;
-  /** Pictures waiting for a lane. */
+  /** Their price, in GMAC. */
+  pendingGmacs(): number;
+  /** Pieces of work waiting for a lane. */
   waiting(): number;
+  /** Bytes of the answers that are kept. */
+  cacheBytes(): number;
   lanes(): { alive: number; busy: number };
   /** Bytes of uploads in memory. */
   uploadBytes(): number;
@@ -47,10 +51,15 @@ export class Metrics {
     'model',
     'outcome',
   ]);
+  readonly #answers = this.#counter(
+    'menagerie_answers_total',
+    'Answers by source: computed, shared with a request in flight, or cached',
+    ['model', 'source'],
+  );
   readonly #executions = this.#counter('menagerie_executions_total', 'Runs of a network', ['model', 'variant']);
   readonly #batchSize = new Histogram({
     name: 'menagerie_batch_size',
-    help: 'Pictures in a run of a network',
+    help: 'Views of pictures in a run of a network',
     labelNames: ['model'],
     buckets: [1, 2, 4, 8, 16, 32, 64],
     registers: this.#registers,
@@ -93,7 +102,13 @@ export class Metrics {
   constructor(sources: MetricSources) {
     collectDefaultMetrics({ register: this.registry });
     this.#sampled('menagerie_images_pending', 'Pictures admitted and not yet answered', sources.pending);
-    this.#sampled('menagerie_queue_length', 'Decoded pictures waiting for a lane', sources.waiting);
+    this.#sampled(
+      'menagerie_pending_gmacs',
+      'Price of the pictures admitted and not yet answered',
+      sources.pendingGmacs,
+    );
+    this.#sampled('menagerie_queue_length', 'Pieces of work waiting for a lane', sources.waiting);
+    this.#sampled('menagerie_cache_bytes', 'Bytes of the answers that are kept', sources.cacheBytes);
     this.#sampled('menagerie_lanes_alive', 'Lanes that are up', () => sources.lanes().alive);
     this.#sampled('menagerie_lanes_busy', 'Lanes at work now', () => sources.lanes().busy);
     this.#sampled('menagerie_upload_bytes', 'Bytes of uploads in memory', sources.uploadBytes);
@@ -102,8 +117,10 @@ export class Metrics {
   /** Listeners for the serving room. */
   readonly serving: ServingEvents = {
     classifyStarted: (model) => this.#classifications.inc({ model }),
-    imageClassified: (model, timings) => {
+    imageClassified: (model, source, timings) => {
       this.#images.inc({ model, outcome: 'ok' });
+      this.#answers.inc({ model, source });
+      if (!timings) return;
       for (const stage of STAGES) this.#stages[stage].observe({ model }, timings[stage] / 1000);
     },
     imageFailed: (model, outcome) => this.#images.inc({ model, outcome }),
@@ -124,7 +141,7 @@ export class Metrics {
   };
 
   /** Listeners for the lanes. */
-  readonly lanes: LaneEvents = {
+  readonly lanes: Omit<LaneEvents, 'executed'> = {
     laneBusy: (lane, ms) => this.#laneBusy.inc({ lane }, ms / 1000),
     laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
     networkLost: () => this.#instancesLost.inc(),

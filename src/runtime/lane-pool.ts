@@ -1,25 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Batcher, type Runner } from '../core/batcher.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
 import { Semaphore } from '../core/semaphore.js';
+import {
+  type Job,
+  type LaneEvents,
+  notLoaded,
+  RenderJob,
+  type RenderResult,
+  RunJob,
+  type RunResult,
+  shuttingDown,
+  type Turn,
+} from './jobs.js';
 import { Lane } from './lane.js';
-import type { LaneSettings, NetworkInfo, NetworkSpec, RunResult } from './protocol.js';
-
-/** What happens in the lanes, for metrics and logs. */
-export interface LaneEvents {
-  /** A lane worked for so many milliseconds. */
-  laneBusy(lane: number, ms: number): void;
-  /** A lane died and is being replaced. */
-  laneReplaced(lane: number, reason: string): void;
-  /** A network could not be loaded into the replacement of a lane; `remaining` others still hold it. */
-  networkLost(key: string, reason: string, remaining: number): void;
-}
+import type { LaneSettings, NetworkInfo, NetworkSpec, Rendering, RunInput } from './protocol.js';
+import type { Slot } from './slot.js';
 
 export interface LanePoolOptions extends LaneSettings {
   /** Number of lanes. Lanes times threads should not exceed the cores. */
   lanes: number;
   /** Entry file of the worker. */
   script: URL;
+  /** How long an idle lane waits for a batch to fill, in ms; 0: it runs what there is. */
+  batchDelayMs: number;
   /** A run that takes longer is given up and its lane replaced. */
   runTimeoutMs: number;
   /** The same for loading a network. */
@@ -27,53 +32,26 @@ export interface LanePoolOptions extends LaneSettings {
   events: LaneEvents;
 }
 
-/** The answer about a picture and how long it waited for a lane. */
-export interface PoolResult extends RunResult {
-  queueMs: number;
-}
-
-interface Job {
-  key: string;
-  picture: Picture;
-  enqueued: number;
-  resolve(result: PoolResult): void;
-  reject(error: unknown): void;
-}
-
-interface Slot {
-  index: number;
-  /** Undefined while a dead lane is being replaced. */
-  lane: Lane | undefined;
-  /** What will take a dead lane's place once its networks are loaded. */
-  successor: Lane | undefined;
-  /** Lanes it has lost since one last finished a piece of work. */
-  deaths: number;
-  /** The networks this slot holds, and gets again when its lane is replaced. */
-  networks: Map<string, NetworkSpec>;
-  /** Loads and unloads waiting for the lane to be free; they go before pictures. */
-  control: Control[];
-}
-
-interface Control {
-  act(lane: Lane): Promise<void>;
-  reject(error: unknown): void;
-}
-
 const RELOAD_ATTEMPTS = 3;
 const RESPAWN_DELAY_MS = 100;
 const MAX_RESPAWN_DELAY_MS = 10_000;
 
-/** A fixed number of lanes, the networks in them, and one queue of pictures in front of them. */
+/** A fixed number of lanes, the networks in them, and one queue of work in front of them. */
 export class LanePool {
   readonly #options: LanePoolOptions;
   readonly #slots: Slot[];
-  readonly #queue: Job[] = [];
+  readonly #queue: Batcher<Job>;
+  /** Rows that a run of each loaded network takes at most. */
+  readonly #maxRows = new Map<string, number>();
+  /** Set while an idle lane waits for a batch to fill. */
+  #alarm: NodeJS.Timeout | undefined;
   /** One lane is always left to serve while others load, where there is more than one. */
   readonly #loading: Semaphore;
   #stopped = false;
 
   constructor(options: LanePoolOptions) {
     this.#options = options;
+    this.#queue = new Batcher(options.batchDelayMs);
     this.#loading = new Semaphore(Math.max(1, options.lanes - 1));
     this.#slots = Array.from({ length: options.lanes }, (_, index) => ({
       index,
@@ -91,7 +69,7 @@ export class LanePool {
     return this.#slots.length;
   }
 
-  /** Pictures waiting for a lane. */
+  /** Pieces of work waiting for a lane. */
   get waiting(): number {
     return this.#queue.length;
   }
@@ -114,6 +92,8 @@ export class LanePool {
         this.#control(slot, async (lane) => {
           const info = await lane.load(spec, this.#options.loadTimeoutMs);
           slot.networks.set(spec.key, spec);
+          // Measured in every lane: the most careful wins.
+          this.#maxRows.set(spec.key, Math.min(info.batch, this.#maxRows.get(spec.key) ?? info.batch));
           return info;
         }),
       ),
@@ -124,12 +104,14 @@ export class LanePool {
       await this.unload(spec.key);
       throw failed.reason;
     }
-    return (outcomes.at(-1) as PromiseFulfilledResult<NetworkInfo>).value;
+    const { value } = outcomes.at(-1) as PromiseFulfilledResult<NetworkInfo>;
+    return { ...value, batch: this.#maxRows.get(spec.key) ?? value.batch };
   }
 
   /** Removes a network from all lanes and fails what still waits for it. */
   async unload(key: string): Promise<void> {
     const holders = this.#slots.filter((slot) => slot.networks.delete(key));
+    this.#maxRows.delete(key);
     this.#rejectQueued(key, notLoaded());
     await Promise.allSettled(
       holders.map((slot) => this.#control(slot, (lane) => lane.unload(key, this.#options.loadTimeoutMs))),
@@ -137,52 +119,52 @@ export class LanePool {
   }
 
   /**
-   * Runs a network on a picture in the first free lane that holds it. The picture's bytes are moved to the lane.
-   * @param signal ends the waiting: what has not started by then never does
+   * Renders views of a picture in the first free lane. The picture's bytes are moved to it.
+   * @throws MenagerieError `lane_failed`, `shutting_down`, or the signal's reason
+   */
+  render(picture: Picture, renderings: readonly Rendering[], turn: Turn): Promise<RenderResult> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(new RenderJob({ resolve, reject }, picture, renderings), turn);
+    });
+  }
+
+  /**
+   * Runs a network on an input in the first free lane that holds it, together with others where that pays. The bytes of a
+   * picture are moved to the lane.
    * @throws MenagerieError `lane_failed`, `model_not_loaded`, `shutting_down`, or the signal's reason
    */
-  run(key: string, picture: Picture, signal: AbortSignal): Promise<PoolResult> {
+  run(key: string, input: RunInput, turn: Turn): Promise<RunResult> {
     return new Promise((resolve, reject) => {
-      if (this.#stopped) return reject(shuttingDown());
-      if (signal.aborted) return reject(signal.reason);
-      // The lanes may have lost it since the caller looked; it would wait for ever.
-      if (!this.#slots.some((slot) => slot.networks.has(key))) return reject(notLoaded());
-      const onAbort = () => {
-        const at = this.#queue.indexOf(job);
-        if (at !== -1) this.#queue.splice(at, 1);
-        reject(signal.reason);
-      };
-      const job: Job = {
-        key,
-        picture,
-        enqueued: performance.now(),
-        resolve: (result) => {
-          signal.removeEventListener('abort', onAbort);
-          resolve(result);
-        },
-        reject: (error) => {
-          signal.removeEventListener('abort', onAbort);
-          reject(error);
-        },
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(job);
-      this.#pump();
+      this.#enqueue(new RunJob({ resolve, reject }, key, input), turn);
     });
   }
 
   /** Fails what waits and ends all lanes. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    const waiting = [...this.#queue.splice(0), ...this.#slots.flatMap((slot) => slot.control.splice(0))];
-    for (const { reject } of waiting) reject(shuttingDown());
+    clearTimeout(this.#alarm);
+    const waiting = [...this.#queue.remove(() => true), ...this.#slots.flatMap((slot) => slot.control.splice(0))];
+    for (const one of waiting) one.reject(shuttingDown());
     const lanes = this.#slots.flatMap(({ lane, successor }) => [lane, successor]);
     await Promise.all(lanes.map((lane) => lane?.terminate('the server is stopping')));
   }
 
+  #enqueue(job: Job, { flow, cost, signal }: Turn): void {
+    const { key } = job;
+    if (this.#stopped) job.reject(shuttingDown());
+    else if (signal.aborted) job.reject(signal.reason);
+    // The lanes may have lost it since the caller looked; it would wait for ever.
+    else if (key !== undefined && !this.#slots.some((slot) => slot.networks.has(key))) job.reject(notLoaded());
+    else {
+      job.follow(signal, () => this.#queue.remove((other) => other === job));
+      this.#queue.push(job, flow, cost / job.rows);
+      this.#pump();
+    }
+  }
+
   #spawn(): Lane {
-    const { script, device, threads } = this.#options;
-    return new Lane(script, { device, threads });
+    const { script, device, threads, batch } = this.#options;
+    return new Lane(script, { device, threads, batch });
   }
 
   #attach(slot: Slot, lane: Lane): void {
@@ -235,10 +217,7 @@ export class LanePool {
   }
 
   #rejectQueued(key: string, error: MenagerieError): void {
-    const kept = this.#queue.filter((job) => job.key !== key);
-    const dropped = this.#queue.filter((job) => job.key === key);
-    this.#queue.splice(0, this.#queue.length, ...kept);
-    for (const job of dropped) job.reject(error);
+    for (const job of this.#queue.remove((waiting) => waiting.key === key)) job.reject(error);
   }
 
   /** Does something with a slot's lane when it is free. */
@@ -261,20 +240,36 @@ export class LanePool {
         this.#work(slot, control.act(lane));
         continue;
       }
-      const at = this.#queue.findIndex((job) => slot.networks.has(job.key));
-      const [job] = at === -1 ? [] : this.#queue.splice(at, 1);
-      if (job) this.#work(slot, this.#runJob(slot, lane, job));
+      const jobs = this.#queue.next(this.#runnerOf(slot), performance.now());
+      if (jobs.length > 0) this.#work(slot, this.#runJobs(slot, lane, jobs));
     }
+    this.#setAlarm();
   }
 
-  async #runJob(slot: Slot, lane: Lane, job: Job): Promise<void> {
-    const queueMs = performance.now() - job.enqueued;
+  #runnerOf({ networks }: Slot): Runner {
+    return {
+      holds: (key) => key === undefined || networks.has(key),
+      maxRows: (key) => this.#maxRows.get(key) ?? 1,
+    };
+  }
+
+  /** Looks again when the next thing that waits for company has waited long enough. */
+  #setAlarm(): void {
+    clearTimeout(this.#alarm);
+    const now = performance.now();
+    const due = this.#queue.nextDue(now);
+    const { alive, busy } = this.lanes;
+    if (due === undefined || busy === alive) return;
+    this.#alarm = setTimeout(() => this.#pump(), Math.max(1, due - now));
+  }
+
+  async #runJobs(slot: Slot, lane: Lane, jobs: readonly Job[]): Promise<void> {
+    const [first] = jobs as [Job];
     try {
-      const result = await lane.run(job.key, job.picture, this.#options.runTimeoutMs);
+      await first.work(lane, jobs, this.#options);
       slot.deaths = 0;
-      job.resolve({ ...result, queueMs });
     } catch (error) {
-      job.reject(error);
+      for (const job of jobs) job.reject(error);
     }
   }
 
@@ -285,12 +280,4 @@ export class LanePool {
       this.#pump();
     });
   }
-}
-
-function notLoaded(): MenagerieError {
-  return new MenagerieError('model_not_loaded', 'The model is not loaded.');
-}
-
-function shuttingDown(): MenagerieError {
-  return new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
 }

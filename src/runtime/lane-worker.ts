@@ -1,11 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { renderViews } from '../core/render.js';
 import { Network } from './network.js';
-import { failureOf, type LaneReply, type LaneRequest, type LaneSettings } from './protocol.js';
+import { failureOf, type LaneReply, type LaneRequest, type LaneSettings, type RenderReply } from './protocol.js';
+import { TensorCache } from './tensor-cache.js';
 
 // The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
 
 const settings = workerData as LaneSettings;
 const networks = new Map<string, Network>();
+const tensors = new TensorCache();
 
 async function answer(request: LaneRequest): Promise<LaneReply> {
   const { id } = request;
@@ -21,12 +24,31 @@ async function answer(request: LaneRequest): Promise<LaneReply> {
       await network?.release();
       return { id, type: 'done', result: undefined };
     }
+    case 'render':
+      return { id, type: 'done', result: render(request) };
     case 'run': {
       const network = networks.get(request.key);
       if (!network) throw new Error(`network ${request.key} is not in this lane`);
-      return { id, type: 'done', result: await network.run(request.picture) };
+      return { id, type: 'done', result: await network.run(request.inputs, tensors) };
     }
   }
+}
+
+function render({ picture, renderings }: LaneRequest & { type: 'render' }): RenderReply {
+  const started = performance.now();
+  const pixels = renderings.map(({ geometry, views }) => {
+    const rendered = renderViews(picture, geometry, views);
+    const shared = new Uint8Array(new SharedArrayBuffer(rendered.length));
+    shared.set(rendered);
+    return shared;
+  });
+  return { pixels, preprocessMs: performance.now() - started };
+}
+
+/** Memory that moves with a reply. */
+function transfers(reply: LaneReply): ArrayBuffer[] {
+  if (reply.type !== 'done' || !reply.result || !('outcomes' in reply.result)) return [];
+  return reply.result.outcomes.flatMap((outcome) => (outcome.type === 'scores' ? [outcome.scores.buffer] : []));
 }
 
 parentPort?.on('message', async (request: LaneRequest) => {
@@ -36,7 +58,5 @@ parentPort?.on('message', async (request: LaneRequest) => {
   } catch (error) {
     reply = { id: request.id, ...failureOf(error) };
   }
-  const moved =
-    reply.type === 'done' && reply.result && 'probabilities' in reply.result ? [reply.result.probabilities.buffer] : [];
-  parentPort?.postMessage(reply, moved);
+  parentPort?.postMessage(reply, transfers(reply));
 });

@@ -8,7 +8,10 @@ import {
   type LaneSettings,
   type NetworkInfo,
   type NetworkSpec,
-  type RunResult,
+  type Rendering,
+  type RenderReply,
+  type RunInput,
+  type RunReply,
 } from './protocol.js';
 
 type Request = LaneRequest extends infer R ? (R extends LaneRequest ? Omit<R, 'id'> : never) : never;
@@ -67,9 +70,16 @@ export class Lane {
     await this.#ask({ type: 'unload', key }, timeoutMs);
   }
 
-  /** Runs a network on a picture, whose bytes move to the lane: `picture.data` is empty afterwards. */
-  run(key: string, picture: Picture, timeoutMs: number): Promise<RunResult> {
-    return this.#ask({ type: 'run', key, picture }, timeoutMs, [picture.data.buffer]) as Promise<RunResult>;
+  /** Renders views of a picture, whose bytes move to the lane: `picture.data` is empty afterwards. */
+  render(picture: Picture, renderings: readonly Rendering[], timeoutMs: number): Promise<RenderReply> {
+    const request: Request = { type: 'render', picture, renderings };
+    return this.#ask(request, timeoutMs, [picture.data.buffer]) as Promise<RenderReply>;
+  }
+
+  /** Runs a network. The bytes of pictures among the inputs move to the lane. */
+  run(key: string, inputs: readonly RunInput[], timeoutMs: number): Promise<RunReply> {
+    const moved = inputs.flatMap((input) => ('picture' in input ? [input.picture.data.buffer] : []));
+    return this.#ask({ type: 'run', key, inputs }, timeoutMs, moved) as Promise<RunReply>;
   }
 
   /** Ends the thread; a request being worked on fails with `lane_failed`. */

@@ -1,58 +1,159 @@
 import { basename } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { softmax } from '../core/activation.js';
-import { channelsOf } from '../core/color.js';
 import { MenagerieError } from '../core/errors.js';
-import type { Picture } from '../core/picture.js';
-import { createPreparer, type Preparer } from '../core/prepare.js';
-import { countOf } from '../core/shape.js';
-import type { LaneSettings, NetworkInfo, NetworkSpec, Provider, RunResult } from './protocol.js';
+import { createNormalise, type Normalise } from '../core/normalise.js';
+import { renderViews } from '../core/render.js';
+import { countOf, inputShape } from '../core/shape.js';
+import { type Geometry, geometryOf } from '../core/views.js';
+import { bestBatch } from './best-batch.js';
+import {
+  failureOf,
+  type LaneSettings,
+  type NetworkInfo,
+  type NetworkSpec,
+  type Provider,
+  type RunInput,
+  type RunOutcome,
+  type RunReply,
+} from './protocol.js';
 import { providersFor } from './providers.js';
+import type { TensorCache } from './tensor-cache.js';
 
 /** A network in memory. `run` blocks the thread while it computes, so this lives in worker threads only. */
 export class Network {
   readonly info: NetworkInfo;
   readonly #session: InferenceSession;
   readonly #spec: NetworkSpec;
-  readonly #preparer: Preparer;
-  readonly #dims: number[];
+  readonly #geometry: Geometry;
+  readonly #normalise: Normalise;
+  /** Networks with equal ones make the same tensor of the same pixels. */
+  readonly #normalisation: string;
+  /** Values of one row of the input tensor. */
+  readonly #length: number;
 
   private constructor(session: InferenceSession, spec: NetworkSpec, info: NetworkInfo) {
+    const { input, preprocess } = spec;
     this.#session = session;
     this.#spec = spec;
-    this.#preparer = createPreparer(spec.preparation);
-    this.#dims = inputDims(spec);
+    this.#geometry = geometryOf(spec);
+    this.#normalise = createNormalise(preprocess, input.layout);
+    const { color, scale, mean, std } = preprocess;
+    this.#normalisation = JSON.stringify([input.layout, color, scale, mean, std]);
+    this.#length = countOf(inputShape(spec, 1));
     this.info = info;
   }
 
   /**
-   * Loads a file, checks that its inputs and outputs are those of the manifest, and runs it once.
+   * Loads a file, checks that its inputs and outputs are those of the manifest, runs it, and finds out how many rows at a
+   * time it does best.
    * @throws MenagerieError `provider_unavailable`, `invalid_network`, `signature_mismatch`
    */
   static async load(spec: NetworkSpec, settings: LaneSettings): Promise<Network> {
     const started = performance.now();
     const { session, provider, fallback } = await createSession(spec, settings);
-    checkSignature(session, spec);
+    const takesBatches = checkSignature(session, spec);
     const loaded = performance.now();
-    const classes = await countClasses(session, spec);
-    const info = { provider, fallback, classes, loadMs: loaded - started, warmupMs: performance.now() - loaded };
+    const zeros = (rows: number) => new Float32Array(countOf(inputShape(spec, rows)));
+    const classes = (await runSession(session, spec, zeros(1), 1)).length;
+    const run = async (rows: number) => {
+      const scores = await runSession(session, spec, zeros(rows), rows);
+      if (scores.length !== rows * classes) throw mismatch(`${rows} rows are answered with ${scores.length} scores`);
+    };
+    const { batch, rowMs } = await bestBatch(run, provider, takesBatches ? settings.batch : 1);
+    const warmupMs = performance.now() - loaded;
+    const info = { provider, fallback, classes, batch, loadMs: loaded - started, warmupMs, rowMs };
     return new Network(session, spec, info);
   }
 
-  /** Class probabilities of one picture. */
-  async run(picture: Picture): Promise<RunResult> {
+  /**
+   * Scores of several inputs, in one run where the network takes that many rows. An input that cannot be prepared, or that
+   * the network fails on, fails alone.
+   * @param cache lends the tensor that a network before this one was given
+   */
+  async run(inputs: readonly RunInput[], cache: TensorCache): Promise<RunReply> {
     const started = performance.now();
-    const input = new Float32Array(this.#preparer.length);
-    this.#preparer.prepare(picture, input);
-    const prepared = performance.now();
-    const scores = await runSession(this.#session, this.#spec, new Tensor('float32', input, this.#dims));
-    const probabilities = this.#spec.output.kind === 'logits' ? softmax(scores) : Float32Array.from(scores);
-    return { probabilities, preprocessMs: prepared - started, inferenceMs: performance.now() - prepared };
+    const tensors = inputs.map((input) => attempt(() => this.#tensorOf(input, cache)));
+    const preprocessMs = performance.now() - started;
+    const ready = tensors.filter((tensor): tensor is Float32Array => tensor instanceof Float32Array);
+    const together = await this.#scores(ready).catch(() => undefined);
+    const outcomes: RunOutcome[] = [];
+    for (const tensor of tensors) {
+      if (!(tensor instanceof Float32Array)) outcomes.push(tensor);
+      else if (together) outcomes.push({ type: 'scores', scores: together.shift() as Float32Array<ArrayBuffer> });
+      else {
+        const alone = await this.#scores([tensor]).catch(failureOf);
+        const [scores] = Array.isArray(alone) ? alone : [];
+        outcomes.push(scores ? { type: 'scores', scores } : (alone as RunOutcome));
+      }
+    }
+    return { outcomes, preprocessMs, inferenceMs: performance.now() - started - preprocessMs };
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
+
+  #tensorOf(input: RunInput, cache: TensorCache): Float32Array {
+    if ('picture' in input) {
+      return this.#normalised(renderViews(input.picture, this.#geometry, input.views), input.views.length);
+    }
+    const { pixels, from, rows } = input;
+    return cache.get(`${pixels.id}:${from}:${rows}:${this.#normalisation}`, () => {
+      const length = pixels.data.length / pixels.rows;
+      return this.#normalised(pixels.data.subarray(from * length, (from + rows) * length), rows);
+    });
+  }
+
+  #normalised(pixels: Uint8Array, rows: number): Float32Array<ArrayBuffer> {
+    const tensor = new Float32Array(rows * this.#length);
+    const length = pixels.length / rows;
+    for (let row = 0; row < rows; row++) {
+      this.#normalise(
+        pixels.subarray(row * length, (row + 1) * length),
+        tensor.subarray(row * this.#length, (row + 1) * this.#length),
+      );
+    }
+    return tensor;
+  }
+
+  /** Scores of every tensor, each of any number of rows. */
+  async #scores(tensors: readonly Float32Array[]): Promise<Float32Array<ArrayBuffer>[]> {
+    const [only] = tensors;
+    const total = tensors.reduce((sum, { length }) => sum + length, 0) / this.#length;
+    // One row a run where the file takes no more, however many are asked for.
+    const most = this.info.batch === 1 ? 1 : total;
+    const all = tensors.length === 1 && only ? only : concatenated(tensors);
+    const scores = new Float32Array(total * this.info.classes);
+    for (let row = 0; row < total; row += most) {
+      const part = all.subarray(row * this.#length, (row + most) * this.#length);
+      scores.set(await runSession(this.#session, this.#spec, part, most), row * this.info.classes);
+    }
+    let from = 0;
+    return tensors.map(({ length }) => {
+      const to = from + (length / this.#length) * this.info.classes;
+      const own = tensors.length === 1 ? scores : scores.slice(from, to);
+      from = to;
+      return own;
+    });
+  }
+}
+
+function attempt(make: () => Float32Array): Float32Array | RunOutcome {
+  try {
+    return make();
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 async function createSession(
@@ -80,39 +181,34 @@ async function createSession(
   throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
 }
 
-/** Dimensions of the input tensor for one picture. */
-function inputDims({ preparation: { input, preprocess } }: NetworkSpec): number[] {
-  const channels = channelsOf(preprocess.color);
-  return input.layout === 'NCHW' ? [1, channels, input.height, input.width] : [1, input.height, input.width, channels];
-}
-
-function checkSignature(session: InferenceSession, spec: NetworkSpec): void {
-  const { name } = spec.preparation.input;
+/** @returns whether the network takes several pictures at once */
+function checkSignature(session: InferenceSession, spec: NetworkSpec): boolean {
+  const { name } = spec.input;
   const [only, ...others] = session.inputMetadata;
   if (others.length > 0 || only?.name !== name) {
     throw mismatch(`the manifest names the input "${name}", the file has ${quote(session.inputNames)}`);
   }
   if (!only.isTensor || only.type !== 'float32') throw mismatch(`the input "${name}" is not a float32 tensor`);
-  const wanted = inputDims(spec);
+  const wanted = inputShape(spec, 1);
   // Named (dynamic) and unknown (negative) dimensions take any number.
-  const fits = (size: number | string, i: number) => typeof size === 'string' || size < 0 || size === wanted[i];
-  if (only.shape.length !== wanted.length || !only.shape.every(fits)) {
+  const open = (size: number | string | undefined) => typeof size === 'string' || (size !== undefined && size < 0);
+  if (only.shape.length !== wanted.length || !only.shape.every((size, i) => open(size) || size === wanted[i])) {
     throw mismatch(`the manifest's input is ${wanted.join('x')}, the file's ${only.shape.join('x')}`);
   }
   if (!session.outputNames.includes(spec.output.name)) {
     throw mismatch(`the manifest names the output "${spec.output.name}", the file has ${quote(session.outputNames)}`);
   }
+  return spec.batch === 'dynamic' && open(only.shape[0]);
 }
 
-/** Runs a network on a grey picture: warms it up, and shows how many scores it gives. */
-async function countClasses(session: InferenceSession, spec: NetworkSpec): Promise<number> {
-  const dims = inputDims(spec);
-  const zeros = new Float32Array(countOf(dims));
-  return (await runSession(session, spec, new Tensor('float32', zeros, dims))).length;
-}
-
-async function runSession(session: InferenceSession, spec: NetworkSpec, input: Tensor): Promise<Float32Array> {
-  const results = await session.run({ [spec.preparation.input.name]: input }, [spec.output.name]);
+async function runSession(
+  session: InferenceSession,
+  spec: NetworkSpec,
+  values: Float32Array,
+  rows: number,
+): Promise<Float32Array> {
+  const input = new Tensor('float32', values, inputShape(spec, rows));
+  const results = await session.run({ [spec.input.name]: input }, [spec.output.name]);
   const output = results[spec.output.name];
   if (!(output?.data instanceof Float32Array))
     throw mismatch(`the output "${spec.output.name}" is not a float32 tensor`);

@@ -1,7 +1,7 @@
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Picture } from '../core/picture.js';
-import type { Preparation } from '../core/prepare.js';
+import type { Geometry, View } from '../core/views.js';
 
 // What is said between the main thread and a lane. One request is answered by one reply with the same id.
 
@@ -11,13 +11,11 @@ export type Provider = 'cpu' | 'cuda';
 export type Device = 'auto' | Provider;
 
 /** A network to load: the file and what its manifest says about it. */
-export interface NetworkSpec {
+export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch'> {
   /** Name of the loaded network, unique among all that are loaded. */
   key: string;
   /** The ONNX file. */
   file: string;
-  preparation: Preparation;
-  output: Manifest['output'];
 }
 
 /** What loading a network told. */
@@ -27,16 +25,49 @@ export interface NetworkInfo {
   fallback: string | undefined;
   /** Number of scores the network gives. */
   classes: number;
+  /** Most rows that a run takes: as many as were measured to pay, or as configured. */
+  batch: number;
   loadMs: number;
   warmupMs: number;
+  /** Time for one row in batches of that size. */
+  rowMs: number;
 }
 
-/** The answer about one picture. */
-export interface RunResult {
-  /** One probability per class. */
-  probabilities: Float32Array<ArrayBuffer>;
+/** What a lane makes of a picture for the networks of one geometry. */
+export interface Rendering {
+  geometry: Geometry;
+  views: readonly View[];
+}
+
+/** Pixels of views as renderViews makes them, in memory that all threads see. */
+export interface SharedPixels {
+  /** Tells them from others. */
+  id: number;
+  data: Uint8Array<SharedArrayBuffer>;
+  /** Number of views. */
+  rows: number;
+}
+
+/** What a network runs on: views of a picture yet to be rendered, or some rows of the pixels of views. */
+export type RunInput =
+  | { picture: Picture; views: readonly View[] }
+  | { pixels: SharedPixels; from: number; rows: number };
+
+/** What became of one input of a run: scores as the network gives them, rows x classes. */
+export type RunOutcome = { type: 'scores'; scores: Float32Array<ArrayBuffer> } | Failure;
+
+/** The answer to a run. */
+export interface RunReply {
+  /** One for each input. */
+  outcomes: RunOutcome[];
   preprocessMs: number;
   inferenceMs: number;
+}
+
+/** The answer to a picture's renderings: one entry for each. */
+export interface RenderReply {
+  pixels: Uint8Array<SharedArrayBuffer>[];
+  preprocessMs: number;
 }
 
 /** What a lane is given when it starts. */
@@ -44,15 +75,18 @@ export interface LaneSettings {
   device: Device;
   /** Threads that one network of the lane computes with. */
   threads: number;
+  /** Rows of a batch; undefined: what is measured to pay when a network is loaded. */
+  batch: number | undefined;
 }
 
 export type LaneRequest =
   | { id: number; type: 'load'; spec: NetworkSpec }
   | { id: number; type: 'unload'; key: string }
-  | { id: number; type: 'run'; key: string; picture: Picture };
+  | { id: number; type: 'render'; picture: Picture; renderings: readonly Rendering[] }
+  | { id: number; type: 'run'; key: string; inputs: readonly RunInput[] };
 
 export type LaneReply =
-  | { id: number; type: 'done'; result: NetworkInfo | RunResult | undefined }
+  | { id: number; type: 'done'; result: NetworkInfo | RunReply | RenderReply | undefined }
   | ({ id: number } & Failure);
 
 /** An error on its way from a thread. */

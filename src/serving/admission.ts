@@ -1,52 +1,127 @@
 import { MenagerieError } from '../core/errors.js';
+import type { Cost } from './cost.js';
 
-const SMOOTHING = 0.1;
+export interface AdmissionOptions {
+  /** GMAC that may wait or be worked on. */
+  capacity: number;
+  /** GMAC of one request. */
+  limit: number;
+  /** How many pieces of work are done at a time. */
+  lanes: number;
+}
 
-/** Bounds how many pictures are being worked on or waiting, so that overload is refused at once instead of queued. */
+/** What a request has taken: it shrinks as its pictures are answered. */
+export interface Reservation extends Cost {
+  /** Pictures not yet answered. */
+  pictures: number;
+  /** Gives back the share of one picture. */
+  releaseOne(): void;
+}
+
+/** Bounds the work that waits or is being done, by its price, so that overload is refused at once instead of queued. */
 export class Admission {
-  readonly #capacity: number;
-  readonly #lanes: number;
-  #pending = 0;
-  /** Moving average of the time a lane spends on a picture. */
-  #msPerImage = 50;
+  readonly #options: AdmissionOptions;
+  readonly #taken = new Set<Reservation>();
 
-  /** @param capacity pictures; @param lanes how many are worked on at a time */
-  constructor(capacity: number, lanes: number) {
-    this.#capacity = capacity;
-    this.#lanes = lanes;
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** GMAC of one request at most. */
+  get limit(): number {
+    return this.#options.limit;
   }
 
   /** Pictures admitted and not yet answered. */
   get pending(): number {
-    return this.#pending;
+    return this.#sum(({ pictures }) => pictures);
   }
 
-  /** @throws MenagerieError `overloaded` if there is no room for `count` pictures */
-  assertRoom(count: number): void {
-    if (this.#pending + count <= this.#capacity) return;
-    const waitS = (this.#pending * this.#msPerImage) / this.#lanes / 1000;
+  /** Their price. */
+  get pendingGmacs(): number {
+    return this.#sum(({ gmacs }) => gmacs);
+  }
+
+  /**
+   * Milliseconds that a request would wait. Requests take turns, so others delay it by no more than they would take, nor by
+   * more than it takes itself.
+   */
+  waitMs({ ms }: Cost): number {
+    return this.#sum((other) => Math.min(other.ms, ms)) / this.#options.lanes;
+  }
+
+  /** @throws MenagerieError `too_expensive` for what is never taken, however idle the server */
+  assertAffordable({ gmacs }: Cost): void {
+    if (gmacs <= this.#options.limit) return;
     throw new MenagerieError(
-      'overloaded',
-      `${this.#pending} pictures are waiting or being worked on; there is room for ${this.#capacity}.`,
-      { retryAfterS: Math.max(1, Math.ceil(waitS)) },
+      'too_expensive',
+      `The request costs ${shown(gmacs)} GMAC (billion multiply-accumulates: pictures x views x networks); the limit is ` +
+        `${shown(this.#options.limit)}. Ask for fewer crops, networks or pictures.`,
     );
   }
 
   /**
-   * Takes room for `count` pictures.
-   * @returns gives the room of one picture back; to be called `count` times
-   * @throws MenagerieError `overloaded`
+   * @param deadlineMs a request that would still be waiting by then is refused now
+   * @throws MenagerieError `overloaded` if there is no room
    */
-  reserve(count: number): () => void {
-    this.assertRoom(count);
-    this.#pending += count;
-    return () => {
-      this.#pending--;
-    };
+  assertRoom(cost: Cost, deadlineMs: number): void {
+    const { capacity, lanes } = this.#options;
+    const pending = this.pendingGmacs;
+    const excess = pending + cost.gmacs - capacity;
+    // What may be asked for at all is taken when there is nothing else.
+    if (excess > 0 && pending > 0) {
+      const pendingMs = this.#sum(({ ms }) => ms);
+      const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / lanes;
+      throw overloaded(
+        `Work of ${shown(pending)} GMAC waits or is being done, the request costs ${shown(cost.gmacs)}; there is room for ` +
+          `${shown(capacity)}.`,
+        untilRoomMs,
+      );
+    }
+    const waitMs = this.waitMs(cost);
+    if (waitMs > deadlineMs) {
+      throw overloaded(
+        `The request would wait about ${Math.ceil(waitMs)} ms; its deadline is ${deadlineMs} ms.`,
+        waitMs - deadlineMs,
+      );
+    }
   }
 
-  /** Learns how long a lane took for a picture. */
-  observe(ms: number): void {
-    this.#msPerImage += SMOOTHING * (ms - this.#msPerImage);
+  /**
+   * Takes room for a request.
+   * @param cost of all its pictures
+   * @throws MenagerieError `too_expensive`, `overloaded`
+   */
+  reserve(cost: Cost, pictures: number, deadlineMs: number): Reservation {
+    this.assertAffordable(cost);
+    this.assertRoom(cost, deadlineMs);
+    const share = { gmacs: cost.gmacs / pictures, ms: cost.ms / pictures };
+    const reservation: Reservation = {
+      ...cost,
+      pictures,
+      releaseOne: () => {
+        reservation.pictures--;
+        reservation.gmacs -= share.gmacs;
+        reservation.ms -= share.ms;
+        if (reservation.pictures === 0) this.#taken.delete(reservation);
+      },
+    };
+    this.#taken.add(reservation);
+    return reservation;
   }
+
+  #sum(of: (reservation: Reservation) => number): number {
+    let sum = 0;
+    for (const reservation of this.#taken) sum += of(reservation);
+    return sum;
+  }
+}
+
+function overloaded(detail: string, ms: number): MenagerieError {
+  return new MenagerieError('overloaded', detail, { retryAfterS: Math.max(1, Math.ceil(ms / 1000)) });
+}
+
+/** A number of GMAC for people. */
+function shown(gmacs: number): string {
+  return gmacs < 10 ? gmacs.toPrecision(2) : String(Math.round(gmacs));
 }

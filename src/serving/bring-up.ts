@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { MenagerieError } from '../core/errors.js';
+import { createFlow } from '../core/fair-queue.js';
 import type { Picture } from '../core/picture.js';
+import { inputShape } from '../core/shape.js';
 import { topK } from '../core/top-k.js';
+import { cropViews, geometryOf } from '../core/views.js';
 import type { LanePool } from '../runtime/lane-pool.js';
 import type { ModelFolder } from '../zoo/repository.js';
 import { type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
@@ -12,6 +15,11 @@ export interface BringUpOptions {
   pool: Pick<LanePool, 'load' | 'unload' | 'run'>;
   /** Decodes a golden picture. */
   decode(bytes: Uint8Array): Promise<Picture>;
+  /**
+   * Counts the multiply-accumulates of a file's network.
+   * @param inputShape of the input for one picture
+   */
+  countMacs(file: string, inputShape: readonly number[]): Promise<number>;
   /** In how many lanes each model is loaded. */
   instances: number;
 }
@@ -32,9 +40,11 @@ export async function bringUp(
 ): Promise<ServedModel> {
   const { pool, instances } = options;
   const { sha256 } = await verifyWeights(folder, variant);
-  const { input, preprocess, output } = folder.manifest;
+  const { input, preprocess, output, batch } = folder.manifest;
   const file = weightsPath(folder, variant);
-  const info = await pool.load({ key, file, preparation: { input, preprocess }, output }, instances);
+  // Meanwhile, in a thread of its own. What cannot be counted is priced by the time it takes.
+  const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
+  const info = await pool.load({ key, file, input, preprocess, output, batch }, instances);
   try {
     onLoaded();
     if (info.classes !== folder.labels.length) {
@@ -46,18 +56,28 @@ export async function bringUp(
     await pool.unload(key);
     throw error;
   }
-  return { id: folder.id, variant: variant.name, version: sha256.slice(0, 12), key, folder, info };
+  const macs = await counting;
+  const gmacs = macs === undefined ? info.rowMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
+  const version = sha256.slice(0, 12);
+  return { id: folder.id, variant: variant.name, version, key, folder, info, gmacs, rowMs: info.rowMs };
 }
 
+/** What a core of today takes for a billion multiply-accumulates. */
+const NOMINAL_MS_PER_GMAC = 15;
+
 async function checkGolden(
-  { manifest: { golden }, goldenImage, labels }: ModelFolder,
+  { manifest, goldenImage, labels }: ModelFolder,
   key: string,
   { pool, decode }: BringUpOptions,
 ): Promise<void> {
+  const { golden } = manifest;
   if (!golden || goldenImage === undefined) return;
   const picture = await decode(await readFile(goldenImage));
-  const { probabilities } = await pool.run(key, picture, new AbortController().signal);
-  const best = topK(probabilities, golden.within);
+  const views = cropViews(picture, geometryOf(manifest), 1);
+  const turn = { flow: createFlow(), cost: 1, signal: new AbortController().signal };
+  const { scores } = await pool.run(key, { picture, views }, turn);
+  // Softmax would not change the order.
+  const best = topK(scores, golden.within);
   if (best.some(({ index }) => index === golden.index)) return;
   const label = (index: number) => `${index} (${labels[index]?.name})`;
   throw new MenagerieError(

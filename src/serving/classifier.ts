@@ -1,12 +1,16 @@
-import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
-import { Semaphore } from '../core/semaphore.js';
-import { topK } from '../core/top-k.js';
-import type { Decoded } from '../imaging/decode.js';
-import type { LanePool } from '../runtime/lane-pool.js';
+import { webcrypto } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import type { ScoreKind } from '../core/averaging.js';
+import { type ErrorCode, type MenagerieError, toMenagerieError } from '../core/errors.js';
+import { createFlow, type Flow } from '../core/fair-queue.js';
+import { assertLook, type LookOptions, type TestTimeAugmentation } from '../core/test-time.js';
+import type { Crops } from '../core/views.js';
 import type { Admission } from './admission.js';
+import { type Answer, type Answerer, type AnswerOptions, lookersOf } from './answerer.js';
+import { type Cost, costOf, expectedMs, ReadingTime } from './cost.js';
 import type { ServingEvents, Timings } from './events.js';
-import type { ServedModel } from './model.js';
-import type { ModelRegistry } from './model-registry.js';
+import type { SharedAnswers } from './shared-answers.js';
+import type { Asked, Member, Target, Targets } from './target.js';
 
 /** A picture as it came: the file's bytes. */
 export interface ImageFile {
@@ -14,43 +18,51 @@ export interface ImageFile {
   bytes: Uint8Array;
 }
 
-export interface ClassifyOptions {
-  /** Default: the configured one, or the only one that serves. */
-  model: string | undefined;
-  /** How many classes to name. */
-  topK: number;
+/** Who is asked, and how pictures are to be looked at. */
+export interface Question {
+  asked: Asked;
   /** Whether EXIF orientation is applied. */
   autoOrient: boolean;
+  /** Default: the ensemble's, else each model's own. */
+  crops: Crops | undefined;
+  augmentation: TestTimeAugmentation;
+  seed: number;
+  average: ScoreKind;
+}
+
+export interface ClassifyOptions extends Question {
+  /** Time for the answer once the pictures are there, in ms: what would not even begin by then is refused at once. */
+  deadlineMs: number;
   /** Ends the request: what has not begun by then never does. Its reason is a MenagerieError. */
   signal: AbortSignal;
 }
 
-export interface Prediction {
-  index: number;
-  label: string;
-  /** Probability, 0..1. */
-  score: number;
-}
-
 /** What became of one picture. */
-export type ImageResult = { name: string | undefined } & (
-  | { width: number; height: number; format: string; predictions: Prediction[] }
-  | { error: MenagerieError }
-);
+export type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error: MenagerieError });
 
 export interface Classification {
-  model: ServedModel;
+  target: Target;
   results: ImageResult[];
   /** Sums over the pictures, in milliseconds. */
   timings: Timings;
 }
 
+/** What a request would cost. */
+export interface Estimate {
+  target: Target;
+  cost: Cost;
+  limitGmacs: number;
+  /** Milliseconds that it would wait now, and until its answer. */
+  waitMs: number;
+  expectedMs: number;
+}
+
 export interface ClassifierOptions {
-  registry: ModelRegistry;
-  pool: LanePool;
+  targets: Targets;
+  answerer: Answerer;
+  answers: SharedAnswers;
   admission: Admission;
-  decode(bytes: Uint8Array, autoOrient: boolean): Promise<Decoded>;
-  defaultModel: string | undefined;
+  lanes: number;
   events: ServingEvents;
 }
 
@@ -67,86 +79,108 @@ const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
 /** From the bytes of pictures to class probabilities. */
 export class Classifier {
   readonly #options: ClassifierOptions;
-  /** Decoded pictures are large: only so many exist that every lane has one at hand and one to follow. */
-  readonly #decoded: Semaphore;
+  readonly #reading = new ReadingTime();
 
   constructor(options: ClassifierOptions) {
     this.#options = options;
-    this.#decoded = new Semaphore(2 * options.pool.size);
   }
 
   /**
-   * Classifies the pictures that `receive` brings. It is called only when the model is ready and there is room in the
-   * queue, so that an upload is not even read for nothing.
+   * Classifies the pictures that `receive` brings. It is called only when whoever is asked is ready and there is room for
+   * the price, so that an upload is not even read for nothing.
    *
    * One picture's fault is the request's error if it came alone, and stands among the results if others came with it.
-   * @throws MenagerieError of the model (see ModelRegistry.use), `overloaded`, the signal's reason, `invalid_request`
+   * @throws MenagerieError of who is asked (see Targets.use), `too_expensive`, `overloaded`, the signal's reason,
+   *   `invalid_request`
    */
   async classify(options: ClassifyOptions, receive: () => Promise<ImageFile[]>): Promise<Classification> {
-    const { registry, admission, events } = this.#options;
-    const id = options.model ?? this.#defaultModel();
-    return registry.use(id, async (model) => {
-      admission.assertRoom(1);
-      events.classifyStarted(model.id);
+    const { targets, admission, events } = this.#options;
+    const { deadlineMs, signal } = options;
+    // Whatever waits listens to it: that many are no leak.
+    setMaxListeners(0, signal);
+    return targets.use(options.asked, async (target) => {
+      const answering = answerOptions(options, target);
+      const one = this.#costOf(answering, 1);
+      admission.assertAffordable(one);
+      admission.assertRoom(one, deadlineMs);
+      events.classifyStarted(target.id);
       const files = await receive();
-      const release = admission.reserve(files.length);
+      const reservation = admission.reserve(this.#costOf(answering, files.length), files.length, deadlineMs);
       const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
+      const flow = createFlow();
       const outcomes = await Promise.allSettled(
-        files.map((file) => this.#classifyOne(model, file, options, timings).finally(release)),
+        files.map(({ bytes }) => this.#answer(bytes, answering, flow, signal, timings).finally(reservation.releaseOne)),
       );
       const results = outcomes.map((outcome, i): ImageResult => {
-        if (outcome.status === 'fulfilled') return outcome.value;
+        const name = files[i]?.name;
+        if (outcome.status === 'fulfilled') return { name, answer: outcome.value };
         const error = toMenagerieError(outcome.reason);
-        events.imageFailed(model.id, error.code);
-        return { name: files[i]?.name, error };
+        events.imageFailed(target.id, error.code);
+        return { name, error };
       });
       // Only now, so that every picture has been counted.
       for (const result of results) {
         if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
       }
-      return { model, results, timings };
+      return { target, results, timings };
     });
   }
 
-  #defaultModel(): string {
-    const { defaultModel, registry } = this.#options;
-    if (defaultModel !== undefined) return defaultModel;
-    const [only, ...others] = registry.readyIds;
-    if (only !== undefined && others.length === 0) return only;
-    const what = only === undefined ? 'No model is ready.' : `Several models serve: ${registry.readyIds.join(', ')}.`;
-    throw new MenagerieError('invalid_request', `${what} Name one with ?model=`);
+  /**
+   * Says what so many pictures would cost; nothing is computed.
+   * @throws MenagerieError of who is asked (see Targets.use), `invalid_request`
+   */
+  async estimate(question: Question, pictures: number): Promise<Estimate> {
+    const { targets, admission, lanes } = this.#options;
+    return targets.use(question.asked, async (target) => {
+      const answering = answerOptions(question, target);
+      const cost = this.#costOf(answering, pictures);
+      const waitMs = admission.waitMs(cost);
+      const one = expectedMs(lookersOf(answering), lanes, this.#reading.ms);
+      const all = Math.max(one, cost.ms / lanes);
+      return { target, cost, limitGmacs: admission.limit, waitMs, expectedMs: waitMs + all };
+    });
   }
 
-  async #classifyOne(
-    model: ServedModel,
-    file: ImageFile,
-    { topK: k, autoOrient, signal }: ClassifyOptions,
+  async #answer(
+    bytes: Uint8Array,
+    options: AnswerOptions,
+    flow: Flow,
+    signal: AbortSignal,
     totals: Timings,
-  ): Promise<ImageResult> {
-    const { decode, pool, admission, events } = this.#options;
-    const queued = performance.now();
-    return this.#decoded.run(async () => {
-      const started = performance.now();
-      const picture = await decode(file.bytes, autoOrient);
-      const decodeMs = performance.now() - started;
-      const { width, height, format } = picture;
-      const run = await pool.run(model.key, picture, signal);
-      const timings = {
-        decode: decodeMs,
-        queue: started - queued + run.queueMs,
-        preprocess: run.preprocessMs,
-        inference: run.inferenceMs,
-      };
+  ): Promise<Answer> {
+    const { answerer, answers, events } = this.#options;
+    const key = await questionOf(bytes, options);
+    const { answer, source, timings } = await answers.get(key, signal, (wanted) =>
+      answerer.answer(bytes, options, flow, wanted),
+    );
+    if (timings) {
       for (const stage of Object.keys(totals) as (keyof Timings)[]) totals[stage] += timings[stage];
-      admission.observe(run.preprocessMs + run.inferenceMs);
-      events.executed(model.id, model.variant, 1);
-      events.imageClassified(model.id, timings);
-      const predictions = topK(run.probabilities, k).map(({ index, score }) => ({
-        index,
-        label: model.folder.labels[index]?.name as string,
-        score,
-      }));
-      return { name: file.name, width, height, format, predictions };
-    }, signal);
+      this.#reading.observe(timings.decode + timings.preprocess);
+    }
+    events.imageClassified(options.target.id, source, timings);
+    return answer;
   }
+
+  #costOf(options: AnswerOptions, pictures: number): Cost {
+    return costOf(lookersOf(options), pictures, this.#reading.ms);
+  }
+}
+
+/** @throws MenagerieError `invalid_request` where a member cannot look in this way */
+function answerOptions({ crops, augmentation, seed, autoOrient, average }: Question, target: Target): AnswerOptions {
+  const look = (member: Member): LookOptions => ({ crops: crops ?? member.crops, augmentation, seed });
+  for (const member of target.members) {
+    assertLook(member.model.folder.manifest.preprocess.resize, look(member));
+  }
+  return { target, autoOrient, look, average };
+}
+
+/** Equal for equal pictures that are put in the same way to the same networks. */
+async function questionOf(bytes: Uint8Array, { target, autoOrient, look, average }: AnswerOptions): Promise<string> {
+  const picture = Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  const members = target.members.map((member) => [member.model.key, member.model.version, member.weight, look(member)]);
+  const missing = target.missing.map(({ id }) => id);
+  const rule = target.ensemble && [target.ensemble.combine, target.ensemble.minMembers];
+  return JSON.stringify([picture.toString('base64'), autoOrient, average, members, missing, rule]);
 }

@@ -11,15 +11,18 @@ export interface Timings {
   inference: number;
 }
 
+/** Where an answer came from: a computation of its own, one that another request had begun, or the cache. */
+export type AnswerSource = 'computed' | 'shared' | 'cached';
+
 /** What happens while serving. Metrics and logs listen; nothing in this room knows them. */
 export interface ServingEvents {
   /** A request to classify was taken on for a model. */
   classifyStarted(model: string): void;
-  /** A picture was answered. */
-  imageClassified(model: string, timings: Timings): void;
+  /** A picture was answered. Timings are there where the answer was computed for it. */
+  imageClassified(model: string, source: AnswerSource, timings: Timings | undefined): void;
   /** A picture was not answered. */
   imageFailed(model: string, code: ErrorCode): void;
-  /** A network ran on a batch of pictures. */
+  /** A network ran once, on so many views of pictures. */
   executed(model: string, variant: VariantName, batchSize: number): void;
   modelStateChanged(model: string, state: ModelState, reason: string | undefined): void;
   modelLoaded(model: string, variant: VariantName, provider: Provider, version: string, loadMs: number): void;

@@ -9,6 +9,7 @@ import {
 } from '../zoo/repository.js';
 import { findVariant, isPulled, preferredVariant } from '../zoo/weights.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
+import { ensembleStatus, notOneModel } from './ensemble-status.js';
 import type { ServingEvents } from './events.js';
 import type { ModelState, ModelStatus, ServedModel } from './model.js';
 
@@ -29,6 +30,8 @@ export interface ModelRegistryOptions extends BringUpOptions {
 }
 
 const LOADING_RETRY_S = 2;
+/** Weight of the last run in what is expected of the next. */
+const RATE_SMOOTHING = 0.1;
 
 /** The models that are loaded, and the way there and back. What merely lies on disk is the repository's matter. */
 export class ModelRegistry {
@@ -38,6 +41,8 @@ export class ModelRegistry {
   readonly #wanted = new Set<string>();
   /** Requests being answered, by network. */
   readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
+  /** Networks in the lanes, by key: those that serve, and those that finish what they have begun. */
+  readonly #inLanes = new Map<string, ServedModel>();
   #generation = 0;
 
   constructor(options: ModelRegistryOptions) {
@@ -52,7 +57,7 @@ export class ModelRegistry {
 
   /** Whether every model that is meant to serve does, and any does. What is loaded besides has no say in it. */
   get ready(): boolean {
-    return this.readyIds.length > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
+    return this.serving.length > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
   }
 
   /** Says which models are meant to serve from the start. */
@@ -60,20 +65,27 @@ export class ModelRegistry {
     for (const id of ids) this.#wanted.add(id);
   }
 
-  /** Ids of the models that answer now. */
-  get readyIds(): string[] {
-    return [...this.#entries].filter(([, entry]) => entry.served).map(([id]) => id);
+  /** The models that answer now. */
+  get serving(): ServedModel[] {
+    return [...this.#entries.values()].flatMap(({ served }) => served ?? []);
   }
 
-  /** Every model of the repository, refused folders included. */
+  /** Every model and ensemble of the repository, refused ones included. */
   async list(): Promise<ModelStatus[]> {
-    const known = await Promise.all([...this.#entries.keys()].map((id) => this.status(id)));
-    return [...known, ...this.#options.repository.refused.map((folder) => this.#refusedStatus(folder))];
+    const { ensembles, refused } = this.#options.repository;
+    const known = [...this.#entries.keys(), ...ensembles.keys()].map((id) => this.status(id));
+    return [...(await Promise.all(known)), ...refused.map((folder) => this.#refusedStatus(folder))];
   }
 
   /** @throws MenagerieError `unknown_model` */
   async status(id: string): Promise<ModelStatus> {
-    const refused = this.#options.repository.refused.find((folder) => folder.id === id);
+    const { ensembles, refused: faulty } = this.#options.repository;
+    const ensemble = ensembles.get(id);
+    if (ensemble) {
+      const members = ensemble.ensemble.members.map(({ model }) => this.status(model));
+      return ensembleStatus(ensemble, await Promise.all(members));
+    }
+    const refused = faulty.find((folder) => folder.id === id);
     if (refused && !this.#entries.has(id)) return this.#refusedStatus(refused);
     const { folder, state, reason, served } = this.#entry(id);
     const { manifest } = folder;
@@ -81,7 +93,8 @@ export class ModelRegistry {
     for (const [name, variant] of variantsOf(manifest)) if (await isPulled(folder, variant)) pulled.push(name);
     const unpulled = state === 'unloaded' && pulled.length === 0;
     const { labels } = folder;
-    return { id, state: unpulled ? 'not_pulled' : state, reason, manifest, labels, pulled, served };
+    const shown = unpulled ? 'not_pulled' : state;
+    return { id, ensemble: undefined, state: shown, reason, manifest, labels, pulled, served };
   }
 
   /**
@@ -103,6 +116,7 @@ export class ModelRegistry {
         if (!old) this.#move(entry, 'warming');
       });
       entry.served = served;
+      this.#inLanes.set(key, served);
       const { version, info } = served;
       this.#options.events.modelLoaded(id, variant.name, info.provider, version, performance.now() - started);
       this.#move(entry, 'ready');
@@ -143,11 +157,11 @@ export class ModelRegistry {
   }
 
   /**
-   * Uses a model: it stays loaded until `work` is done.
+   * Holds on to a model: it stays loaded until it is released.
    * @throws MenagerieError `unknown_model`, `model_untrained`, `model_not_pulled`, `model_not_loaded`, `model_not_ready`,
    *   `model_failed`
    */
-  async use<T>(id: string, work: (model: ServedModel) => Promise<T>): Promise<T> {
+  async hold(id: string): Promise<{ model: ServedModel; release(): void }> {
     const { served, folder } = this.#entries.get(id) ?? {};
     if (folder?.manifest.untrained && !this.#options.allowUntrained) {
       throw new MenagerieError('model_untrained', `Model "${id}" is an architecture without learned weights.`);
@@ -156,21 +170,29 @@ export class ModelRegistry {
     const use = this.#inFlight.get(served.key) ?? { count: 0, whenIdle: [] };
     this.#inFlight.set(served.key, use);
     use.count++;
-    try {
-      return await work(served);
-    } finally {
+    const release = () => {
       use.count--;
-      if (use.count === 0) {
-        this.#inFlight.delete(served.key);
-        for (const resolve of use.whenIdle) resolve();
-      }
-    }
+      if (use.count > 0) return;
+      this.#inFlight.delete(served.key);
+      for (const resolve of use.whenIdle) resolve();
+    };
+    return { model: served, release };
+  }
+
+  /** Notes that a network ran, and learns how long it takes. */
+  executed(key: string, rows: number, ms: number): void {
+    const served = this.#inLanes.get(key);
+    // Before a model serves, it only tries itself.
+    if (!served) return;
+    served.rowMs += RATE_SMOOTHING * (ms / rows - served.rowMs);
+    this.#options.events.executed(served.id, served.variant, rows);
   }
 
   /** Notes that a network has gone from all lanes on its own. */
   networkLost(key: string, reason: string): void {
     const entry = [...this.#entries.values()].find(({ served }) => served?.key === key);
     if (!entry) return;
+    this.#inLanes.delete(key);
     entry.served = undefined;
     this.#move(entry, 'failed', reason);
   }
@@ -179,17 +201,28 @@ export class ModelRegistry {
     const use = this.#inFlight.get(key);
     if (use) await new Promise<void>((resolve) => use.whenIdle.push(resolve));
     await this.#options.pool.unload(key);
+    this.#inLanes.delete(key);
   }
 
   #refusedStatus({ id, error }: RefusedFolder): ModelStatus {
     const reason = withoutPaths(this.#options.repository, error.message);
-    return { id, state: 'refused', reason, manifest: undefined, labels: [], pulled: [], served: undefined };
+    return {
+      id,
+      ensemble: undefined,
+      state: 'refused',
+      reason,
+      manifest: undefined,
+      labels: [],
+      pulled: [],
+      served: undefined,
+    };
   }
 
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
-    if (!entry) throw unknownModel(id);
-    return entry;
+    if (entry) return entry;
+    const { ensembles } = this.#options.repository;
+    throw ensembles.has(id) ? notOneModel(ensembles, id) : unknownModel(id);
   }
 
   #begin(entry: Entry): void {

@@ -1,3 +1,4 @@
+import type { Ensemble } from '../core/ensemble.js';
 import type { Manifest, VariantName } from '../core/manifest.js';
 import type { NetworkInfo } from '../runtime/protocol.js';
 import type { Label } from '../zoo/labels.js';
@@ -24,11 +25,17 @@ export interface ServedModel {
   key: string;
   folder: ModelFolder;
   info: NetworkInfo;
+  /** Billions of multiply-accumulates for one view of a picture. */
+  gmacs: number;
+  /** Milliseconds for one view, learned from what the lanes take. */
+  rowMs: number;
 }
 
-/** A model as it stands now. */
+/** A model or ensemble as it stands now. */
 export interface ModelStatus {
   id: string;
+  /** For an ensemble; its manifest is undefined, and nothing of it is pulled or served but its members. */
+  ensemble: Ensemble | undefined;
   state: ModelState;
   /** Why it failed, was refused, or could not be reloaded. */
   reason: string | undefined;

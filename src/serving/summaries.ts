@@ -11,6 +11,7 @@ import {
   verifyWeights,
   weightsPath,
 } from '../zoo/weights.js';
+import { notOneModel } from './ensemble-status.js';
 
 /** What is asked of a summary. */
 export interface SummaryOptions {
@@ -54,7 +55,7 @@ export class Summaries {
 
   /**
    * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_not_pulled`, `model_failed` for a refused folder,
-   *   `invalid_input_shape`, and what verifying and looking into the file throw
+   *   `invalid_request` for an ensemble, `invalid_input_shape`, and what verifying and looking into the file throw
    */
   async summary(id: string, { variant: name, inputShape, timing }: SummaryOptions): Promise<ModelSummary> {
     const folder = this.#folder(id);
@@ -86,9 +87,10 @@ export class Summaries {
   }
 
   #folder(id: string): ModelFolder {
-    const { models, refused } = this.#options.repository;
+    const { models, ensembles, refused } = this.#options.repository;
     const folder = models.get(id);
     if (folder) return folder;
+    if (ensembles.has(id)) throw notOneModel(ensembles, id);
     if (refused.some((other) => other.id === id)) {
       throw new MenagerieError('model_failed', `The folder of model "${id}" was refused; GET /models/${id} says why.`);
     }

@@ -2,10 +2,12 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { type Manifest, parseManifest } from '../core/manifest.js';
+import { ENSEMBLES, type EnsembleFile, openEnsembles } from './ensembles.js';
 import { fileSize, ioError, readSmallText, systemCode } from './files.js';
 import { type Label, readLabels } from './labels.js';
 
-// The model repository on disk: directories of folders, each with a manifest.json. docs/models.md is for those who add one.
+// The model repository on disk: directories of folders, each with a manifest.json, and of ensembles of them.
+// docs/models.md is for those who add one.
 
 /** A model whose manifest, labels and golden picture are in order. Its weights may still have to be pulled. */
 export interface ModelFolder {
@@ -21,10 +23,12 @@ export interface ModelFolder {
   goldenImage?: string;
 }
 
-/** A folder that was to be a model and is not. */
+/** A folder that was to be a model and is not, or a file that was to be an ensemble. */
 export interface RefusedFolder {
-  /** Name of the folder. */
+  kind: 'model' | 'ensemble';
+  /** Name of the folder, or of the file without `.json`. */
   id: string;
+  /** The folder itself, or the one that holds the ensemble; either lies right in a model directory. */
   folder: string;
   error: MenagerieError;
 }
@@ -32,6 +36,7 @@ export interface RefusedFolder {
 /** What lies in the model directories. */
 export interface Repository {
   models: ReadonlyMap<string, ModelFolder>;
+  ensembles: ReadonlyMap<string, EnsembleFile>;
   refused: readonly RefusedFolder[];
 }
 
@@ -41,9 +46,9 @@ export function unknownModel(id: string): MenagerieError {
 }
 
 /** A message for clients, who are to know which file is meant but not where it lies on this machine. */
-export function withoutPaths({ models, refused }: Repository, message: string): string {
+export function withoutPaths({ models, ensembles, refused }: Repository, message: string): string {
   const roots = new Set([
-    ...[...models.values()].map(({ root }) => root),
+    ...[...models.values(), ...ensembles.values()].map(({ root }) => root),
     ...refused.map(({ folder }) => dirname(folder)),
   ]);
   return [...roots].reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
@@ -51,10 +56,10 @@ export function withoutPaths({ models, refused }: Repository, message: string): 
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 256 * 1024;
-const NOT_MODELS = new Set(['labels', 'golden']);
+const NOT_MODELS = new Set(['labels', 'golden', ENSEMBLES]);
 
 /**
- * Reads every model folder of the directories. A faulty one is refused with its reason; the others stand.
+ * Reads every model folder and ensemble of the directories. A faulty one is refused with its reason; the others stand.
  * @param directories the first is the built-in one: labels and golden pictures are looked for there too
  * @throws MenagerieError `invalid_config` for a directory that is not there, `io_error` for one that cannot be read
  */
@@ -75,11 +80,12 @@ export async function openRepository(directories: readonly string[]): Promise<Re
         models.set(id, found);
       } catch (error) {
         if (!(error instanceof MenagerieError)) throw error;
-        refused.push({ id, folder, error });
+        refused.push({ kind: 'model', id, folder, error });
       }
     }
   }
-  return { models, refused };
+  const { ensembles, refused: refusedEnsembles } = await openEnsembles(roots, { models, refused });
+  return { models, ensembles, refused: [...refused, ...refusedEnsembles] };
 }
 
 /** The absolute path of a model directory, links followed. */

@@ -13,13 +13,26 @@ const ROOMS: Record<string, string[]> = {
   architectures: ['core', 'onnx'],
   runtime: ['core', 'onnx'],
   zoo: ['core'],
+  datasets: ['core'],
   serving: ['core', 'imaging', 'runtime', 'zoo'],
   // It takes the types of what it reports.
-  report: ['onnx', 'runtime', 'serving'],
+  report: ['core', 'onnx', 'runtime', 'serving', 'zoo'],
   http: ['core', 'serving', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['runtime', 'serving', 'http'],
-  cli: ['core', 'config', 'architectures', 'imaging', 'runtime', 'zoo', 'serving', 'report', 'http', 'observability'],
+  cli: [
+    'core',
+    'config',
+    'architectures',
+    'imaging',
+    'runtime',
+    'zoo',
+    'datasets',
+    'serving',
+    'report',
+    'http',
+    'observability',
+  ],
   'main.ts': ['cli'],
 };
 /** Packages that one room has to itself. */

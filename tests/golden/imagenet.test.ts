@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cropPixels, type Preparation } from '../../src/core/prepare.js';
+import { combineMembers, type MemberAnswer, memberAnswer } from '../../src/core/averaging.js';
+import { renderViews } from '../../src/core/render.js';
 import { topK } from '../../src/core/top-k.js';
+import { type Crops, cropViews, geometryOf } from '../../src/core/views.js';
 import { type Decoded, decode } from '../../src/imaging/decode.js';
 import { Network } from '../../src/runtime/network.js';
+import type { NetworkSpec } from '../../src/runtime/protocol.js';
+import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { assetsDir } from '../support/assets.js';
 
 // 276 photographs and what Pillow and ONNX Runtime's Python package make of them (reference/ in the assets).
@@ -15,6 +19,8 @@ if (!assets) console.warn('tests/golden/imagenet.test.ts is skipped: there are n
 
 interface Reference {
   crop_u8_sha256: string;
+  /** Of every fifth picture. */
+  ten_crop_u8_sha256?: string[];
   top5: Record<string, [index: number, score: number][]>;
 }
 
@@ -30,20 +36,74 @@ const NETWORKS = [
   { id: 'mobilenetv2', input: 'input', preprocess: HALF },
   { id: 'resnet18', input: 'input', preprocess: TORCH },
   { id: 'resnet50', input: 'input', preprocess: TORCH },
-];
+].map(
+  ({ id, input, preprocess }): NetworkSpec => ({
+    key: id,
+    file: join(assets ?? '', 'models', `${id}.onnx`),
+    input: { name: input, layout: 'NCHW', height: 224, width: 224 },
+    preprocess,
+    output: { name: 'logits', kind: 'logits' },
+    batch: 'dynamic',
+  }),
+);
+const GEOMETRY = geometryOf(NETWORKS[0] as NetworkSpec);
 const SETS = [
   { name: 'imagenet-sample-250', folder: 'datasets/imagenet-sample-250' },
   { name: 'images', folder: 'images' },
 ];
+const TOLERANCE = 1e-3;
 
-function preparation({ input, preprocess }: (typeof NETWORKS)[number]): Preparation {
-  return { input: { name: input, layout: 'NCHW', height: 224, width: 224 }, preprocess };
+/** What a network answers to every picture, by file. */
+async function answersOf(
+  spec: NetworkSpec,
+  pictures: ReadonlyMap<string, Decoded>,
+  crops: Crops,
+): Promise<Map<string, MemberAnswer>> {
+  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: undefined });
+  const answers = new Map<string, MemberAnswer>();
+  for (const [file, picture] of pictures) {
+    const views = cropViews(picture, GEOMETRY, crops);
+    const { outcomes } = await network.run([{ picture, views }], new TensorCache());
+    const [outcome] = outcomes;
+    if (outcome?.type !== 'scores') throw new Error(`${file}: ${outcome?.message}`);
+    const weights = views.map(({ weight }) => weight);
+    answers.set(file, memberAnswer(outcome.scores, network.info.classes, weights, 'logits', 'probabilities'));
+  }
+  await network.release();
+  return answers;
 }
+
+/** How the best five differ from those of the reference, in words. */
+function faultsOf(
+  file: string,
+  probabilities: Float32Array,
+  expected: Reference['top5'][string] | undefined,
+): string[] {
+  if (expected?.length !== 5) return [`${file}: the reference has no best five`];
+  const found = topK(probabilities, 5);
+  return expected.flatMap(([index, score], rank) => {
+    const got = found[rank];
+    // Two classes closer than the tolerance may change places.
+    const inOrder = got?.index === index || Math.abs((got?.score ?? 0) - score) <= TOLERANCE;
+    if (inOrder && Math.abs((probabilities[index] ?? 0) - score) <= TOLERANCE) return [];
+    return [`${file}: rank ${rank + 1}: expected ${index} at ${score}, got ${got?.index} at ${got?.score}`];
+  });
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe.skipIf(!assets).each(SETS)('$name', ({ name, folder }) => {
   const root = assets ?? '';
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
+  /** Each network sees each picture once, whichever test asks first. */
+  const known = new Map<string, Promise<Map<string, MemberAnswer>>>();
+  const answers = (spec: NetworkSpec) => {
+    const promise = known.get(spec.key) ?? answersOf(spec, pictures, 1);
+    known.set(spec.key, promise);
+    return promise;
+  };
+  const everyFifth = () => new Map([...pictures].filter(([file]) => reference[file]?.ten_crop_u8_sha256));
 
   beforeAll(async () => {
     reference = JSON.parse(readFileSync(join(root, 'reference', `${name}.json`), 'utf8')).images;
@@ -54,38 +114,48 @@ describe.skipIf(!assets).each(SETS)('$name', ({ name, folder }) => {
 
   test('every 224 x 224 crop equals Pillow byte for byte', () => {
     const different = [...pictures].filter(([file, picture]) => {
-      const crop = cropPixels(picture, preparation(NETWORKS[0] as (typeof NETWORKS)[number]));
-      return createHash('sha256').update(crop).digest('hex') !== reference[file]?.crop_u8_sha256;
+      const crop = renderViews(picture, GEOMETRY, cropViews(picture, GEOMETRY, 1));
+      return sha256(crop) !== reference[file]?.crop_u8_sha256;
     });
     expect(pictures.size).toBeGreaterThan(20);
     expect(different.map(([file]) => file)).toEqual([]);
   });
 
-  test.each(NETWORKS)('top 5 and probabilities of $id agree to 1e-3', { timeout: 180_000 }, async (network) => {
-    const loaded = await Network.load(
-      {
-        key: network.id,
-        file: join(root, 'models', `${network.id}.onnx`),
-        preparation: preparation(network),
-        output: { name: 'logits', kind: 'logits' },
-      },
-      { device: 'cpu', threads: 1 },
-    );
-    const faults: string[] = [];
-    for (const [file, picture] of pictures) {
-      const { probabilities } = await loaded.run(picture);
-      const expected = reference[file]?.top5[network.id] ?? [];
-      const found = topK(probabilities, 5);
-      for (const [rank, [index, score]] of expected.entries()) {
-        const got = found[rank];
-        // Two classes closer than the tolerance may change places.
-        const inOrder = got?.index === index || Math.abs((got?.score ?? 0) - score) <= 1e-3;
-        if (!inOrder || Math.abs((probabilities[index] ?? 0) - score) > 1e-3) {
-          faults.push(`${file}: rank ${rank + 1}: expected ${index} at ${score}, got ${got?.index} at ${got?.score}`);
-        }
-      }
+  test('the ten crops of every fifth equal Pillow byte for byte, in the same order', () => {
+    expect(everyFifth().size).toBe(Math.ceil(pictures.size / 5));
+    const length = 224 * 224 * 3;
+    for (const [file, picture] of everyFifth()) {
+      const views = cropViews(picture, GEOMETRY, 10);
+      const pixels = renderViews(picture, GEOMETRY, views);
+      const hashes = views.map((_, i) => sha256(pixels.subarray(i * length, (i + 1) * length)));
+      expect([file, hashes]).toEqual([file, reference[file]?.ten_crop_u8_sha256]);
     }
-    await loaded.release();
+  });
+
+  test.each(NETWORKS)('top 5 and probabilities of $key agree to 1e-3', { timeout: 300_000 }, async (network) => {
+    const faults = [...(await answers(network))].flatMap(([file, { probabilities }]) =>
+      faultsOf(file, probabilities, reference[file]?.top5[network.key]),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  test('the mean of the four networks agrees to 1e-3', { timeout: 300_000 }, async () => {
+    const all: Map<string, MemberAnswer>[] = [];
+    for (const network of NETWORKS) all.push(await answers(network));
+    const faults = [...pictures.keys()].flatMap((file) => {
+      const members = all.map((one) => one.get(file) as MemberAnswer);
+      const { scores } = combineMembers(members, [1, 1, 1, 1], 'probabilities');
+      return faultsOf(file, scores, reference[file]?.top5.ensemble_mean);
+    });
+    expect(faults).toEqual([]);
+  });
+
+  test('ten crops in resnet18 agree to 1e-3', { timeout: 300_000 }, async () => {
+    const network = NETWORKS.find(({ key }) => key === 'resnet18') as NetworkSpec;
+    const found = await answersOf(network, everyFifth(), 10);
+    const faults = [...found].flatMap(([file, { probabilities }]) =>
+      faultsOf(file, probabilities, reference[file]?.top5.resnet18_ten_crop),
+    );
     expect(faults).toEqual([]);
   });
 });

@@ -51,7 +51,6 @@ const CASES: [string, ErrorCode, Uint8Array[]][] = [
   ['an unknown model', 'unknown_model', raw(png, 'image/png', 'model=nobody')],
   ['an impossible model', 'invalid_request', raw(png, 'image/png', 'model=..%2Fetc')],
   ['two models', 'invalid_request', raw(png, 'image/png', 'model=m&model=m')],
-  ['no model where several serve', 'invalid_request', raw(png, 'image/png', '')],
   ['an unknown parameter', 'invalid_request', raw(png, 'image/png', 'model=m&topk=3')],
   ['top_k=0', 'invalid_request', raw(png, 'image/png', 'model=m&top_k=0')],
   ['top_k=many', 'invalid_request', raw(png, 'image/png', 'model=m&top_k=many')],
@@ -143,6 +142,13 @@ describe('what a client can do wrong', () => {
   it('cannot load or unload where no key is configured', async () => {
     const { port, folder } = await startServer({ adminKey: undefined });
     expectProblem(await exchange(port, ...post('/models/m/load', KEY)), 'admin_disabled', folder);
+  });
+
+  it('is asked to come again when it names no model and none serves', async () => {
+    const { port, folder } = await startServer({ load: [] });
+    const reply = await exchange(port, ...raw(png, 'image/png', ''));
+    expectProblem(reply, 'model_not_ready', folder);
+    expect(Number(reply.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   });
 
   it('is asked to come again when the model is still loading', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Action, instruct, type LoadScript, until, Weights } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
-import { best, never, specOf } from '../support/networks.js';
+import { best, once, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
 
 /** The worker threads of this process that run. */
@@ -37,9 +37,9 @@ describe('a lane that dies', () => {
   ];
   it.each(ways)('fails only the picture it worked on and comes back with its networks (%s)', async (action, reason) => {
     const { pool, replaced, lost, loads } = await setUp();
-    const fatal = pool.run('n', instruct(action), never);
-    const waiting = [1, 2].map((picture) => pool.run('n', instruct('answer', picture), never));
-    const others = pool.run('other', instruct('answer', 3), never);
+    const fatal = pool.run('n', once(instruct(action)), turn());
+    const waiting = [1, 2].map((picture) => pool.run('n', once(instruct('answer', picture)), turn()));
+    const others = pool.run('other', once(instruct('answer', 3)), turn());
     await expect(fatal).rejects.toMatchObject({ code: 'lane_failed', retryAfterS: 1 });
     expect((await Promise.all([...waiting, others])).map(best)).toEqual([1, 2, 3]);
     expect(replaced).toEqual([{ lane: 0, reason: expect.stringMatching(reason) }]);
@@ -50,19 +50,19 @@ describe('a lane that dies', () => {
 
   it('leaves the work of its neighbours alone', async () => {
     const { pool, weights } = await setUp({ lanes: 2 });
-    const neighbour = pool.run('n', instruct('hold', 1), never);
+    const neighbour = pool.run('n', once(instruct('hold', 1)), turn());
     await weights.untilBegun(1);
-    await expect(pool.run('n', instruct('exit'), never)).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
     weights.open(1);
     expect(best(await neighbour)).toBe(1);
   });
 
   it.each(['block', 'ignore'] as const)('is replaced when it hangs, while the other serves (%s)', async (action) => {
     const { pool, weights, replaced } = await setUp({ lanes: 2, runTimeoutMs: 400 });
-    const hung = pool.run('n', instruct(action, 9), never);
+    const hung = pool.run('n', once(instruct(action, 9)), turn());
     await weights.untilBegun(9);
     for (const picture of [1, 2, 3]) {
-      expect(best(await pool.run('n', instruct('answer', picture), never))).toBe(picture);
+      expect(best(await pool.run('n', once(instruct('answer', picture)), turn()))).toBe(picture);
     }
     expect(replaced).toEqual([]);
     await expect(hung).rejects.toMatchObject({ code: 'lane_failed', cause: 'no answer within 400 ms' });
@@ -73,8 +73,8 @@ describe('a lane that dies', () => {
   it('that dies again and again is replaced every time', async () => {
     const { pool, replaced } = await setUp();
     for (const round of [1, 2, 3]) {
-      await expect(pool.run('n', instruct('exit'), never)).rejects.toMatchObject({ code: 'lane_failed' });
-      expect(best(await pool.run('n', instruct('answer', round), never))).toBe(round);
+      await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
+      expect(best(await pool.run('n', once(instruct('answer', round)), turn()))).toBe(round);
     }
     expect(replaced).toHaveLength(3);
   });
@@ -83,7 +83,7 @@ describe('a lane that dies', () => {
     const { pool, weights } = await setUp();
     const broken = new Weights(`${weights.file}.broken`, { load: 'crash' });
     await expect(pool.load(specOf('broken', broken.file), 1)).rejects.toMatchObject({ code: 'lane_failed' });
-    expect(best(await pool.run('n', instruct('answer', 4), never))).toBe(4);
+    expect(best(await pool.run('n', once(instruct('answer', 4)), turn()))).toBe(4);
   });
 });
 
@@ -91,40 +91,40 @@ describe('a network that cannot be loaded again', () => {
   it.each(['fail', 'crash'] as const)('is given up, its waiting pictures fail, the others serve (%s)', async (load) => {
     const { pool, weights, lost } = await setUp();
     weights.script({ load });
-    const fatal = pool.run('n', instruct('exit'), never);
-    const waiting = [1, 2].map((picture) => pool.run('n', instruct('answer', picture), never));
+    const fatal = pool.run('n', once(instruct('exit')), turn());
+    const waiting = [1, 2].map((picture) => pool.run('n', once(instruct('answer', picture)), turn()));
     const failures = Promise.all(
       waiting.map((run) => expect(run).rejects.toMatchObject({ code: 'model_failed', message: expect.any(String) })),
     );
     await expect(fatal).rejects.toMatchObject({ code: 'lane_failed' });
     await failures;
     expect(lost).toEqual([{ key: 'n', reason: expect.any(String), remaining: 0 }]);
-    expect(best(await pool.run('other', instruct('answer', 5), never))).toBe(5);
-    await expect(pool.run('n', instruct('answer'), never)).rejects.toMatchObject({ code: 'model_not_loaded' });
+    expect(best(await pool.run('other', once(instruct('answer', 5)), turn()))).toBe(5);
+    await expect(pool.run('n', once(instruct('answer')), turn())).rejects.toMatchObject({ code: 'model_not_loaded' });
   });
 
   it('serves on in the lanes that still have it', async () => {
     const { pool, weights, lost } = await setUp({ lanes: 2 });
     weights.script({ load: 'fail' });
-    await expect(pool.run('n', instruct('exit'), never)).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
     await until(() => pool.lanes.alive === 2, 'the lane to be replaced');
-    expect(best(await pool.run('n', instruct('answer', 1), never))).toBe(1);
+    expect(best(await pool.run('n', once(instruct('answer', 1)), turn()))).toBe(1);
     expect(lost).toEqual([{ key: 'n', reason: expect.any(String), remaining: 1 }]);
   });
 
   it('may be unloaded while its lane is being replaced', async () => {
     const { pool } = await setUp();
-    await expect(pool.run('n', instruct('exit'), never)).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
     await pool.unload('n');
-    expect(best(await pool.run('other', instruct('answer', 1), never))).toBe(1);
+    expect(best(await pool.run('other', once(instruct('answer', 1)), turn()))).toBe(1);
   });
 });
 
 describe('stopping', () => {
   it('fails what waits, what runs and what is being loaded, and takes nothing new', async () => {
     const { pool, weights } = await setUp();
-    const running = pool.run('n', instruct('block', 1), never);
-    const waiting = pool.run('n', instruct('answer', 2), never);
+    const running = pool.run('n', once(instruct('block', 1)), turn());
+    const waiting = pool.run('n', once(instruct('answer', 2)), turn());
     const loading = pool.load(specOf('late', weights.file), 1);
     await weights.untilBegun(1);
     const outcomes = Promise.allSettled([running, waiting, loading]);
@@ -134,7 +134,7 @@ describe('stopping', () => {
       'shutting_down',
       'shutting_down',
     ]);
-    await expect(pool.run('n', instruct('answer'), never)).rejects.toMatchObject({ code: 'shutting_down' });
+    await expect(pool.run('n', once(instruct('answer')), turn())).rejects.toMatchObject({ code: 'shutting_down' });
     await expect(pool.load(specOf('later', weights.file), 1)).rejects.toMatchObject({ code: 'shutting_down' });
     expect(weights.begun).toEqual([1]);
   });
@@ -142,7 +142,7 @@ describe('stopping', () => {
   it('leaves no thread behind, not even one that was to take the place of another', async () => {
     const { pool, weights } = await setUp();
     expect(threads()).toBe(1);
-    await expect(pool.run('n', instruct('exit'), never)).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
     weights.script({ load: 'hold' });
     await until(() => weights.log.at(-1) === 'load', 'the new lane to load its network');
     await pool.stop();

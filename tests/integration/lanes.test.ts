@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { NetworkSpec } from '../../src/runtime/protocol.js';
 import { instruct, type LoadScript, until, Weights } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
-import { best, never, specOf } from '../support/networks.js';
+import { best, once, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
 
 async function network(key = 'n', script: LoadScript = {}): Promise<{ spec: NetworkSpec; weights: Weights }> {
@@ -16,8 +16,8 @@ describe('work in the lanes', () => {
     const pool = startPool();
     const { spec, weights } = await network();
     await pool.load(spec, 1);
-    const first = pool.run('n', instruct('hold', 1), never);
-    const others = [2, 3, 4, 5].map((picture) => pool.run('n', instruct('answer', picture), never));
+    const first = pool.run('n', once(instruct('hold', 1)), turn());
+    const others = [2, 3, 4, 5].map((picture) => pool.run('n', once(instruct('answer', picture)), turn()));
     await weights.untilBegun(1);
     expect(weights.begun).toEqual([1]);
     expect(pool.waiting).toBe(4);
@@ -38,7 +38,7 @@ describe('work in the lanes', () => {
     const pool = startPool({ lanes: 3 });
     const { spec, weights } = await network();
     await pool.load(spec, 2);
-    const runs = [1, 2, 3].map((picture) => pool.run('n', instruct('hold', picture), never));
+    const runs = [1, 2, 3].map((picture) => pool.run('n', once(instruct('hold', picture)), turn()));
     await weights.untilBegun(1, 2);
     expect(pool.lanes).toEqual({ alive: 3, busy: 2 });
     expect(weights.begun).not.toContain(3);
@@ -51,7 +51,7 @@ describe('work in the lanes', () => {
     const { spec } = await network();
     await pool.load(spec, 1);
     const picture = instruct('answer', 4);
-    const run = pool.run('n', picture, never);
+    const run = pool.run('n', once(picture), turn());
     expect(picture.data.length).toBe(0);
     expect(best(await run)).toBe(4);
   });
@@ -60,15 +60,15 @@ describe('work in the lanes', () => {
     const pool = startPool();
     const { spec, weights } = await network();
     await pool.load(spec, 1);
-    const running = pool.run('n', instruct('hold', 1), never);
+    const running = pool.run('n', once(instruct('hold', 1)), turn());
     await weights.untilBegun(1);
     const [abort, reason] = [new AbortController(), new Error('gone')];
-    const given = pool.run('n', instruct('answer', 2), abort.signal);
-    const after = pool.run('n', instruct('answer', 3), never);
+    const given = pool.run('n', once(instruct('answer', 2)), turn(abort.signal));
+    const after = pool.run('n', once(instruct('answer', 3)), turn());
     abort.abort(reason);
     await expect(given).rejects.toBe(reason);
     expect(pool.waiting).toBe(1);
-    await expect(pool.run('n', instruct('answer', 4), abort.signal)).rejects.toBe(reason);
+    await expect(pool.run('n', once(instruct('answer', 4)), turn(abort.signal))).rejects.toBe(reason);
     weights.open(1);
     await Promise.all([running, after]);
     expect(weights.begun).toEqual([1, 3]);
@@ -79,11 +79,11 @@ describe('work in the lanes', () => {
     const { spec, weights } = await network();
     await pool.load(spec, 1);
     const abort = new AbortController();
-    const run = pool.run('n', instruct('hold', 1), abort.signal);
+    const run = pool.run('n', once(instruct('hold', 1)), turn(abort.signal));
     await weights.untilBegun(1);
     abort.abort(new Error('late'));
     await expect(run).rejects.toThrow('late');
-    const next = pool.run('n', instruct('answer', 2), never);
+    const next = pool.run('n', once(instruct('answer', 2)), turn());
     weights.open(1);
     expect(best(await next)).toBe(2);
   });
@@ -93,8 +93,8 @@ describe('work in the lanes', () => {
     const pool = startPool({ events: { laneReplaced: (_lane, reason) => replaced.push(reason) } });
     const { spec } = await network();
     await pool.load(spec, 1);
-    await expect(pool.run('n', instruct('fail'), never)).rejects.toMatchObject({ code: 'internal' });
-    expect(best(await pool.run('n', instruct('answer', 2), never))).toBe(2);
+    await expect(pool.run('n', once(instruct('fail')), turn())).rejects.toMatchObject({ code: 'internal' });
+    expect(best(await pool.run('n', once(instruct('answer', 2)), turn()))).toBe(2);
     expect(replaced).toEqual([]);
   });
 });
@@ -104,8 +104,8 @@ describe('loading and unloading', () => {
     const pool = startPool();
     const { spec, weights } = await network();
     await pool.load(spec, 1);
-    const running = pool.run('n', instruct('hold', 1), never);
-    const waiting = pool.run('n', instruct('answer', 2), never);
+    const running = pool.run('n', once(instruct('hold', 1)), turn());
+    const waiting = pool.run('n', once(instruct('answer', 2)), turn());
     await weights.untilBegun(1);
     let unloaded = false;
     const unloading = pool.unload('n').then(() => {
@@ -121,7 +121,9 @@ describe('loading and unloading', () => {
 
   it('refuses a network that is in no lane instead of letting it wait for ever', async () => {
     const pool = startPool();
-    await expect(pool.run('nothing', instruct('answer'), never)).rejects.toMatchObject({ code: 'model_not_loaded' });
+    await expect(pool.run('nothing', once(instruct('answer')), turn())).rejects.toMatchObject({
+      code: 'model_not_loaded',
+    });
   });
 
   it('leaves a network in no lane when it could not be loaded into all of them', async () => {
@@ -129,7 +131,7 @@ describe('loading and unloading', () => {
     const { spec, weights } = await network('n', { load: 'fail-second' });
     await expect(pool.load(spec, 2)).rejects.toMatchObject({ code: 'invalid_network' });
     expect(weights.log.at(-1)).toBe('unload');
-    await expect(pool.run('n', instruct('answer'), never)).rejects.toMatchObject({ code: 'model_not_loaded' });
+    await expect(pool.run('n', once(instruct('answer')), turn())).rejects.toMatchObject({ code: 'model_not_loaded' });
   });
 
   it('serves other networks while one is being loaded', async () => {
@@ -139,10 +141,10 @@ describe('loading and unloading', () => {
     const loading = pool.load(slow.spec, 2);
     await until(() => slow.weights.log.includes('load'), 'loading to begin');
     for (const picture of [1, 2, 3]) {
-      expect(best(await pool.run('served', instruct('answer', picture), never))).toBe(picture);
+      expect(best(await pool.run('served', once(instruct('answer', picture)), turn()))).toBe(picture);
     }
     slow.weights.open('load');
     await loading;
-    expect(best(await pool.run('slow', instruct('answer', 6), never))).toBe(6);
+    expect(best(await pool.run('slow', once(instruct('answer', 6)), turn()))).toBe(6);
   });
 });

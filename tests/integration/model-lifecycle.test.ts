@@ -101,6 +101,8 @@ describe('loading and unloading over HTTP', () => {
     expect(await Promise.all([running, queued])).toEqual([[1], [2]]);
     expect((await unloading).status).toBe(200);
     expect(weights.m?.log.slice(-1)).toEqual(['unload']);
+    // What ran while the model drained counts.
+    expect(await metric(url, 'menagerie_executions_total', { model: 'm' })).toBe(2);
   });
 });
 
@@ -166,6 +168,28 @@ describe('loading anew', () => {
     weights.m?.open('load');
     expect(await codeOf(await loading)).toBe('invalid_network');
     expect([(await model()).state, await readyz()]).toEqual(['failed', 503]);
+  });
+});
+
+describe('a request that names no model', () => {
+  it('is answered by the best that serves at the time, which is named with the reason', async () => {
+    const rated = (id: string, top1: number) => ({ variants: { fp32: { file: `${id}.onnx`, top1 } } });
+    const server = await startServer({
+      models: { good: {}, better: { offset: 1 }, best: { offset: 2 } },
+      manifests: { good: rated('good', 60), better: rated('better', 70), best: rated('best', 80) },
+    });
+    const ask = async (picture: number, query = '') => {
+      const reply = await postPicture(server.url, await instructPng('answer', picture), { query });
+      return (await reply.json()) as ClassifyReply;
+    };
+    const first = await ask(0);
+    expect([first.model.id, first.results[0]?.predictions?.[0]?.index]).toEqual(['best', 2]);
+    expect(first.model.chosen_because).toContain('80 %');
+    await client(server).change('best', 'unload');
+    expect((await ask(1)).model.id).toBe('better');
+    await client(server).change('better', 'unload');
+    expect((await ask(2)).model).toMatchObject({ id: 'good', chosen_because: expect.stringMatching(/only model/) });
+    expect((await ask(2, 'model=good')).model).not.toHaveProperty('chosen_because');
   });
 });
 

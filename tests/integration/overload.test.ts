@@ -38,11 +38,15 @@ describe('a full queue', () => {
   });
 
   it('takes all pictures of a request or none', async () => {
-    const { url, counts, admission } = await startServer({ queue: 2 });
-    const png = await instructPng('answer');
-    const reply = await fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(png, png, png) });
+    const { url, counts, admission, weights } = await startServer({ queue: 3 });
+    const running = postPicture(url, await instructPng('hold', 1));
+    await weights.m?.untilBegun(1);
+    const pictures = await Promise.all([2, 3, 4].map((picture) => instructPng('answer', picture)));
+    const reply = await fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(...pictures) });
     expect([reply.status, await codeOf(reply)]).toEqual([503, 'overloaded']);
-    expect([counts.decodes, admission.pending]).toEqual([0, 0]);
+    expect([counts.decodes, admission.pending]).toEqual([1, 1]);
+    weights.m?.open(1);
+    expect(await answers(await running)).toEqual([1]);
   });
 
   it('sends away uploads that together take more memory than there is', async () => {
@@ -168,7 +172,7 @@ describe('a flood', () => {
     const { url, weights, pool } = await startServer({ lanes: 2 });
     const work = [1, 2].map(async (picture) => postPicture(url, await instructPng('spin', picture)));
     await weights.m?.untilBegun(1, 2);
-    const waiting = Array.from({ length: 20 }, async () => postPicture(url, await instructPng('answer', 5)));
+    const waiting = Array.from({ length: 20 }, async (_, i) => postPicture(url, await instructPng('answer', 5 + i)));
     await until(() => pool.waiting >= 2, 'pictures to wait');
     const times: number[] = [];
     for (let i = 0; i < 200; i++) {

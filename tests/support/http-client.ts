@@ -2,13 +2,24 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** What POST /classify answers, as far as tests look at it. */
+interface Prediction {
+  index: number;
+  label: string;
+  score: number;
+}
+
+/** What POST /classify and /ensemble answer, as far as tests look at it. */
 export interface ClassifyReply {
-  model: { id: string; variant: string; version: string };
+  model: { id: string; variant: string; version: string; chosen_because?: string };
+  ensemble?: { id?: string; combine: string; min_members: number; members: { id: string; weight: number }[] };
   results: {
     name?: string;
     width?: number;
-    predictions?: { index: number; label: string; score: number }[];
+    views?: number;
+    predictions?: Prediction[];
+    members?: { model: string; predictions: Prediction[] }[];
+    missing?: { model: string; code: string; detail: string }[];
+    agreement?: { votes: number; members: number; jensen_shannon: number };
     error?: { code: string };
   }[];
 }
@@ -17,9 +28,9 @@ export interface ClassifyReply {
 export function postPicture(
   url: string,
   bytes: Uint8Array<ArrayBuffer>,
-  { query = 'model=m', ...init }: RequestInit & { query?: string } = {},
+  { path = '/classify', query = 'model=m', ...init }: RequestInit & { path?: string; query?: string } = {},
 ): Promise<Response> {
-  return fetch(`${url}/classify?${query}`, {
+  return fetch(`${url}${path}?${query}`, {
     method: 'POST',
     body: bytes,
     headers: { 'content-type': 'image/png' },
@@ -38,6 +49,14 @@ export function formOf(...files: Uint8Array<ArrayBuffer>[]): FormData {
 export async function answers(response: Response): Promise<(number | string | undefined)[]> {
   const { results } = (await response.json()) as ClassifyReply;
   return results.map(({ predictions, error }) => predictions?.[0]?.index ?? error?.code);
+}
+
+/** The only result of an answer. */
+export async function resultOf(response: Response): Promise<ClassifyReply['results'][number]> {
+  const { results } = (await response.json()) as ClassifyReply;
+  const [only, another] = results;
+  if (!only || another) throw new Error(`${results.length} results`);
+  return only;
 }
 
 /** The stable code of an error reply. */

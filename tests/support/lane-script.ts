@@ -28,16 +28,19 @@ const ACTIONS = {
 } as const;
 export type Action = keyof typeof ACTIONS;
 
-/** A picture that makes the lane do something; `argument` (0..65535) names it in the lane's log. */
-export function instruct(action: Action, argument = 0): Picture {
-  const data = new Uint8Array(8 * 8 * 3);
+/**
+ * A picture that makes the lane do something; `argument` (0..65535) names it in the lane's log.
+ * @param side its width and height
+ */
+export function instruct(action: Action, argument = 0, side = 8): Picture {
+  const data = new Uint8Array(side * side * 3);
   for (let p = 0; p < data.length; p += 3) data.set([ACTIONS[action], argument >> 8, argument & 255], p);
-  return { data, width: 8, height: 8 };
+  return { data, width: side, height: side };
 }
 
 /** The same as a PNG file. */
-export async function instructPng(action: Action, argument = 0): Promise<Buffer<ArrayBuffer>> {
-  const { data, width, height } = instruct(action, argument);
+export async function instructPng(action: Action, argument = 0, side = 8): Promise<Buffer<ArrayBuffer>> {
+  const { data, width, height } = instruct(action, argument, side);
   const png = await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
@@ -50,6 +53,12 @@ export interface LoadScript {
   load?: 'ok' | 'fail' | 'fail-second' | 'crash' | 'hold' | 'hold-fail' | 'block';
   /** Number of scores. */
   classes?: number;
+  /** Rows that a run takes at most. */
+  batch?: number;
+  /** What it does with every picture, whatever the picture says. */
+  action?: Action;
+  /** The probability of the class it answers, 0.9 without it; the others are 0.01. */
+  sure?: number;
   /** Added to the class of every answer: tells one version of the weights from another. */
   offset?: number;
 }
@@ -57,15 +66,19 @@ export interface LoadScript {
 /** The weights of a scripted network: how it is steered and watched. */
 export class Weights {
   readonly file: string;
+  readonly #journal: string | undefined;
 
-  constructor(file: string, script: LoadScript = {}) {
+  /** @param journal a file in which the pictures that several networks began stand in their order */
+  constructor(file: string, script: LoadScript = {}, journal?: string) {
     this.file = file;
+    this.#journal = journal;
     this.script(script);
   }
 
   /** What loading it does from now on. */
-  script(script: LoadScript): void {
-    writeFileSync(this.file, JSON.stringify(script));
+  script({ action, ...script }: LoadScript): void {
+    const written = { ...script, action: action && ACTIONS[action], journal: this.#journal };
+    writeFileSync(this.file, JSON.stringify(written));
   }
 
   /** Lets go on what waits for the gate. */
@@ -75,7 +88,7 @@ export class Weights {
 
   /** What the lanes did with it, in order. */
   get log(): string[] {
-    return existsSync(`${this.file}.log`) ? readFileSync(`${this.file}.log`, 'utf8').trimEnd().split('\n') : [];
+    return readLines(`${this.file}.log`);
   }
 
   /** The arguments of the pictures that were begun, in order. */
@@ -87,6 +100,11 @@ export class Weights {
   async untilBegun(...pictures: number[]): Promise<void> {
     await until(() => pictures.every((picture) => this.begun.includes(picture)), `${pictures} to be begun`);
   }
+}
+
+/** The lines of a file; none where there is no file. */
+export function readLines(file: string): string[] {
+  return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
 }
 
 /** Waits for a condition that no event tells of. */

@@ -21,6 +21,15 @@ export async function writeTree(root: string, files: Record<string, string | Uin
   }
 }
 
+/** What `manifestOf` says of pictures. */
+export const PREPROCESS = {
+  resize: { mode: 'exact', filter: 'bilinear' },
+  color: 'RGB',
+  scale: 1,
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+};
+
 /** A manifest that is in order, for the model `id`, with `changes` laid over its top level. */
 export function manifestOf(id: string, changes: object = {}): object {
   return {
@@ -30,13 +39,7 @@ export function manifestOf(id: string, changes: object = {}): object {
     dataset: 'Shapes',
     labels: './labels.txt',
     input: { name: 'x', layout: 'NCHW', height: 8, width: 8 },
-    preprocess: {
-      resize: { mode: 'exact', filter: 'bilinear' },
-      color: 'RGB',
-      scale: 1,
-      mean: [0, 0, 0],
-      std: [1, 1, 1],
-    },
+    preprocess: { ...PREPROCESS },
     output: { name: 'y', kind: 'logits' },
     batch: 1,
     variants: { fp32: { file: `${id}.onnx` } },

@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, threadId } from 'node:worker_threads';
 
-/** @typedef {{ load?: string, classes?: number, offset?: number }} Script */
+/** @typedef {{ load?: string, classes?: number, offset?: number, batch?: number, action?: number, sure?: number, journal?: string }} Script */
 /** @type {Map<string, { file: string, script: Script }>} */
 const networks = new Map();
 const POLL_MS = 2;
@@ -35,17 +35,56 @@ async function load({ key, file }) {
   }
   networks.set(key, { file, script });
   note(file, `loaded ${threadId}`);
-  return { provider: 'cpu', fallback: undefined, classes: script.classes ?? 10, loadMs: 1, warmupMs: 1 };
+  const { classes = 10, batch = 1 } = script;
+  return { provider: 'cpu', fallback: undefined, classes, batch, loadMs: 1, warmupMs: 1, rowMs: 1 };
 }
 
-/** @param {string} key @param {{ data: Uint8Array, width: number, height: number }} picture */
-async function run(key, { data }) {
+/** @typedef {{ picture: { data: Uint8Array }, views: unknown[] } | { pixels: { data: Uint8Array, rows: number }, from: number, rows: number }} Input */
+
+/** One outcome for each input, one after the other. @param {string} key @param {Input[]} inputs */
+async function run(key, inputs) {
   const network = networks.get(key);
   if (!network) throw new Error(`network ${key} is not in this lane`);
-  const { file, script } = network;
-  const [action = 0, high = 0, low = 0] = data;
+  if (inputs.length > 1) note(network.file, `batch of ${inputs.length}`);
+  const outcomes = [];
+  for (const input of inputs) {
+    const rows = 'picture' in input ? [input.picture.data] : rowsOf(input);
+    try {
+      const answers = [];
+      for (const row of rows) answers.push(...(await runRow(network, row)));
+      outcomes.push({ type: 'scores', scores: Float32Array.from(answers) });
+    } catch (error) {
+      outcomes.push({ type: 'failed', code: 'internal', message: String(error), detail: undefined });
+    }
+  }
+  return { outcomes, preprocessMs: 1, inferenceMs: 2 };
+}
+
+/** @param {Extract<Input, { from: number }>} input */
+function rowsOf({ pixels, from, rows }) {
+  const length = pixels.data.length / pixels.rows;
+  return Array.from({ length: rows }, (_, i) => pixels.data.subarray((from + i) * length, (from + i + 1) * length));
+}
+
+/** A picture is its own rendering. @param {{ data: Uint8Array }} picture @param {{ views: unknown[] }[]} renderings */
+function render({ data }, renderings) {
+  const pixels = renderings.map(({ views }) => {
+    const shared = new Uint8Array(new SharedArrayBuffer(data.length * views.length));
+    views.forEach((_, i) => {
+      shared.set(data, i * data.length);
+    });
+    return shared;
+  });
+  return { pixels, preprocessMs: 1 };
+}
+
+/** @param {{ file: string, script: Script }} network @param {Uint8Array} data */
+async function runRow({ file, script }, data) {
+  const [said = 0, high = 0, low = 0] = data;
+  const action = script.action ?? said;
   const argument = high * 256 + low;
   note(file, `run ${argument}`);
+  if (script.journal) appendFileSync(script.journal, `${argument}\n`);
   const gate = `${file}.go-${argument}`;
   if (action === 1) await opened(gate);
   else if (action === 2) while (!existsSync(gate));
@@ -59,8 +98,8 @@ async function run(key, { data }) {
   if (action === 5 || action === 6) await forever();
   note(file, `ran ${argument}`);
   const probabilities = new Float32Array(script.classes ?? 10).fill(0.01);
-  probabilities[(argument + (script.offset ?? 0)) % probabilities.length] = 0.9;
-  return { probabilities, preprocessMs: 1, inferenceMs: 2 };
+  probabilities[(argument + (script.offset ?? 0)) % probabilities.length] = script.sure ?? 0.9;
+  return probabilities;
 }
 
 parentPort?.on('message', async (request) => {
@@ -68,7 +107,8 @@ parentPort?.on('message', async (request) => {
   try {
     let result;
     if (request.type === 'load') result = await load(request.spec);
-    else if (request.type === 'run') result = await run(request.key, request.picture);
+    else if (request.type === 'run') result = await run(request.key, request.inputs);
+    else if (request.type === 'render') result = render(request.picture, request.renderings);
     else {
       const network = networks.get(request.key);
       networks.delete(request.key);

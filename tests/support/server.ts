@@ -7,18 +7,31 @@ import { ByteBudget } from '../../src/http/byte-budget.js';
 import { decode } from '../../src/imaging/decode.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { Metrics } from '../../src/observability/metrics.js';
-import { type LaneEvents, LanePool } from '../../src/runtime/lane-pool.js';
+import type { LaneEvents } from '../../src/runtime/jobs.js';
+import { LanePool } from '../../src/runtime/lane-pool.js';
 import { Admission } from '../../src/serving/admission.js';
+import { Answerer } from '../../src/serving/answerer.js';
 import { Classifier } from '../../src/serving/classifier.js';
+import { READING_GMACS } from '../../src/serving/cost.js';
 import { ModelRegistry } from '../../src/serving/model-registry.js';
+import { SharedAnswers } from '../../src/serving/shared-answers.js';
 import { Summaries } from '../../src/serving/summaries.js';
+import { Targets } from '../../src/serving/target.js';
 import { openRepository } from '../../src/zoo/repository.js';
-import { type LoadScript, SCRIPTED_LANE, Weights } from './lane-script.js';
-import { manifestOf, temporaryFolder, writeTree } from './model-folders.js';
+import { type LoadScript, readLines, SCRIPTED_LANE, Weights } from './lane-script.js';
+import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from './model-folders.js';
 
 export const ADMIN_KEY = 'the-key-of-the-tests';
 
-const SILENT_LANES: LaneEvents = { laneBusy() {}, laneReplaced() {}, networkLost() {} };
+const SILENT_LANES: LaneEvents = { laneBusy() {}, executed() {}, laneReplaced() {}, networkLost() {} };
+/** A scripted network's scores are probabilities. */
+const SCRIPTED = { output: { name: 'y', kind: 'probabilities' } };
+/** What makes several crops of a scripted model's pictures possible: of those of 8 x 8, all of them differ. */
+export const CROPPED = {
+  preprocess: { ...PREPROCESS, resize: { mode: 'shorter_side', size: 12, filter: 'bilinear' } },
+};
+/** Price of one view by a scripted network: together with reading it, a picture costs 1. */
+const SCRIPTED_GMACS = 1 - READING_GMACS;
 
 /** Starts lanes that end with the test. */
 export function startPool(
@@ -27,6 +40,7 @@ export function startPool(
     script?: URL;
     runTimeoutMs?: number;
     loadTimeoutMs?: number;
+    batchDelayMs?: number;
     events?: Partial<LaneEvents>;
   } = {},
 ): LanePool {
@@ -36,6 +50,8 @@ export function startPool(
     script,
     device: 'cpu',
     threads: 1,
+    batch: undefined,
+    batchDelayMs: options.batchDelayMs ?? 0,
     runTimeoutMs,
     loadTimeoutMs,
     events: { ...SILENT_LANES, ...events },
@@ -47,13 +63,21 @@ export function startPool(
 export interface ServerOptions {
   /** Scripted models to serve, by id; by default one, `m`. */
   models?: Record<string, LoadScript>;
+  /** What the manifests of scripted models say otherwise, by id. */
+  manifests?: Record<string, object>;
   /** Further files of the model directory. */
   files?: Record<string, string | Uint8Array | object>;
   /** Ids to load before the server answers; by default all scripted models. */
   load?: string[];
   lanes?: number;
   instances?: number;
+  /** Pictures of one view and one network that may wait or be worked on. */
   queue?: number;
+  /** Price of one request, in such pictures. */
+  maxPrice?: number;
+  /** Bytes for answers to be kept. */
+  cache?: number;
+  batchDelayMs?: number;
   laneTimeoutMs?: number;
   loadTimeoutMs?: number;
   maxBytes?: number;
@@ -74,14 +98,15 @@ export async function startServer(options: ServerOptions = {}) {
   await writeTree(folder, {
     ...Object.fromEntries(
       Object.keys(models).flatMap((id) => [
-        [`${id}/manifest.json`, manifestOf(id)],
+        [`${id}/manifest.json`, manifestOf(id, { ...SCRIPTED, ...options.manifests?.[id] })],
         [`${id}/labels.txt`, labels],
       ]),
     ),
     ...options.files,
   });
+  const journal = join(folder, 'journal');
   const weights = Object.fromEntries(
-    Object.entries(models).map(([id, script]) => [id, new Weights(join(folder, id, `${id}.onnx`), script)]),
+    Object.entries(models).map(([id, script]) => [id, new Weights(join(folder, id, `${id}.onnx`), script, journal)]),
   );
 
   const logged: string[] = [];
@@ -99,6 +124,8 @@ export async function startServer(options: ServerOptions = {}) {
   const budget = new ByteBudget(options.uploadMemory ?? 64 * 1024 * 1024);
   const metrics: Metrics = new Metrics({
     pending: () => admission.pending,
+    pendingGmacs: () => admission.pendingGmacs,
+    cacheBytes: () => answers.bytes,
     waiting: () => pool.waiting,
     lanes: () => pool.lanes,
     uploadBytes: () => budget.used,
@@ -107,8 +134,10 @@ export async function startServer(options: ServerOptions = {}) {
     lanes,
     runTimeoutMs: options.laneTimeoutMs ?? 20_000,
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
+    batchDelayMs: options.batchDelayMs ?? 0,
     events: {
       ...metrics.lanes,
+      executed: (key, rows, ms) => registry.executed(key, rows, ms),
       networkLost: (key, reason, remaining) => {
         if (remaining === 0) registry.networkLost(key, reason);
       },
@@ -120,16 +149,22 @@ export async function startServer(options: ServerOptions = {}) {
     pool,
     allowUntrained: false,
     decode: (bytes) => counted(bytes, true),
+    countMacs: async () => SCRIPTED_GMACS * 1e9,
     instances: options.instances ?? lanes,
     events: metrics.serving,
   });
-  const admission: Admission = new Admission(options.queue ?? 128, lanes);
+  const admission: Admission = new Admission({
+    capacity: options.queue ?? 128,
+    limit: options.maxPrice ?? 1000,
+    lanes,
+  });
+  const answers = new SharedAnswers(options.cache ?? 0);
   const classifier = new Classifier({
-    registry,
-    pool,
+    targets: new Targets({ registry, repository, defaultModel: options.defaultModel }),
+    answerer: new Answerer({ pool, decode: counted }),
+    answers,
     admission,
-    decode: counted,
-    defaultModel: options.defaultModel,
+    lanes,
     events: metrics.serving,
   });
   const app: App = await createApp({
@@ -166,11 +201,14 @@ export async function startServer(options: ServerOptions = {}) {
     pool,
     registry,
     admission,
+    answers,
     budget,
     weights,
     counts,
     folder,
     logged,
+    /** The arguments of the pictures that any network began, once for every view, in order. */
+    begun: () => readLines(journal).map(Number),
   };
 }
 

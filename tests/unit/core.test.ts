@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { softmax } from '../../src/core/activation.js';
 import { luma } from '../../src/core/color.js';
 import { centreWindow } from '../../src/core/geometry.js';
-import { createPreparer } from '../../src/core/prepare.js';
+import { createNormalise } from '../../src/core/normalise.js';
+import { renderViews } from '../../src/core/render.js';
 import { resizeWindow } from '../../src/core/resample.js';
-import { Semaphore } from '../../src/core/semaphore.js';
 import { topK } from '../../src/core/top-k.js';
+import { cropViews, geometryOf } from '../../src/core/views.js';
 
 describe('softmax', () => {
   test('sums to one and keeps the order, whatever the size of the logits', () => {
@@ -122,16 +123,15 @@ describe('resizeWindow', () => {
   });
 });
 
-describe('createPreparer', () => {
+describe('renderViews and createNormalise make the tensor', () => {
   // Two pixels: (10, 20, 30) and (40, 50, 60).
   const picture = { data: Uint8Array.of(10, 20, 30, 40, 50, 60), width: 2, height: 1 };
   const prepare = (color: 'RGB' | 'BGR' | 'GRAY', layout: 'NCHW' | 'NHWC', mean: number[], std: number[]) => {
-    const { length, prepare: run } = createPreparer({
-      input: { name: 'x', layout, width: 2, height: 1 },
-      preprocess: { resize: { mode: 'exact', filter: 'bilinear' }, color, scale: 1, mean, std },
-    });
-    const out = new Float32Array(length);
-    run({ ...picture, data: picture.data.slice() }, out);
+    const preprocess = { resize: { mode: 'exact', filter: 'bilinear' } as const, color, scale: 1, mean, std };
+    const geometry = geometryOf({ input: { name: 'x', layout, width: 2, height: 1 }, preprocess });
+    const pixels = renderViews(picture, geometry, cropViews(picture, geometry, 1));
+    const out = new Float32Array(pixels.length);
+    createNormalise(preprocess, layout)(pixels, out);
     return [...out];
   };
 
@@ -141,56 +141,4 @@ describe('createPreparer', () => {
   test('RGB interleaved', () => expect(prepare('RGB', 'NHWC', [0, 0, 0], [1, 1, 1])).toEqual([10, 20, 30, 40, 50, 60]));
   test('BGR interleaved', () => expect(prepare('BGR', 'NHWC', [0, 0, 0], [1, 1, 1])).toEqual([30, 20, 10, 60, 50, 40]));
   test('grey', () => expect(prepare('GRAY', 'NCHW', [0], [1])).toEqual([luma(10, 20, 30), luma(40, 50, 60)]));
-});
-
-describe('Semaphore', () => {
-  test('never lets more than its permits run, and lets all of them run in order', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 4 }),
-        fc.array(fc.nat(3), { maxLength: 20 }),
-        async (permits, pauses) => {
-          const semaphore = new Semaphore(permits);
-          const started: number[] = [];
-          let running = 0;
-          await Promise.all(
-            pauses.map((pause, i) =>
-              semaphore.run(async () => {
-                started.push(i);
-                expect(++running).toBeLessThanOrEqual(permits);
-                for (let turn = 0; turn < pause; turn++) await Promise.resolve();
-                running--;
-              }),
-            ),
-          );
-          expect(started).toEqual(pauses.map((_, i) => i));
-        },
-      ),
-    );
-  });
-
-  test('a task whose signal aborts while it waits never starts, and its place goes to the next', async () => {
-    const semaphore = new Semaphore(1);
-    let finishFirst = () => {};
-    const first = semaphore.run(
-      () =>
-        new Promise<void>((resolve) => {
-          finishFirst = resolve;
-        }),
-    );
-    const abort = new AbortController();
-    const second = semaphore.run(() => Promise.reject(new Error('started')), abort.signal);
-    const third = semaphore.run(async () => 'third');
-    abort.abort('reason');
-    await expect(second).rejects.toBe('reason');
-    finishFirst();
-    await first;
-    expect(await third).toBe('third');
-  });
-
-  test('a task that throws gives its permit back', async () => {
-    const semaphore = new Semaphore(1);
-    await expect(semaphore.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await semaphore.run(async () => 1)).toBe(1);
-  });
 });

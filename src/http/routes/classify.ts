@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
-import type { Classifier } from '../../serving/classifier.js';
+import type { Classifier, Question } from '../../serving/classifier.js';
+import { ClassificationSchema, EstimateSchema } from '../answer-schemas.js';
+import { classificationView, estimateView, serverTiming } from '../answer-views.js';
 import type { ByteBudget } from '../byte-budget.js';
-import { ClassificationSchema, ClassifyQuerySchema, problems } from '../schemas.js';
+import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOf } from '../look-query.js';
+import { problems } from '../schemas.js';
 import { readImages, type UploadLimits } from '../upload.js';
-import { classificationView, serverTiming } from '../views.js';
 
 export interface ClassifyRouteOptions extends UploadLimits {
   classifier: Classifier;
@@ -14,45 +16,97 @@ export interface ClassifyRouteOptions extends UploadLimits {
   deadlineMs: number;
 }
 
-/** POST /classify */
-export const classifyRoute: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = async (app, options) => {
-  const { classifier, budget, uploadTimeoutMs, deadlineMs } = options;
-  const schema = {
-    summary: 'Classify pictures',
-    description:
-      'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
-      'The header Server-Timing says how long decode, queue, preprocess and inference took (summed over the pictures).',
-    tags: ['classify'],
-    consumes: ['multipart/form-data', 'image/*', 'application/octet-stream'],
-    querystring: ClassifyQuerySchema,
-    response: { 200: ClassificationSchema, ...problems(400, 404, 408, 409, 413, 415, 422, 503, 504) },
-  };
-  app.post('/classify', { schema }, async (request, reply) => {
-    const { model, top_k: topK, auto_orient: autoOrient, timeout_ms: wanted = deadlineMs } = request.query;
-    const started = performance.now();
-    const account = budget.open();
-    const abort = new AbortController();
-    const stop = (error: MenagerieError) => abort.abort(error);
-    const timer = startTimer(uploadTimeoutMs, () => stop(uploadTimeout(uploadTimeoutMs)));
-    const unwatch = onClientGone(reply, () => stop(clientGone()));
-    const { signal } = abort;
-    const receive = async () => {
-      const images = await readImages(request, options, account, signal);
-      const ms = Math.min(wanted, deadlineMs);
-      timer.restart(ms, () => stop(new MenagerieError('deadline_exceeded', `No answer within ${ms} ms.`)));
-      return images;
-    };
-    try {
-      const answer = await classifier.classify({ model, topK, autoOrient, signal }, receive);
-      reply.header('server-timing', serverTiming(answer.timings, performance.now() - started));
-      return classificationView(answer, request.id);
-    } finally {
-      timer.stop();
-      unwatch();
-      account.close();
-    }
-  });
+const PICTURES =
+  'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
+  'The header Server-Timing says how long decode, queue, preprocess and inference took (summed over pictures, views and networks).';
+
+/** POST /classify, POST /ensemble, POST /estimate */
+export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = async (app, options) => {
+  const tags = ['classify'];
+  const consumes = ['multipart/form-data', 'image/*', 'application/octet-stream'];
+  const response = { 200: ClassificationSchema, ...problems(400, 404, 408, 409, 413, 415, 422, 503, 504) };
+
+  app.post(
+    '/classify',
+    {
+      schema: {
+        summary: 'Classify pictures',
+        description: `By one network, or by a named ensemble. ${PICTURES}`,
+        tags,
+        consumes,
+        querystring: ClassifyQuerySchema,
+        response,
+      },
+    },
+    (request, reply) => answer(request, reply, questionOf(request.query), request.query, options),
+  );
+
+  app.post(
+    '/ensemble',
+    {
+      schema: {
+        summary: 'Classify pictures by several networks together',
+        description: PICTURES,
+        tags,
+        consumes,
+        querystring: EnsembleQuerySchema,
+        response,
+      },
+    },
+    (request, reply) => answer(request, reply, questionOf(request.query), request.query, options),
+  );
+
+  app.post(
+    '/estimate',
+    {
+      schema: {
+        summary: 'What a request would cost',
+        description: 'Takes the parameters of /classify and /ensemble, and no pictures.',
+        tags,
+        querystring: EstimateQuerySchema,
+        response: { 200: EstimateSchema, ...problems(400, 404, 409, 503) },
+      },
+    },
+    async ({ query }) => {
+      const estimate = await options.classifier.estimate(questionOf(query), query.images);
+      return estimateView(estimate, query.images);
+    },
+  );
 };
+
+/** Receives pictures and has them answered. */
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  question: Question,
+  { top_k: topK, timeout_ms: wanted }: { top_k: number; timeout_ms?: number },
+  { classifier, budget, uploadTimeoutMs, ...options }: ClassifyRouteOptions,
+) {
+  const started = performance.now();
+  const deadlineMs = Math.min(wanted ?? options.deadlineMs, options.deadlineMs);
+  const account = budget.open();
+  const abort = new AbortController();
+  const stop = (error: MenagerieError) => abort.abort(error);
+  const timer = startTimer(uploadTimeoutMs, () => stop(uploadTimeout(uploadTimeoutMs)));
+  const unwatch = onClientGone(reply, () => stop(clientGone()));
+  const { signal } = abort;
+  const receive = async () => {
+    const images = await readImages(request, options, account, signal);
+    timer.restart(deadlineMs, () =>
+      stop(new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`)),
+    );
+    return images;
+  };
+  try {
+    const classification = await classifier.classify({ ...question, deadlineMs, signal }, receive);
+    reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
+    return classificationView(classification, topK, request.id);
+  } finally {
+    timer.stop();
+    unwatch();
+    account.close();
+  }
+}
 
 /** One timer, first for the upload, then for the answer. */
 function startTimer(ms: number, onExpiry: () => void) {

@@ -24,7 +24,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     '/models',
     {
       schema: {
-        summary: 'Every model of the repository',
+        summary: 'Every model and ensemble of the repository',
         tags,
         response: { 200: Type.Object({ models: Type.Array(ModelSchema) }) },
       },
@@ -34,10 +34,21 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
 
   app.get(
     '/models/:id',
-    { schema: { summary: 'One model', tags, params, response: { 200: ModelDetailSchema, ...problems(400, 404) } } },
+    {
+      schema: {
+        summary: 'One model or ensemble',
+        tags,
+        params,
+        response: { 200: ModelDetailSchema, ...problems(400, 404) },
+      },
+    },
     async ({ params: { id } }) => {
       const status = await registry.status(id);
-      return { ...modelView(status), manifest: status.manifest ?? null, labels: status.labels.map(({ name }) => name) };
+      return {
+        ...modelView(status),
+        manifest: status.manifest ?? status.ensemble ?? null,
+        labels: status.labels.map(({ name }) => name),
+      };
     },
   );
 

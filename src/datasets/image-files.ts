@@ -2,7 +2,17 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 
-const EXTENSIONS = new Set(['.jpg', '.jpeg', '.jpe', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
+const EXTENSIONS: ReadonlySet<string> = new Set([
+  '.jpg',
+  '.jpeg',
+  '.jpe',
+  '.png',
+  '.webp',
+  '.avif',
+  '.gif',
+  '.tif',
+  '.tiff',
+]);
 
 /**
  * The picture files that paths name: files as they are, folders searched to any depth for names with a picture's
@@ -24,6 +34,11 @@ export async function findImageFiles(paths: readonly string[]): Promise<string[]
   return found;
 }
 
+/** Whether a name is that of a picture file. */
+export function isImageFile(name: string): boolean {
+  return EXTENSIONS.has(extname(name).toLowerCase());
+}
+
 async function search(folder: string, found: string[]): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -31,6 +46,6 @@ async function search(folder: string, found: string[]): Promise<void> {
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await search(path, found);
-    else if (EXTENSIONS.has(extname(entry.name).toLowerCase())) found.push(path);
+    else if (isImageFile(entry.name)) found.push(path);
   }
 }

@@ -1,0 +1,150 @@
+import { writeFile } from 'node:fs/promises';
+import type { Config } from '../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { Evaluation } from '../core/evaluation.js';
+import { countViews } from '../core/test-time.js';
+import { type Dataset, type LabelledPicture, openDataset } from '../datasets/dataset.js';
+import { encodePng } from '../imaging/encode.js';
+import { confusionSvg } from '../report/confusion-svg.js';
+import { type EvalReport, evalCompareText, evalReport, evalText } from '../report/eval-report.js';
+import type { Classification, ImageResult, Question } from '../serving/classifier.js';
+import { type Asked, membersOf } from '../serving/target.js';
+import type { Repository } from '../zoo/repository.js';
+import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
+import { inOrder } from './in-order.js';
+import type { CommandIo, ExitCode } from './io.js';
+import { withDefaultModel } from './look-options.js';
+import { ProgressBar } from './progress.js';
+
+export interface EvalCommandOptions {
+  question: Question;
+  /** Of every network; default: each model's own. */
+  variant: string | undefined;
+  /** Further models or ensembles to be asked about the same pictures. */
+  compare: readonly string[];
+  /** Folder or file of labelled pictures. */
+  data: string;
+  /** Pictures to take, spread over the whole set; default: all. */
+  limit: number | undefined;
+  /** File for a picture of the confusion matrix. */
+  confusion: string | undefined;
+  json: boolean;
+}
+
+/** Pictures under way at a time, so that batches can form: what a lane takes at once, and as many to follow. */
+const PICTURES_PER_LANE = 32;
+
+/**
+ * `menagerie eval <id>`: asks networks about labelled pictures, through the same lanes as serving, and says how often they
+ * are right.
+ * @throws MenagerieError `invalid_data`, `io_error`, and what loading throws
+ */
+export async function evaluate(options: EvalCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
+  const first = withDefaultModel(options.question, config);
+  const questions = [first, ...options.compare.map((model) => ({ ...first, asked: { model } }))];
+  const engine = await createEngine(unbounded(config), SILENT);
+  try {
+    const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
+    const pictures = spread(dataset.pictures, options.limit);
+    const reports: EvalReport[] = [];
+    for (const question of questions) {
+      await loadAsked(engine, question.asked, options.variant);
+      reports.push(await evaluateOne(question, { ...dataset, pictures }, options.data, engine, io));
+      if (io.signal.aborted) return 1;
+      for (const id of membersOf(engine.repository, question.asked)) await engine.registry.unload(id);
+    }
+    const [report] = reports as [EvalReport];
+    if (options.confusion !== undefined) await writeFile(options.confusion, confusionSvg(report));
+    const single = reports.length === 1;
+    if (options.json) io.out.write(`${JSON.stringify(single ? report : reports, null, 2)}\n`);
+    else io.out.write(single ? evalText(report) : evalCompareText(reports));
+    return reports.some(({ failed }) => failed.length > 0) ? 1 : 0;
+  } finally {
+    await engine.pool.stop();
+  }
+}
+
+function labelsOf(repository: Repository, asked: Asked) {
+  const [id = ''] = membersOf(repository, asked);
+  const model = repository.models.get(id);
+  if (!model) throw new MenagerieError('unknown_model', `There is no model "${id}".`);
+  return model.labels;
+}
+
+/** Pictures at equal distances, so that every class has its share. */
+function spread(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
+  const count = Math.min(limit, pictures.length);
+  return Array.from(
+    { length: count },
+    (_, i) => pictures[Math.floor((i * pictures.length) / count)] as LabelledPicture,
+  );
+}
+
+async function evaluateOne(
+  question: Question,
+  { pictures, form }: Dataset,
+  path: string,
+  engine: Engine,
+  io: CommandIo,
+): Promise<EvalReport> {
+  const evaluation = new Evaluation();
+  const failed: EvalReport['failed'] = [];
+  const { asked } = question;
+  const name = 'ensemble' in asked ? asked.ensemble.members.map(({ model }) => model).join('+') : (asked.model ?? '');
+  const bar = new ProgressBar(io.err, `evaluating ${name}`);
+  let [done, inferenceMs] = [0, 0];
+  let last: Classification | undefined;
+  const started = performance.now();
+  const width = PICTURES_PER_LANE * engine.pool.size;
+  for await (const { picture, classification, error } of inOrder(pictures, width, (one) =>
+    ask(one, question, engine, io.signal),
+  )) {
+    if (io.signal.aborted) break;
+    if (error) failed.push({ file: picture.name, code: error.code, detail: error.message });
+    else {
+      last = classification;
+      inferenceMs += classification.timings.inference;
+      const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
+      evaluation.add(picture.label, answer.combined);
+    }
+    bar.update(++done, pictures.length, `${done} of ${pictures.length}, ${(100 * evaluation.top1).toFixed(1)} % right`);
+  }
+  bar.clear();
+  const images = Math.max(1, done);
+  const { members = [], labels = [] } = last?.target ?? {};
+  return evalReport(evaluation.result(), labels, {
+    id: name,
+    networks: members.map(({ model: { id, variant, version, info } }) => ({
+      id,
+      variant,
+      provider: info.provider,
+      version,
+    })),
+    views: Math.max(0, ...members.map(({ crops }) => countViews({ ...question, crops: question.crops ?? crops }))),
+    dataset: { path, form },
+    ms_per_image: (performance.now() - started) / images,
+    inference_ms_per_image: inferenceMs / images,
+    lanes: engine.pool.size,
+    failed,
+  });
+}
+
+type Asking = { picture: LabelledPicture } & (
+  | { classification: Classification; error?: never }
+  | { classification?: never; error: MenagerieError }
+);
+
+async function ask(picture: LabelledPicture, question: Question, engine: Engine, signal: AbortSignal): Promise<Asking> {
+  try {
+    const options = { ...question, deadlineMs: Number.POSITIVE_INFINITY, signal };
+    const classification = await engine.classifier.classify(options, async () => {
+      const content = await picture.read();
+      return [{ name: undefined, bytes: content instanceof Uint8Array ? content : await encodePng(content) }];
+    });
+    return { picture, classification };
+  } catch (error) {
+    const unreadable = error instanceof Error && 'syscall' in error;
+    const typed = unreadable ? new MenagerieError('io_error', 'The file cannot be read.') : toMenagerieError(error);
+    return { picture, error: typed };
+  }
+}

@@ -1,0 +1,98 @@
+import { FairQueue, type Flow } from './fair-queue.js';
+
+/** Something that waits to be run together with its like. */
+export interface BatchItem {
+  /** Only items of the same key share a batch; those without a key run alone. */
+  key: string | undefined;
+  /** Rows it takes of a batch. */
+  rows: number;
+  /** When it came, in milliseconds of a clock that only goes forward. */
+  enqueued: number;
+}
+
+/** What someone who is free can run. */
+export interface Runner {
+  /** Whether it can run items of this key. */
+  holds(key: string | undefined): boolean;
+  /** Most rows of a batch of this key. */
+  maxRows(key: string): number;
+}
+
+/**
+ * Collects batches: whatever of the same key waits when someone is free, in the queue's order, up to the most rows. With a
+ * delay an idle runner waits for a batch to fill, but no longer than the delay from the first item's arrival.
+ */
+export class Batcher<T extends BatchItem> {
+  readonly #queue = new FairQueue<T>();
+  readonly #delayMs: number;
+  /** Rows that wait, by key. */
+  readonly #rows = new Map<string | undefined, number>();
+
+  /** @param delayMs how long an item may wait for company; 0: whoever is free runs what there is */
+  constructor(delayMs: number) {
+    this.#delayMs = delayMs;
+  }
+
+  /** Items that wait. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** @param cost of one row; the flows take turns in proportion to it */
+  push(item: T, flow: Flow, cost: number): void {
+    this.#queue.push(item, flow, cost * item.rows);
+    this.#count(item, 1);
+  }
+
+  /** The next batch for a runner; empty if nothing for it is due. An item larger than the most rows runs alone. */
+  next(runner: Runner, now: number): T[] {
+    const first = this.#take((item) => runner.holds(item.key) && this.#due(item, runner, now));
+    if (!first) return [];
+    const batch = [first];
+    const { key } = first;
+    if (key === undefined) return batch;
+    let room = runner.maxRows(key) - first.rows;
+    while (room > 0) {
+      const more = this.#take((item) => item.key === key && item.rows <= room);
+      if (!more) break;
+      batch.push(more);
+      room -= more.rows;
+    }
+    return batch;
+  }
+
+  /** When the next item that waits for company will be due; undefined if none does. Those that are due wait for a runner. */
+  nextDue(now: number): number | undefined {
+    if (this.#delayMs === 0) return undefined;
+    let next: number | undefined;
+    for (const { key, enqueued } of this.#queue) {
+      const due = enqueued + this.#delayMs;
+      if (key !== undefined && due > now) next = Math.min(next ?? due, due);
+    }
+    return next;
+  }
+
+  /** Takes out what is not wanted any more. */
+  remove(unwanted: (item: T) => boolean): T[] {
+    const removed = this.#queue.remove(unwanted);
+    for (const item of removed) this.#count(item, -1);
+    return removed;
+  }
+
+  #take(may: (item: T) => boolean): T | undefined {
+    const item = this.#queue.take(may);
+    if (item) this.#count(item, -1);
+    return item;
+  }
+
+  #count({ key, rows }: T, sign: 1 | -1): void {
+    const left = (this.#rows.get(key) ?? 0) + sign * rows;
+    if (left > 0) this.#rows.set(key, left);
+    else this.#rows.delete(key);
+  }
+
+  #due({ key, enqueued }: T, runner: Runner, now: number): boolean {
+    if (this.#delayMs === 0 || key === undefined || now - enqueued >= this.#delayMs) return true;
+    return (this.#rows.get(key) ?? 0) >= runner.maxRows(key);
+  }
+}

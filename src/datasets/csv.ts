@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ClassNames } from './class-names.js';
+import { invalidData, type LabelledPicture, pictureFile } from './dataset.js';
+
+/**
+ * Reads `file,label` lines, paths relative to the CSV file. A first line `file,label` (or the like) is a header; fields may
+ * stand in double quotes (RFC 4180); further fields are not looked at.
+ * @throws MenagerieError `invalid_data` naming the line
+ */
+export async function openCsv(path: string, names: ClassNames): Promise<LabelledPicture[]> {
+  const lines = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '').split(/\r?\n/);
+  const root = dirname(path);
+  return lines.flatMap((line, i) => {
+    if (line.trim() === '' || (i === 0 && /^"?(file|filename|image|path)"?\s*,/i.test(line))) return [];
+    const where = `${path}:${i + 1}`;
+    const [file, label] = fieldsOf(line);
+    if (!file || !label) throw invalidData(`${where}: is not "file,label"`);
+    return [pictureFile(root, file, names.indexOf(label, where))];
+  });
+}
+
+function fieldsOf(line: string): string[] {
+  return [...line.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|$)/g)].map(
+    ([, quoted, bare = '']) => quoted?.replaceAll('""', '"') ?? bare,
+  );
+}

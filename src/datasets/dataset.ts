@@ -1,0 +1,111 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import type { Picture } from '../core/picture.js';
+import { openCifar } from './cifar-binary.js';
+import { ClassNames, type Named } from './class-names.js';
+import { openCsv } from './csv.js';
+import { openIdx } from './idx.js';
+import { findImageFiles, isImageFile } from './image-files.js';
+
+/** A picture and what it shows. */
+export interface LabelledPicture {
+  /** For messages: its path within the data set. */
+  name: string;
+  /** Index of the class. */
+  label: number;
+  /** The bytes of its file, or its pixels where the data set has no files. */
+  read(): Promise<Uint8Array | Picture>;
+}
+
+/** How a data set lies on disk. */
+type DatasetForm = 'folders' | 'file names' | 'csv' | 'idx' | 'cifar';
+
+export interface Dataset {
+  form: DatasetForm;
+  /** In an order that does not depend on the machine. */
+  pictures: LabelledPicture[];
+}
+
+const WNID = /^n\d{8}(?=[_.\s-])/;
+
+/**
+ * Opens a set of labelled pictures:
+ * - a folder with a folder for each class, called by index, WordNet id or name;
+ * - a folder of pictures whose names begin with the WordNet id of their class, as ImageNet's do;
+ * - a CSV file `file,label`, paths relative to it;
+ * - MNIST's IDX files, or the folder that holds them (of both sets the test set);
+ * - CIFAR-10's binary files, or the folder that holds them (the test set).
+ *
+ * @param labels of the networks that are to be evaluated
+ * @throws MenagerieError `invalid_data` saying what is wrong with which file; `io_error`
+ */
+export async function openDataset(path: string, labels: readonly Named[]): Promise<Dataset> {
+  try {
+    const names = new ClassNames(labels);
+    const dataset = (await stat(path)).isDirectory() ? await openFolder(path, names) : await openFile(path, names);
+    if (dataset.pictures.length === 0) throw invalidData(`There are no labelled pictures in ${path}.`);
+    return dataset;
+  } catch (error) {
+    if (error instanceof MenagerieError) throw error;
+    throw new MenagerieError('io_error', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function invalidData(what: string): MenagerieError {
+  return new MenagerieError('invalid_data', what);
+}
+
+async function openFile(path: string, names: ClassNames): Promise<Dataset> {
+  if (/\.csv$/i.test(path)) return { form: 'csv', pictures: await openCsv(path, names) };
+  if (/idx3/.test(basename(path))) return { form: 'idx', pictures: await openIdx(path, names.size) };
+  if (/\.bin$/i.test(path)) return { form: 'cifar', pictures: await openCifar(path, names.size) };
+  throw invalidData(`${path} is neither a folder, a CSV file, an IDX file (…idx3…) nor a CIFAR-10 file (.bin).`);
+}
+
+async function openFolder(path: string, names: ClassNames): Promise<Dataset> {
+  const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  const known = (pattern: RegExp) => files.filter((name) => pattern.test(name)).sort();
+  const [test] = known(/^t10k-images[.-]idx3/);
+  const idx = test ?? known(/images[.-]idx3/)[0];
+  if (idx !== undefined) return openFile(join(path, idx), names);
+  if (files.includes('test_batch.bin')) return openFile(join(path, 'test_batch.bin'), names);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  if (folders.length > 0) return { form: 'folders', pictures: await picturesOfFolders(path, folders.sort(), names) };
+  return { form: 'file names', pictures: picturesByName(path, files.filter(isImageFile).sort(), names) };
+}
+
+async function picturesOfFolders(root: string, folders: string[], names: ClassNames): Promise<LabelledPicture[]> {
+  const pictures: LabelledPicture[] = [];
+  for (const folder of folders) {
+    const label = names.indexOf(folder, join(root, folder));
+    for (const file of await findImageFiles([join(root, folder)])) {
+      pictures.push(pictureFile(root, relative(root, file), label));
+    }
+  }
+  return pictures;
+}
+
+function picturesByName(root: string, files: string[], names: ClassNames): LabelledPicture[] {
+  return files.map((file) => {
+    const wnid = WNID.exec(file)?.[0];
+    if (wnid === undefined) {
+      throw invalidData(
+        `${join(root, file)}: its class is unknown. Put pictures into a folder for each class, begin their names with a ` +
+          'WordNet id (n01440764_…), or list them in a CSV file.',
+      );
+    }
+    return pictureFile(root, file, names.indexOf(wnid, join(root, file)));
+  });
+}
+
+/** A picture in a file of its own. */
+export function pictureFile(root: string, name: string, label: number): LabelledPicture {
+  return { name, label, read: () => readFile(join(root, name)) };
+}
+
+/** The other file of a pair. */
+export function beside(path: string, name: string): string {
+  return join(dirname(path), name);
+}

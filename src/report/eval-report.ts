@@ -1,0 +1,129 @@
+import type { EvaluationResult } from '../core/evaluation.js';
+import type { Label } from '../zoo/labels.js';
+import { table } from './format.js';
+
+/** What was evaluated, on what, and how it went. */
+export interface EvalReport {
+  /** Id of the model or ensemble. */
+  id: string;
+  /** `fp32 on cpu`, for each network. */
+  networks: { id: string; variant: string; provider: string; version: string }[];
+  /** Views of a picture at most. */
+  views: number;
+  dataset: { path: string; form: string };
+  images: number;
+  /** 0..1 */
+  top1: number;
+  /** 95 % confidence interval of top1 (Wilson), 0..1. */
+  top1_interval: [number, number];
+  top5: number;
+  mean_loss: number;
+  /** Expected calibration error over 15 bins, 0..1. */
+  calibration_error: number;
+  /** Elapsed time by pictures, with all lanes at work. */
+  ms_per_image: number;
+  /** Time of a lane in the networks. */
+  inference_ms_per_image: number;
+  lanes: number;
+  classes: { index: number; label: string; images: number; top1: number; top5: number }[];
+  confusion: EvaluationResult['confusion'];
+  failed: { file: string; code: string; detail: string }[];
+}
+
+/** Puts a result into the form of a report. */
+export function evalReport(
+  { images, top1, top5, meanLoss, calibrationError, classes, confusion }: EvaluationResult,
+  labels: readonly Label[],
+  facts: Pick<
+    EvalReport,
+    'id' | 'networks' | 'views' | 'dataset' | 'ms_per_image' | 'inference_ms_per_image' | 'lanes' | 'failed'
+  >,
+): EvalReport {
+  return {
+    ...facts,
+    images,
+    top1,
+    top1_interval: wilson(top1, images),
+    top5,
+    mean_loss: meanLoss,
+    calibration_error: calibrationError,
+    classes: classes.map(({ index, ...counts }) => ({ index, label: labels[index]?.name ?? '', ...counts })),
+    confusion,
+  };
+}
+
+/** Wilson's score interval of a share, 95 % (E. B. Wilson 1927). */
+function wilson(share: number, count: number): [number, number] {
+  if (count === 0) return [0, 1];
+  const z = 1.959964;
+  const middle = share + (z * z) / (2 * count);
+  const half = z * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count));
+  const scale = 1 + (z * z) / count;
+  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
+}
+
+/** Classes that are listed one by one; of more, the worst are. */
+const LISTED = 40;
+
+/** A report for a terminal. */
+export function evalText(report: EvalReport): string {
+  const { id, networks, views, dataset, images, lanes } = report;
+  const made = [...new Set(networks.map(({ variant, provider }) => `${variant} on ${provider}`))].join(', ');
+  const shown = views === 1 ? 'one view each' : `up to ${views} views each`;
+  const [low, high] = report.top1_interval;
+  return [
+    `${id} (${made}): ${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${shown}\n\n`,
+    table(
+      [
+        ['Top-1', percent(report.top1), `95 % sure of ${percent(low)} to ${percent(high)}`],
+        ['Top-5', percent(report.top5), ''],
+        ['Mean loss', report.mean_loss.toFixed(4), 'minus the logarithm of the right class’s probability'],
+        ['Calibration error', percent(report.calibration_error), 'expected, over 15 bins'],
+        ['Time', `${report.ms_per_image.toFixed(2)} ms`, `for each picture, ${lanes} at a time`],
+        ['In the network', `${report.inference_ms_per_image.toFixed(2)} ms`, 'of a lane for each picture'],
+      ],
+      [1],
+    ),
+    '\n',
+    classTable(report),
+    ...(report.failed.length > 0 ? [`\n${report.failed.length} pictures could not be answered.\n`] : []),
+  ].join('');
+}
+
+function classTable({ classes, confusion }: EvalReport): string {
+  const worst = [...classes].sort((a, b) => a.top1 / a.images - b.top1 / b.images || a.index - b.index);
+  const listed = classes.length <= LISTED ? classes : worst.slice(0, LISTED);
+  const names = new Map(classes.map(({ index, label }) => [index, label]));
+  const rows = listed.map(({ index, label, images, top1, top5 }) => {
+    const wrong = confusion.filter((cell) => cell.label === index && cell.answer !== index);
+    const [most] = wrong.sort((a, b) => b.images - a.images);
+    const taken = most ? `${names.get(most.answer) ?? `class ${most.answer}`} (${most.images})` : '';
+    return [label, images.toLocaleString('en'), percent(top1 / images), percent(top5 / images), taken];
+  });
+  const title = listed.length < classes.length ? `The ${listed.length} worst of ${classes.length} classes:\n` : '';
+  return title + table([['CLASS', 'PICTURES', 'TOP-1', 'TOP-5', 'MOST OFTEN TAKEN FOR'], ...rows], [1, 2, 3]);
+}
+
+/** Reports of the same pictures side by side. */
+export function evalCompareText(reports: readonly EvalReport[]): string {
+  const [first] = reports;
+  if (!first) return '';
+  const rows = reports.map((report) => [
+    report.id,
+    [...new Set(report.networks.map(({ variant }) => variant))].join(', '),
+    percent(report.top1),
+    percent(report.top5),
+    report.mean_loss.toFixed(4),
+    percent(report.calibration_error),
+    report.ms_per_image.toFixed(2),
+  ]);
+  const { images, dataset, lanes } = first;
+  return [
+    `${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${lanes} at a time\n\n`,
+    table([['MODEL', 'VARIANT', 'TOP-1', 'TOP-5', 'MEAN LOSS', 'CALIBRATION ERROR', 'MS'], ...rows], [2, 3, 4, 5, 6]),
+  ].join('');
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

@@ -1,0 +1,124 @@
+import { setMaxListeners } from 'node:events';
+import { type MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { RunResult, Turn } from '../runtime/jobs.js';
+import type { LanePool } from '../runtime/lane-pool.js';
+import type { Rendering, SharedPixels } from '../runtime/protocol.js';
+import type { MemberScores } from './conclude.js';
+import type { Timings } from './events.js';
+import { type Member, type Missing, memberError, type Target } from './target.js';
+
+/** Members that see the same views of a picture. */
+export interface Group {
+  rendering: Rendering;
+  members: Member[];
+}
+
+/** Price of handing a piece of work to a lane. */
+const PIECE_GMACS = 0.01;
+
+interface Piece {
+  member: Member;
+  pixels: SharedPixels;
+  from: number;
+  rows: number;
+}
+
+/** What one member does. */
+class MemberWork {
+  readonly runs: Promise<RunResult>[] = [];
+  readonly signal: AbortSignal;
+  readonly #abort = new AbortController();
+
+  /** @param signal gives up all members */
+  constructor(signal: AbortSignal) {
+    this.signal = AbortSignal.any([signal, this.#abort.signal]);
+    setMaxListeners(0, this.signal);
+  }
+
+  /** What has not begun never does. */
+  giveUp(reason: MenagerieError): void {
+    this.#abort.abort(reason);
+  }
+}
+
+/**
+ * Runs every member on the pixels of its views, piece by piece, so that others get their turns in between.
+ * @param pixels one entry for each group
+ * @param timings is added to
+ * @returns scores of the members that answered, in the target's order, and those that failed where it can do without
+ * @throws MenagerieError of a member that it cannot do without, naming it; the signal's reason
+ */
+export async function runMembers(
+  pool: LanePool,
+  target: Target,
+  groups: readonly Group[],
+  pixels: readonly SharedPixels[],
+  { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
+  timings: Timings,
+): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
+  const work = new Map(target.members.map((member) => [member, new MemberWork(signal)]));
+  for (const { member, ...piece } of groups.flatMap((group, g) => piecesOf(group, pixels[g] as SharedPixels))) {
+    const own = work.get(member) as MemberWork;
+    const turn = { flow, cost: piece.rows * member.model.gmacs + PIECE_GMACS, signal: own.signal };
+    own.runs.push(pool.run(member.model.key, piece, turn));
+  }
+  const needed = target.ensemble?.minMembers ?? 1;
+  const scored = new Map<Member, MemberScores>();
+  const missing: Missing[] = [];
+  const finish = async (member: Member, { rendering: { views } }: Group) => {
+    const own = work.get(member) as MemberWork;
+    try {
+      const results = await Promise.all(own.runs);
+      for (const [i, run] of results.entries()) addTimes(timings, run, i === 0 && scored.size === 0);
+      scored.set(member, { member, views, scores: joined(results) });
+    } catch (error) {
+      const lost = { id: member.model.id, error: toMenagerieError(error) };
+      own.giveUp(lost.error);
+      // What everyone meets is no member's fault.
+      if (signal.aborted || !target.ensemble) throw lost.error;
+      missing.push(lost);
+      if (target.members.length - missing.length >= needed) return;
+      const fault = memberError(lost);
+      for (const other of work.values()) other.giveUp(fault);
+      throw fault;
+    }
+  };
+  await Promise.all(groups.flatMap((group) => group.members.map((member) => finish(member, group))));
+  return { scored: target.members.flatMap((member) => scored.get(member) ?? []), missing };
+}
+
+/**
+ * The runs of a group's members: as many rows at a time as pays for each. Members that see the same rows come one after
+ * another, so that a lane can use its tensor again.
+ */
+function piecesOf({ members }: Group, pixels: SharedPixels): Piece[] {
+  const pieces = members.flatMap((member) => {
+    const most = member.model.info.batch;
+    return Array.from({ length: Math.ceil(pixels.rows / most) }, (_, i) => ({
+      member,
+      pixels,
+      from: i * most,
+      rows: Math.min(most, pixels.rows - i * most),
+    }));
+  });
+  return pieces.sort((a, b) => a.from - b.from);
+}
+
+function joined(results: readonly RunResult[]): Float32Array {
+  const [only, another] = results;
+  if (only && !another) return only.scores;
+  const all = new Float32Array(results.reduce((sum, { scores }) => sum + scores.length, 0));
+  let at = 0;
+  for (const { scores } of results) {
+    all.set(scores, at);
+    at += scores.length;
+  }
+  return all;
+}
+
+/** Adds a run's times. Of runs side by side only the first one's wait counts. */
+export function addTimes(timings: Timings, run: RunResult, first: boolean): void {
+  if (first) timings.queue += run.queueMs;
+  timings.preprocess += run.preprocessMs;
+  timings.inference += run.inferenceMs;
+}

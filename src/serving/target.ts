@@ -1,0 +1,145 @@
+import type { Combine } from '../core/ensemble.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { Crops } from '../core/views.js';
+import { labelDifference } from '../zoo/ensembles.js';
+import type { Label } from '../zoo/labels.js';
+import { type Repository, unknownModel } from '../zoo/repository.js';
+import { chooseModel } from './choose-model.js';
+import type { ServedModel } from './model.js';
+import type { ModelRegistry } from './model-registry.js';
+
+/** Networks that are to answer together, as a request or a file names them. */
+export interface EnsembleRequest {
+  members: readonly { model: string; weight: number }[];
+  combine: Combine;
+  /** Answers are given while so many members can; the others are then named as missing. */
+  minMembers: number;
+}
+
+/** Who is asked. */
+export type Asked =
+  /** Id of a model or of a named ensemble; undefined: the default. */
+  { model: string | undefined } | { ensemble: EnsembleRequest };
+
+/** A network that answers. */
+export interface Member {
+  model: ServedModel;
+  weight: number;
+  /** What it is shown unless the request says otherwise. */
+  crops: Crops;
+}
+
+/** A network that cannot answer, and why. */
+export interface Missing {
+  id: string;
+  error: MenagerieError;
+}
+
+/** Who answers a request. */
+export interface Target {
+  /** Id of the model or ensemble; `ensemble` where the request put one together. */
+  id: string;
+  /** Whether the id is that of a model or file, not made up for a request's ensemble. */
+  named: boolean;
+  /** Why it is this one, where the request named none. */
+  because: string | undefined;
+  /** Undefined for a network alone. */
+  ensemble: EnsembleRequest | undefined;
+  members: readonly Member[];
+  missing: readonly Missing[];
+  labels: readonly Label[];
+}
+
+/** Name of ensembles without one, for metrics. */
+const UNNAMED = 'ensemble';
+
+export interface TargetsOptions {
+  registry: ModelRegistry;
+  repository: Repository;
+  defaultModel: string | undefined;
+}
+
+/** Finds who answers. */
+export class Targets {
+  readonly #options: TargetsOptions;
+
+  constructor(options: TargetsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Uses whoever is asked: they stay loaded until `work` is done.
+   * @throws MenagerieError of the model (see ModelRegistry.hold); `unknown_model`; `invalid_request` for an ensemble of other than 2 to 15
+   *   different models of one label set; and what `work` throws
+   */
+  async use<T>(asked: Asked, work: (target: Target) => Promise<T>): Promise<T> {
+    const { id, because, ensemble, crops } = this.#find(asked);
+    const wanted = ensemble?.members ?? [{ model: id, weight: 1 }];
+    const held = await Promise.allSettled(wanted.map(({ model }) => this.#options.registry.hold(model)));
+    try {
+      const members: Member[] = [];
+      const missing: Missing[] = [];
+      for (const [i, outcome] of held.entries()) {
+        const { model: name, weight } = wanted[i] as (typeof wanted)[number];
+        if (outcome.status === 'fulfilled') {
+          const { model } = outcome.value;
+          members.push({ model, weight, crops: crops ?? model.folder.manifest.crops ?? 1 });
+        } else missing.push({ id: name, error: toMenagerieError(outcome.reason) });
+      }
+      const [lost] = missing;
+      if (lost && members.length < (ensemble?.minMembers ?? 1)) throw ensemble ? memberError(lost) : lost.error;
+      const { labels = [] } = members[0]?.model.folder ?? {};
+      return await work({ id, named: !('ensemble' in asked), because, ensemble, members, missing, labels });
+    } finally {
+      for (const outcome of held) if (outcome.status === 'fulfilled') outcome.value.release();
+    }
+  }
+
+  #find(asked: Asked): Pick<Target, 'id' | 'because' | 'ensemble'> & { crops: Crops | undefined } {
+    const { repository, registry, defaultModel } = this.#options;
+    if ('ensemble' in asked) {
+      assertEnsemble(asked.ensemble, repository);
+      return { id: UNNAMED, because: undefined, ensemble: asked.ensemble, crops: undefined };
+    }
+    const { id, because } =
+      asked.model === undefined ? chooseModel(registry.serving, defaultModel) : { id: asked.model, because: undefined };
+    const named = repository.ensembles.get(id)?.ensemble;
+    if (!named) return { id, because, ensemble: undefined, crops: undefined };
+    const { members, combine, min_members: minMembers, crops } = named;
+    return { id, because, ensemble: { members, combine, minMembers }, crops };
+  }
+}
+
+/** Ids of the models that are asked. */
+export function membersOf({ ensembles }: Repository, asked: Asked): string[] {
+  if ('ensemble' in asked) return asked.ensemble.members.map(({ model }) => model);
+  if (asked.model === undefined) return [];
+  return ensembles.get(asked.model)?.ensemble.members.map(({ model }) => model) ?? [asked.model];
+}
+
+const [FEWEST, MOST] = [2, 15];
+
+/** What a file of an ensemble is checked for when it is read. */
+function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, refused }: Repository): void {
+  const ids = members.map(({ model }) => model);
+  const fault = (what: string) => new MenagerieError('invalid_request', what);
+  if (ids.length < FEWEST || ids.length > MOST) {
+    throw fault(`An ensemble has ${FEWEST} to ${MOST} models; these are ${ids.length}.`);
+  }
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw fault(`"${twice}" is named twice.`);
+  if (minMembers > ids.length) throw fault(`min_members is ${minMembers}, but there are ${ids.length} models.`);
+  const unknown = ids.find((id) => !models.has(id) && !refused.some((folder) => folder.id === id));
+  if (unknown !== undefined) throw unknownModel(unknown);
+  const [first, ...others] = ids.flatMap((id) => models.get(id) ?? []);
+  for (const other of others) {
+    const difference = first && labelDifference(other.labels, first.labels);
+    if (difference) throw fault(`"${other.id}" and "${first.id}" have other classes (${difference}).`);
+  }
+}
+
+/** The error of a member as that of the ensemble. */
+export function memberError({ id, error: { code, message, cause, retryAfterS } }: Missing): MenagerieError {
+  const options = { cause, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
+  return new MenagerieError(code, `Member "${id}": ${message}`, options);
+}

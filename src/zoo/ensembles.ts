@@ -1,0 +1,124 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Ensemble, parseEnsemble } from '../core/ensemble.js';
+import { MenagerieError } from '../core/errors.js';
+import { ioError, readSmallText, systemCode } from './files.js';
+import type { Label } from './labels.js';
+import type { ModelFolder, RefusedFolder } from './repository.js';
+
+/** The sub-folder of a model directory that holds its ensembles, one file `<id>.json` each. */
+export const ENSEMBLES = 'ensembles';
+const SUFFIX = '.json';
+const MAX_ENSEMBLE_BYTES = 64 * 1024;
+
+/** Models that answer together, all of them in the repository. */
+export interface EnsembleFile {
+  id: string;
+  /** The model directory it was found in. */
+  root: string;
+  /** Absolute path. */
+  file: string;
+  ensemble: Ensemble;
+  /** Those of every member, in index order. */
+  labels: readonly Label[];
+}
+
+interface Known {
+  models: ReadonlyMap<string, ModelFolder>;
+  refused: readonly RefusedFolder[];
+}
+
+/**
+ * Reads every ensemble of the directories. A faulty one is refused with its reason; the others stand.
+ * @param known the models of all directories
+ * @throws MenagerieError `io_error` for a folder that cannot be read
+ */
+export async function openEnsembles(
+  roots: readonly string[],
+  known: Known,
+): Promise<{ ensembles: ReadonlyMap<string, EnsembleFile>; refused: RefusedFolder[] }> {
+  const ensembles = new Map<string, EnsembleFile>();
+  const refused: RefusedFolder[] = [];
+  for (const root of roots) {
+    const folder = join(root, ENSEMBLES);
+    for (const name of await ensembleFiles(folder)) {
+      const id = name.slice(0, -SUFFIX.length);
+      const file = join(folder, name);
+      try {
+        const opened = await openEnsemble({ id, root, file }, known);
+        const first = ensembles.get(id)?.file ?? folderOf(id, known);
+        if (first) throw new MenagerieError('invalid_manifest', `${file}: the id "${id}" is taken by ${first}`);
+        ensembles.set(id, opened);
+      } catch (error) {
+        if (!(error instanceof MenagerieError)) throw error;
+        refused.push({ kind: 'ensemble', id, folder, error });
+      }
+    }
+  }
+  return { ensembles, refused };
+}
+
+async function ensembleFiles(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder);
+    return names.filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.')).sort();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return [];
+    throw ioError(`cannot read ${folder}`, error);
+  }
+}
+
+/** The folder of a model, faulty ones included: their names are taken too. */
+function folderOf(id: string, { models, refused }: Known): string | undefined {
+  return (models.get(id) ?? refused.find((other) => other.id === id))?.folder;
+}
+
+async function openEnsemble(place: { id: string; root: string; file: string }, known: Known): Promise<EnsembleFile> {
+  const { id, file } = place;
+  const ensemble = parseEnsemble(await readSmallText(file, MAX_ENSEMBLE_BYTES, 'invalid_manifest'), file);
+  if (ensemble.id !== id) {
+    throw new MenagerieError('invalid_manifest', `${file}: id: is "${ensemble.id}", the file is "${id}${SUFFIX}"`);
+  }
+  const members = ensemble.members.map(({ model }) => model);
+  const faults = members.flatMap((model, i) => {
+    const fault = memberFault(model, known) ?? labelFault(model, members, known) ?? cropFault(model, ensemble, known);
+    return fault === undefined ? [] : [`members.${i}.model: ${fault}`];
+  });
+  if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
+  return { ...place, ensemble, labels: known.models.get(members[0] as string)?.labels ?? [] };
+}
+
+function memberFault(id: string, { models, refused }: Known): string | undefined {
+  const model = models.get(id);
+  if (model?.manifest.untrained) return `"${id}" is untrained: its answers mean nothing`;
+  if (model) return undefined;
+  return refused.some((other) => other.id === id)
+    ? `the folder of model "${id}" was refused`
+    : `there is no model "${id}"`;
+}
+
+function cropFault(id: string, { crops = 1 }: Ensemble, { models }: Known): string | undefined {
+  const mode = models.get(id)?.manifest.preprocess.resize.mode;
+  return crops === 1 || mode === 'shorter_side'
+    ? undefined
+    : `"${id}" has resize mode "${mode}" and takes one crop; the ensemble wants ${crops}`;
+}
+
+/** Compares a model with the first of the members that is there. */
+function labelFault(id: string, members: readonly string[], { models }: Known): string | undefined {
+  const first = members.find((member) => models.has(member)) as string;
+  const difference = labelDifference(models.get(id)?.labels ?? [], models.get(first)?.labels ?? []);
+  return difference && `"${id}" and "${first}" have other labels: ${difference}`;
+}
+
+/** How two lists of labels differ, which must not be where classes of one index are averaged; undefined if they do not. */
+export function labelDifference(a: readonly Label[], b: readonly Label[]): string | undefined {
+  if (a === b) return undefined;
+  if (a.length !== b.length) return `${a.length} and ${b.length} classes`;
+  const at = a.findIndex(({ name, wnid }, i) => name !== b[i]?.name || wnid !== b[i]?.wnid);
+  return at === -1 ? undefined : `class ${at} is ${shown(a[at])} and ${shown(b[at])}`;
+}
+
+function shown(label: Label | undefined): string {
+  return `"${label?.name}"${label?.wnid ? ` (${label.wnid})` : ''}`;
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Manifest } from '../../src/core/manifest.js';
+import type { Picture } from '../../src/core/picture.js';
+import { renderViews } from '../../src/core/render.js';
+import { cropViews, geometryOf, type View } from '../../src/core/views.js';
+import { decode } from '../../src/imaging/decode.js';
+import { Network } from '../../src/runtime/network.js';
+import type { NetworkSpec, RunInput, RunOutcome, SharedPixels } from '../../src/runtime/protocol.js';
+import { TensorCache } from '../../src/runtime/tensor-cache.js';
+import { assetsDir } from '../support/assets.js';
+
+// A picture gets the same scores alone and among others, wherever it stands, whatever the file takes at a time.
+
+const assets = assetsDir();
+if (!assets) console.warn('tests/golden/batching.test.ts is skipped: there are no assets (set ASSETS_DIR)');
+
+const TORCH = { scale: 1 / 255, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+const PHOTO = { mode: 'shorter_side', size: 256, filter: 'bilinear' } as const;
+const TINY = { mode: 'shorter_side', size: 32, filter: 'bilinear' } as const;
+
+function specOf(
+  id: string,
+  name: string,
+  side: number,
+  preprocess: Omit<Manifest['preprocess'], 'color'> & { color?: 'GRAY' },
+  rest: Partial<NetworkSpec> = {},
+): NetworkSpec {
+  return {
+    key: id,
+    file: join(assets ?? '', 'models', `${id}.onnx`),
+    input: { name, layout: 'NCHW', width: side, height: side },
+    preprocess: { color: 'RGB', ...preprocess },
+    output: { name: 'logits', kind: 'logits' },
+    batch: 'dynamic',
+    ...rest,
+  };
+}
+const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const DIGIT = { resize: { mode: 'digit' }, color: 'GRAY', mean: [0], std: [1] } as const;
+const NETWORKS = [
+  specOf('squeezenet1.1', 'data', 224, { resize: PHOTO, ...TORCH }),
+  specOf('mobilenetv2', 'input', 224, { resize: PHOTO, ...HALF }),
+  specOf('cifar10-resnet20', 'input', 32, { resize: TINY, ...TORCH }),
+];
+/** The first says itself that it takes one picture; the other takes any number, whatever its manifest says. */
+const DIGITS = [
+  specOf(
+    'mnist-12',
+    'Input3',
+    28,
+    { ...DIGIT, mean: [0], std: [1], scale: 1 },
+    { output: { name: 'Plus214_Output_0', kind: 'logits' } },
+  ),
+  specOf('lenet5-32x32', 'input', 32, { ...DIGIT, scale: 1 / 255, mean: [0.1307], std: [0.3081] }),
+];
+
+async function load(spec: NetworkSpec, batch?: number): Promise<Network> {
+  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch });
+  onTestFinished(() => network.release());
+  return network;
+}
+
+const read = (file: string) =>
+  decode(readFileSync(join(assets ?? '', 'images', file)), false, { maxPixels: 50_000_000 });
+const FILES = ['triton_vulture.jpeg', 'burn_coyote.jpg', 'triton_car.jpg', 'caffe_cat_gray.jpg', 'grace_hopper.jpg'];
+
+function scoresOf(outcome: RunOutcome | undefined): Float32Array {
+  if (outcome?.type !== 'scores') throw new Error(outcome?.message);
+  return outcome.scores;
+}
+
+function expectClose(found: Float32Array, expected: Float32Array): void {
+  expect(found.length).toBe(expected.length);
+  const difference = found.reduce((max, score, i) => Math.max(max, Math.abs(score - (expected[i] as number))), 0);
+  expect(difference).toBeLessThanOrEqual(1e-4);
+}
+
+/** The sessions' own method: it is called once for each run of a network. */
+const { prototype } = InferenceSession as unknown as { prototype: InferenceSession };
+const runs = () => vi.spyOn(prototype, 'run');
+const rowsOf = (spy: ReturnType<typeof runs>) =>
+  spy.mock.calls.map(([feeds]) => Object.values(feeds as Record<string, Tensor>)[0]?.dims[0]);
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
+  const geometry = geometryOf(spec);
+  const input = (picture: Picture, crops: 1 | 5 | 10 = 1) => ({ picture, views: cropViews(picture, geometry, crops) });
+
+  test('scores do not depend on the place in a batch or on the others in it', async () => {
+    const pictures = await Promise.all(FILES.map(read));
+    const single = await load(spec, 1);
+    const alone: Float32Array[] = [];
+    for (const picture of pictures) {
+      alone.push(scoresOf((await single.run([input(picture)], new TensorCache())).outcomes[0]));
+    }
+    const network = await load(spec, 4);
+    expect([single.info.batch, network.info.batch]).toEqual([1, 4]);
+    const spy = runs();
+    for (let first = 0; first < pictures.length; first++) {
+      const order = [0, 1, 2, 3].map((i) => (first + i) % pictures.length);
+      const { outcomes } = await network.run(
+        order.map((i) => input(pictures[i] as Picture)),
+        new TensorCache(),
+      );
+      for (const [place, i] of order.entries()) expectClose(scoresOf(outcomes[place]), alone[i] as Float32Array);
+    }
+    expect(rowsOf(spy)).toEqual(Array(pictures.length).fill(4));
+  }, 60_000);
+
+  test('inputs of several rows, pixels made before, and inputs that fail share a run', async () => {
+    const [first, second] = [await read('triton_vulture.jpeg'), await read('burn_coyote.jpg')];
+    const single = await load(spec, 1);
+    const five = input(first, 5);
+    const views: readonly View[] = input(second, 10).views;
+    const rendered = renderViews(second, geometry, views);
+    const data = new Uint8Array(new SharedArrayBuffer(rendered.length));
+    data.set(rendered);
+    const pixels: SharedPixels = { id: 1, data, rows: views.length };
+    const last = Math.min(views.length, 6);
+    const broken: RunInput = { picture: first, views: [{ window: undefined, mirrored: false, weight: 1 }] };
+    const part: RunInput = { pixels, from: 1, rows: last - 1 };
+    const expected = await Promise.all(
+      [five, { picture: second, views: views.slice(1, last) }].map(async (one) =>
+        scoresOf((await single.run([one], new TensorCache())).outcomes[0]),
+      ),
+    );
+    const network = await load(spec, 4);
+    const spy = runs();
+    const cache = new TensorCache();
+    for (let again = 0; again < 2; again++) {
+      const { outcomes } = await network.run([five, broken, part], cache);
+      expect(outcomes.map(({ type }) => type)).toEqual(['scores', 'failed', 'scores']);
+      expectClose(scoresOf(outcomes[0]), expected[0] as Float32Array);
+      expectClose(scoresOf(outcomes[2]), expected[1] as Float32Array);
+    }
+    const together = five.views.length + last - 1;
+    expect(rowsOf(spy)).toEqual([together, together]);
+  }, 60_000);
+});
+
+describe.skipIf(!assets).each(DIGITS)('$key', (spec) => {
+  const SHOWN = [0, 3, 5, 7];
+  const geometry = geometryOf(spec);
+  const inputs = async () =>
+    (await Promise.all(SHOWN.map((digit) => read(`digit_${digit}.jpg`)))).map((picture) => ({
+      picture,
+      views: cropViews(picture, geometry, 1),
+    }));
+  const best = (scores: Float32Array) => scores.indexOf(Math.max(...scores));
+
+  test.each([
+    { batch: 1, claim: 'takes one', wanted: undefined },
+    { batch: 1, claim: 'takes one', wanted: 4 },
+    { batch: 'dynamic', claim: 'takes any number', wanted: undefined },
+    { batch: 'dynamic', claim: 'takes any number', wanted: 4 },
+  ] as const)(
+    'of a manifest that says it $claim reads several digits, batches of $wanted',
+    async ({ batch, wanted }) => {
+      const network = await load({ ...spec, batch }, wanted);
+      // What the file itself says goes before the manifest.
+      const oneByOne = batch === 1 || spec.key === 'mnist-12';
+      if (oneByOne) expect(network.info.batch).toBe(1);
+      else if (wanted) expect(network.info.batch).toBe(wanted);
+      const spy = runs();
+      const { outcomes } = await network.run(await inputs(), new TensorCache());
+      expect(outcomes.map((outcome) => best(scoresOf(outcome)))).toEqual(SHOWN);
+      if (oneByOne) expect(rowsOf(spy)).toEqual([1, 1, 1, 1]);
+      else if (wanted) expect(rowsOf(spy)).toEqual([4]);
+    },
+  );
+});

@@ -1,0 +1,176 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Batcher, type BatchItem, type Runner } from '../../src/core/batcher.js';
+import { createFlow } from '../../src/core/fair-queue.js';
+import { createRandom } from '../../src/core/random.js';
+
+interface Item extends BatchItem {
+  id: number;
+}
+
+const KEYS = ['a', 'b', 'c', undefined] as const;
+type Key = (typeof KEYS)[number];
+/** Different for each key. */
+const MOST: Record<string, number> = { a: 1, b: 4, c: 16 };
+const maxRows = (key: string) => MOST[key] as number;
+const EVERYTHING: Runner = { holds: () => true, maxRows };
+
+const rowsOf = (items: readonly Item[]) => items.reduce((sum, { rows }) => sum + rows, 0);
+
+type Step =
+  | { type: 'push'; key: Key; rows: number; flow: number }
+  | { type: 'wait'; ms: number }
+  | { type: 'next'; holds: Key[] }
+  | { type: 'remove'; modulo: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('push' as const),
+      key: fc.constantFrom(...KEYS),
+      rows: fc.constantFrom(1, 1, 1, 2, 3, 4, 5, 17),
+      flow: fc.nat(2),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.nat(12) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('next' as const), holds: fc.uniqueArray(fc.constantFrom(...KEYS)) }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('remove' as const), modulo: fc.integer({ min: 2, max: 9 }) }) },
+);
+
+/** Whether an item of the waiting ones must not be kept back any longer, as the documentation of Batcher has it. */
+function isDue({ key, enqueued }: Item, waiting: Iterable<Item>, delayMs: number, now: number): boolean {
+  if (key === undefined || delayMs === 0 || now - enqueued >= delayMs) return true;
+  return rowsOf([...waiting].filter((other) => other.key === key)) >= maxRows(key);
+}
+
+describe('Batcher', () => {
+  test('keeps to keys, sizes and delays, and neither loses nor doubles anything', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), fc.constantFrom(0, 2, 10), (steps, delayMs) => {
+        const batcher = new Batcher<Item>(delayMs);
+        const flows = Array.from({ length: 3 }, createFlow);
+        const waiting = new Set<Item>();
+        let now = 0;
+        let id = 0;
+        const check = (batch: readonly Item[], before: readonly Item[], holds: Runner['holds']) => {
+          const [first] = batch;
+          const candidates = before.filter(({ key }) => holds(key));
+          if (!first) return expect(candidates.filter((item) => isDue(item, before, delayMs, now))).toEqual([]);
+          expect(isDue(first, before, delayMs, now)).toBe(true);
+          expect(new Set(batch.map(({ key }) => key))).toEqual(new Set([first.key]));
+          expect(holds(first.key)).toBe(true);
+          for (const item of batch) expect(waiting.delete(item)).toBe(true);
+          if (first.key === undefined) return expect(batch).toHaveLength(1);
+          const most = maxRows(first.key);
+          if (batch.length > 1) expect(rowsOf(batch)).toBeLessThanOrEqual(most);
+          // Nothing that would fit is left behind.
+          const room = most - rowsOf(batch);
+          const left = [...waiting].filter(({ key, rows }) => key === first.key && rows <= room);
+          expect(left).toEqual([]);
+        };
+        for (const action of steps) {
+          const before = [...waiting];
+          if (action.type === 'wait') now += action.ms;
+          else if (action.type === 'push') {
+            const item = { key: action.key, rows: action.rows, enqueued: now, id: id++ };
+            waiting.add(item);
+            batcher.push(item, flows[action.flow] as (typeof flows)[number], 1);
+          } else if (action.type === 'next') {
+            const holds = (key: Key) => action.holds.includes(key);
+            check(batcher.next({ holds: (key) => holds(key as Key), maxRows }, now), before, (key) =>
+              holds(key as Key),
+            );
+          } else {
+            const removed = batcher.remove((item) => item.id % action.modulo === 0);
+            expect(new Set(removed)).toEqual(new Set(before.filter((item) => item.id % action.modulo === 0)));
+            for (const item of removed) waiting.delete(item);
+          }
+          expect(batcher.length).toBe(waiting.size);
+          const hoping = [...waiting].filter(({ key, enqueued }) => key !== undefined && enqueued + delayMs > now);
+          const due = Math.min(...hoping.map(({ enqueued }) => enqueued + delayMs));
+          expect(batcher.nextDue(now)).toBe(hoping.length > 0 ? due : undefined);
+        }
+        now += delayMs;
+        while (waiting.size > 0) check(batcher.next(EVERYTHING, now), [...waiting], () => true);
+        expect(batcher.next(EVERYTHING, now)).toEqual([]);
+      }),
+    );
+  });
+
+  /** Items of one flow, one row each, that come at these times. */
+  function filled(delayMs: number, key: Key, times: readonly number[]): Batcher<Item> {
+    const batcher = new Batcher<Item>(delayMs);
+    const flow = createFlow();
+    for (const [id, enqueued] of times.entries()) batcher.push({ key, rows: 1, enqueued, id }, flow, 1);
+    return batcher;
+  }
+  const idsOf = (batch: readonly Item[]) => batch.map(({ id }) => id);
+
+  test('without a delay whoever is free gets what there is', () => {
+    const batcher = filled(0, 'b', [5]);
+    expect(idsOf(batcher.next(EVERYTHING, 5))).toEqual([0]);
+    const more = filled(0, 'b', [5, 5, 5, 5, 5, 5]);
+    expect(idsOf(more.next(EVERYTHING, 5))).toEqual([0, 1, 2, 3]);
+    expect(idsOf(more.next(EVERYTHING, 5))).toEqual([4, 5]);
+  });
+
+  test('with a delay a full batch goes at once, another when its first item has waited so long, and not before', () => {
+    const batcher = filled(10, 'b', [100, 101, 102, 103, 104, 105]);
+    expect(idsOf(batcher.next(EVERYTHING, 105))).toEqual([0, 1, 2, 3]);
+    expect(batcher.next(EVERYTHING, 105)).toEqual([]);
+    expect(batcher.nextDue(105)).toBe(114);
+    // Once it is due it waits for someone who is free, and no alarm helps.
+    expect([batcher.nextDue(114), batcher.nextDue(115)]).toEqual([115, undefined]);
+    expect(batcher.next(EVERYTHING, 113.9)).toEqual([]);
+    expect(idsOf(batcher.next(EVERYTHING, 114))).toEqual([4, 5]);
+    expect(batcher.nextDue(114)).toBeUndefined();
+  });
+
+  test('what can have no company does not wait for any', () => {
+    expect(idsOf(filled(10, undefined, [0, 0]).next(EVERYTHING, 0))).toEqual([0]);
+    expect(idsOf(filled(10, 'a', [0, 0]).next(EVERYTHING, 0))).toEqual([0]);
+  });
+
+  test('an item with more rows than a batch runs alone, and the others keep their order', () => {
+    const batcher = new Batcher<Item>(0);
+    const flow = createFlow();
+    for (const [id, rows] of [9, 1, 3, 2, 1].entries()) batcher.push({ key: 'b', rows, enqueued: 0, id }, flow, 1);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([0]);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([1, 2]);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([3, 4]);
+  });
+
+  test('a batch takes its items in turns from the flows that have some', () => {
+    const batcher = new Batcher<Item>(0);
+    const crowd = createFlow();
+    for (let id = 0; id < 100; id++) batcher.push({ key: 'b', rows: 1, enqueued: 0, id }, crowd, 1);
+    batcher.push({ key: 'b', rows: 1, enqueued: 1, id: 100 }, createFlow(), 1);
+    expect(idsOf(batcher.next(EVERYTHING, 1))).toContain(100);
+  });
+
+  test('ten thousand shuffled items leave in as few batches as can be', () => {
+    const random = createRandom(1);
+    const items = Array.from({ length: 10_000 }, (_, id): Item => ({ key: KEYS[id % 4], rows: 1, enqueued: 0, id }));
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = random.integer(i + 1);
+      [items[i], items[j]] = [items[j] as Item, items[i] as Item];
+    }
+    const batcher = new Batcher<Item>(0);
+    const flows = Array.from({ length: 50 }, createFlow);
+    for (const [i, item] of items.entries()) batcher.push(item, flows[i % 50] as (typeof flows)[number], 1);
+    const seen = new Set<number>();
+    const batches = new Map<Key, number>();
+    for (let batch = batcher.next(EVERYTHING, 0); batch.length > 0; batch = batcher.next(EVERYTHING, 0)) {
+      const key = batch[0]?.key as Key;
+      expect(batch.every((item) => item.key === key)).toBe(true);
+      batches.set(key, (batches.get(key) ?? 0) + 1);
+      for (const { id } of batch) seen.add(id);
+    }
+    expect(seen.size).toBe(10_000);
+    expect(Object.fromEntries(batches)).toEqual({ a: 2500, b: 625, c: 157, undefined: 2500 });
+  });
+});
