@@ -12,7 +12,7 @@ export interface Point {
   y: number;
 }
 
-/** A rectangle of a picture resized to `resized`, in pixels of the resized picture. */
+/** A rectangle of a picture resized to `resized`, in pixels of the resized picture. Beyond its edges all is black. */
 export interface Window extends Size, Point {
   resized: Size;
 }

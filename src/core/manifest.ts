@@ -49,12 +49,21 @@ const ResizeSchema = Type.Object(
       }),
     ),
     filter: Type.Optional(FilterSchema),
+    padding: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 256,
+        description:
+          'Pixels of black around the resized picture where several crops are cut from it; for shorter_side only. For inputs ' +
+          'as large as the resized picture, whose crops would else be all the same.',
+      }),
+    ),
   },
   { ...strict, description: 'How a picture is brought to the size of the input.' },
 );
 /** What `ResizeSchema` and the rules between its fields admit. */
 export type Resize =
-  | { mode: 'shorter_side'; size: number; filter: Filter }
+  | { mode: 'shorter_side'; size: number; filter: Filter; padding?: number }
   | { mode: 'exact'; filter: Filter }
   | { mode: 'digit' };
 
@@ -231,6 +240,12 @@ function crossFieldFaults(manifest: SchemaManifest): string[] {
         `preprocess.resize.${field}: ${needed.includes(field) ? 'required' : 'not taken'} with mode "${resize.mode}"`,
       );
     }
+  }
+  if (resize.padding !== undefined && resize.mode !== 'shorter_side') {
+    faults.push(`preprocess.resize.padding: not taken with mode "${resize.mode}"`);
+  }
+  if (resize.padding !== undefined && resize.padding >= Math.min(input.height, input.width)) {
+    faults.push(`preprocess.resize.padding: ${resize.padding} would leave nothing of the picture in a corner`);
   }
   if (resize.size !== undefined && resize.size < Math.max(input.height, input.width)) {
     faults.push(`preprocess.resize.size: ${resize.size} is smaller than the input of ${input.height}x${input.width}`);

@@ -57,8 +57,9 @@ function byScale(views: readonly View[]): Placed[][] {
 
 /** The part of the resized picture that a view depends on. */
 function sourceBox({ distortion }: View, window: Window): Window {
-  if (!distortion) return window;
-  const { left, top, right, bottom } = affineBounds(affineOf(distortion, window), window);
+  const { left, top, right, bottom } = distortion
+    ? affineBounds(affineOf(distortion, window), window)
+    : { left: 0, top: 0, right: window.width, bottom: window.height };
   const { resized } = window;
   const x = Math.max(0, left + window.x);
   const y = Math.max(0, top + window.y);
@@ -118,13 +119,20 @@ function moved([a, b, c, d, e, f]: Affine, from: Point, to: Point): Affine {
   return [a, b, c + from.x - to.x, d, e, f + from.y - to.y];
 }
 
+/** A window out of a region that holds what there is of it; the rest stays black. */
 function crop(region: Region, window: Window): Uint8Array<ArrayBuffer> {
-  const row = window.width * 3;
-  if (region.width === window.width && region.height === window.height) return region.data;
-  const out = new Uint8Array(window.height * row);
-  for (let y = 0; y < window.height; y++) {
-    const from = ((window.y - region.y + y) * region.width + window.x - region.x) * 3;
-    out.set(region.data.subarray(from, from + row), y * row);
+  const { x, y, width, height } = region;
+  const same = x === window.x && y === window.y && width === window.width && height === window.height;
+  if (same) return region.data;
+  const out = new Uint8Array(window.height * window.width * 3);
+  const left = Math.max(x, window.x);
+  const right = Math.min(x + width, window.x + window.width);
+  const top = Math.max(y, window.y);
+  const bottom = Math.min(y + height, window.y + window.height);
+  for (let row = top; row < bottom; row++) {
+    const from = (row - y) * width + left - x;
+    const to = (row - window.y) * window.width + left - window.x;
+    out.set(region.data.subarray(3 * from, 3 * (from + right - left)), 3 * to);
   }
   return out;
 }

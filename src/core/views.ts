@@ -48,15 +48,17 @@ const SCALES = [1, 288 / 256, 320 / 256, 352 / 256];
 export function cropViews(source: Size, { input, resize }: Geometry, crops: Crops): View[] {
   if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, weight: 1 }];
   const resized = resizedSize(source, resize, input);
+  const padding = resize.mode === 'shorter_side' ? (resize.padding ?? 0) : 0;
+  const corners = (whole: Size) => five(whole, input, padding);
   switch (crops) {
     case 1:
       return [plain(centreCorner(resized, input), input, resized)];
     case 5:
-      return merged(five(resized, input).map((corner) => plain(corner, input, resized)));
+      return merged(corners(resized).map((corner) => plain(corner, input, resized)));
     case 10:
       return merged(
         [false, true].flatMap((mirrored) =>
-          five(resized, input).map((corner) => ({
+          corners(resized).map((corner) => ({
             ...plain(mirrored ? fromRight(corner, input, resized) : corner, input, resized),
             mirrored,
           })),
@@ -78,14 +80,15 @@ function views36(resized: Size, input: Size): View[] {
   });
 }
 
-/** torchvision's five corners, in its order. */
-function five(resized: Size, crop: Size): Point[] {
-  const right = resized.width - crop.width;
-  const bottom = resized.height - crop.height;
+/** torchvision's five corners, in its order. @param padding around the picture */
+function five(resized: Size, crop: Size, padding = 0): Point[] {
+  const [left, top] = [0 - padding, 0 - padding];
+  const right = resized.width - crop.width + padding;
+  const bottom = resized.height - crop.height + padding;
   return [
-    { x: 0, y: 0 },
-    { x: right, y: 0 },
-    { x: 0, y: bottom },
+    { x: left, y: top },
+    { x: right, y: top },
+    { x: left, y: bottom },
     { x: right, y: bottom },
     centreCorner(resized, crop),
   ];

@@ -104,6 +104,12 @@ describe('parseManifest', () => {
       'preprocess.resize.filter: not taken with mode "digit"',
     ],
     ['preprocess.resize', { mode: 'digit' }, 'preprocess.color: must be GRAY with resize mode "digit"'],
+    ['preprocess.resize.padding', 224, 'preprocess.resize.padding: 224 would leave nothing of the picture in a corner'],
+    [
+      'preprocess.resize',
+      { mode: 'exact', filter: 'bicubic', padding: 1 },
+      'preprocess.resize.padding: not taken with mode "exact"',
+    ],
     ['preprocess.resize.size', 223, 'preprocess.resize.size: 223 is smaller than the input of 224x224'],
     ['variants.fp32.url', 'https://host/x.onnx', 'variants.fp32: sha256 and bytes are required with url'],
     ['variants.fp32.file', 'mine.pt', 'variants.fp32.file: must end in .onnx'],

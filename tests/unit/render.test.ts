@@ -39,8 +39,11 @@ function pixelsAt(size: Size, from: (x: number, y: number) => Uint8Array): Uint8
   }
   return out;
 }
-const pixelOf = ({ data, width }: Picture, x: number, y: number) =>
-  data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3);
+/** Black beyond the edges. */
+const pixelOf = ({ data, width, height }: Picture, x: number, y: number) =>
+  x < 0 || y < 0 || x >= width || y >= height
+    ? Uint8Array.of(0, 0, 0)
+    : data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3);
 
 /** One view the long way: the whole picture resized, distorted or cut, brought to size, mirrored, its colours changed. */
 function naive(source: Picture, { input, resize, color }: Geometry, view: View): Uint8Array {
@@ -82,13 +85,20 @@ const geometries = fc
   .record({
     input: fc.record({ width: fc.integer({ min: 1, max: 14 }), height: fc.integer({ min: 1, max: 14 }) }),
     more: fc.nat(8),
+    border: fc.constantFrom(0, 0, 1, 4),
     filter: fc.constantFrom('bilinear', 'bicubic', 'lanczos'),
     color: fc.constantFrom('RGB', 'GRAY'),
   })
   .map(
-    ({ input, more, filter, color }): Geometry => ({
+    ({ input, more, border, filter, color }): Geometry => ({
       input,
-      resize: { mode: 'shorter_side', size: Math.max(input.width, input.height) + more, filter },
+      resize: {
+        mode: 'shorter_side',
+        size: Math.max(input.width, input.height) + more,
+        filter,
+        // As manifests may have it: less than the input.
+        ...(border > 0 && border < Math.min(input.width, input.height) ? { padding: border } : {}),
+      },
       color,
     }),
   );

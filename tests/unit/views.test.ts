@@ -212,6 +212,36 @@ describe('pictures out of the ordinary', () => {
   });
 });
 
+describe('padding', () => {
+  const look: Geometry = {
+    input: { width: 32, height: 32 },
+    resize: { mode: 'shorter_side', size: 32, filter: 'bilinear', padding: 4 },
+    color: 'RGB',
+  };
+
+  test('has the crops cut from a picture with a border, as torchvision would cut it', () => {
+    for (const source of [
+      { width: 32, height: 32 },
+      { width: 32, height: 47 },
+    ]) {
+      const padded = { width: source.width + 8, height: source.height + 8 };
+      const expected = torchFive(padded, look.input).map(({ x, y }) => ({ x: x - 4, y: y - 4 }));
+      const views = cropViews(source, look, 10);
+      const seen = views.filter(({ mirrored }) => !mirrored).map(({ window }) => ({ x: window?.x, y: window?.y }));
+      expect(once(seen)).toEqual(once(expected));
+      const flipped = views.filter(({ mirrored }) => mirrored).map(({ window }) => window?.x);
+      expect(new Set(flipped)).toEqual(new Set(expected.map(({ x }) => source.width - 32 - x)));
+      expect(views.reduce((sum, { weight }) => sum + weight, 0)).toBe(10);
+    }
+  });
+
+  test('makes ten different crops of a picture as large as the input, and leaves a single one as it is', () => {
+    const source = { width: 32, height: 32 };
+    expect(cropViews(source, look, 10)).toHaveLength(10);
+    expect(cropViews(source, look, 1)).toEqual(cropViews(source, geometry(32, look.input), 1));
+  });
+});
+
 describe('networks that see the whole picture or look for a digit', () => {
   const input = { width: 28, height: 28 };
   const resizes: Resize[] = [{ mode: 'exact', filter: 'bilinear' }, { mode: 'digit' }];

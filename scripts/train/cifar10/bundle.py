@@ -105,7 +105,7 @@ def main() -> None:
             "labels": "cifar10",
             "input": {"name": "input", "layout": "NCHW", "height": 32, "width": 32},
             "preprocess": {
-                "resize": {"mode": "shorter_side", "size": 32, "filter": "bilinear"},
+                "resize": {"mode": "shorter_side", "size": 32, "filter": "bilinear", "padding": 1},
                 "color": "RGB",
                 "scale": 1 / 255,
                 "mean": list(MEAN),

@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+// Measures the bundled CIFAR-10 networks, each alone and all together, for docs/zoo.md.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const HELP = `Usage: node scripts/measure-zoo.mjs --data <folder> [--limit <n>]
+
+Evaluates every bundled network for CIFAR-10 on labelled pictures, plain, mirrored too, in ten crops, and in int8, and all of them
+together, times them on one thread, and writes docs/measured/zoo.json; npm run docs makes docs/zoo.md of it.
+
+  --data <folder>  the 10,000 test pictures, a folder for each class (cifar10/test of the unpacked archive)
+  --limit <n>      so many pictures, to try it out (nothing is written)
+  --help           this text
+`;
+
+const { values: options } = parseArgs({
+  options: { data: { type: 'string' }, limit: { type: 'string' }, help: { type: 'boolean', default: false } },
+});
+if (options.help || options.data === undefined) {
+  process.stdout.write(HELP);
+  process.exit(options.help ? 0 : 2);
+}
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const manifests = readdirSync(join(root, 'models'))
+  .filter((name) => name.startsWith('cifar10-'))
+  .map((name) => JSON.parse(readFileSync(join(root, 'models', name, 'manifest.json'), 'utf8')));
+/** @type {string[]} */
+const ids = manifests.map(({ id }) => id);
+
+/** @param {string[]} args */
+function menagerie(...args) {
+  const text = execFileSync(process.execPath, [join(root, 'scripts/menagerie.mjs'), ...args, '--json'], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(text);
+}
+
+/** Accuracy of whoever is named. @param {string[]} who */
+function accuracy(...who) {
+  const limit = options.limit === undefined ? [] : ['--limit', options.limit];
+  const report = menagerie('eval', ...who, '--data', /** @type {string} */ (options.data), ...limit);
+  process.stderr.write(`${who.join(' ')}: top-1 ${(100 * report.top1).toFixed(2)} %\n`);
+  const { images, top1, top1_interval: interval, mean_loss: loss, calibration_error: error } = report;
+  return { images, top1, interval, loss, error };
+}
+
+/** Milliseconds of each file on one thread: the median of rounds in which all have their turn. @returns {Record<string, number>} */
+function times() {
+  /** @type {Record<string, number[]>} */
+  const all = {};
+  for (let round = 0; round < 5; round++) {
+    for (const { id, variants } of manifests) {
+      for (const variant of Object.keys(variants)) {
+        const { totals } = menagerie('summary', id, '--variant', variant, '--timing');
+        all[`${id}:${variant}`] = [...(all[`${id}:${variant}`] ?? []), totals.ms];
+      }
+    }
+  }
+  const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return Object.fromEntries(Object.entries(all).map(([key, values]) => [key, median(values)]));
+}
+
+const ms = times();
+const networks = manifests.map(({ id, title, variants }) => {
+  const { totals } = menagerie('summary', id);
+  const int8 = variants.int8 && {
+    bytes: variants.int8.bytes,
+    ...accuracy(id, '--variant', 'int8'),
+    ms: ms[`${id}:int8`],
+  };
+  return {
+    id,
+    title,
+    parameters: totals.parameters,
+    macs: totals.macs,
+    bytes: variants.fp32.bytes,
+    ms: ms[`${id}:fp32`],
+    single: accuracy(id),
+    mirrored: accuracy(id, '--tta', 'mirror'),
+    tenCrops: accuracy(id, '--crops', '10'),
+    ...(int8 ? { int8 } : {}),
+  };
+});
+const together = ids.length > 1 ? accuracy('--models', ids.join(','), '--crops', '10') : undefined;
+const measured = { machine: `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}`, networks, together };
+if (options.limit === undefined) {
+  const target = join(root, 'docs/measured/zoo.json');
+  writeFileSync(`${target}.partial`, `${JSON.stringify(measured, null, 2)}\n`);
+  renameSync(`${target}.partial`, target);
+}
