@@ -94,7 +94,7 @@ export function zooText() {
     `${images} pictures: chance alone makes up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`, *10 crops* \`crops=10\` of\n` +
     `the picture with a border of one black pixel, without which all would be the same. *Time* is one picture on\n` +
     `one thread, as a multiple of ResNet-20's ${yardstick.toFixed(2)} ms (${machine}).\n`;
-  const [best] = ranked;
+  const [best] = [...networks].sort((a, b) => b.tenCrops.top1 - a.tenCrops.top1);
   if (!together || !best) return facts;
   return (
     `${facts}\nAll ${networks.length} together, 10 crops: ${percent(together.top1)}; the best of them alone, \`${best.id}\`, 10 crops: ` +
