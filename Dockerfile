@@ -1,0 +1,77 @@
+# Two images: `docker build -t menagerie:0.1.0 .` computes on the CPU, `docker build --target cuda -t menagerie:0.1.0-cuda .`
+# on an NVIDIA GPU too. docs/deployment.md says how to run them, and scripts/prove-image.sh how this file was tried.
+
+# glibc, because ONNX Runtime is not built for musl.
+FROM node:24.21.0-bookworm-slim AS node
+
+FROM node AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --include=dev --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src src
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json
+
+FROM node AS dependencies
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --no-audit --no-fund
+# ONNX Runtime comes with the libraries of every platform. All but this one's are of no use here.
+RUN cd node_modules/onnxruntime-node/bin/napi-v6 \
+  && keep="$(node -p 'process.platform + "/" + process.arch')" \
+  && test -d "$keep" \
+  && find . -mindepth 2 -maxdepth 2 -type d ! -path "./$keep" -exec rm -r {} +
+# Orphans have to be reaped and signals passed on: process 1 is tini, linked statically so that one file is enough.
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+
+# What both images hold, in its place.
+FROM node AS app
+WORKDIR /app
+COPY package.json LICENSE ./
+COPY --from=dependencies /usr/bin/tini-static /app/tini
+COPY deploy/docker/entrypoint.sh deploy/docker/health.mjs ./
+COPY --from=build /src/dist dist
+COPY models models
+# A volume over models/ hides what is under it: the entry point fills it from the copy.
+RUN cp -R models models.image && chown -R 10001:10001 models
+
+# The CUDA provider comes from NuGet, by the version that onnxruntime-node names. TensorRT is not installed, so its
+# provider could not be loaded.
+FROM dependencies AS cuda-dependencies
+RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 \
+  && rm node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_tensorrt.so
+
+FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+WORKDIR /app
+COPY --from=app /app ./
+COPY --from=cuda-dependencies /src/node_modules node_modules
+# No GPU is there while an image is built. That everything else is can be seen: only the driver's own library, which
+# the container toolkit brings at run time, may be missing.
+RUN provider=node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so \
+  && test -f "$provider" \
+  && ldd "$provider" > /tmp/ldd \
+  && ! grep 'not found' /tmp/ldd | grep -v 'libcuda\.so\.1' \
+  && rm /tmp/ldd \
+  && DEVICE=cpu node dist/main.js classify --model lenet5 models/golden/digit-7.png
+# With one arena for each thread glibc keeps much memory that is free: see docs/deployment.md.
+ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=300s CMD ["node", "/app/health.mjs"]
+ENTRYPOINT ["/app/tini", "--", "/app/entrypoint.sh"]
+CMD ["serve"]
+
+# Last, so that it is what is built when no target is named.
+FROM node AS cpu
+WORKDIR /app
+COPY --from=app /app ./
+COPY --from=dependencies /src/node_modules node_modules
+# With one arena for each thread glibc keeps much memory that is free: see docs/deployment.md.
+ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=300s CMD ["node", "/app/health.mjs"]
+ENTRYPOINT ["/app/tini", "--", "/app/entrypoint.sh"]
+CMD ["serve"]

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load-config.js';
+import { SETTINGS } from '../../src/config/settings.js';
+import { ERRORS } from '../../src/core/errors.js';
+import { Metrics } from '../../src/observability/metrics.js';
+
+const root = new URL('../../', import.meta.url);
+const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
+const files = [
+  'Dockerfile',
+  'docker-compose.yml',
+  ...readdirSync(new URL('deploy/', root), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ya?ml|json|conf)$/.test(entry.name))
+    .map((entry) => `${entry.parentPath}/${entry.name}`.replace(root.pathname, '')),
+];
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found as string);
+
+const rules = read('deploy/prometheus/rules.yml');
+const dashboard = JSON.parse(read('deploy/grafana/dashboards/menagerie.json')) as {
+  panels: { id: number; targets: { expr: string }[] }[];
+  templating: { list: { definition: string }[] };
+};
+const queries = [
+  ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+  ...dashboard.templating.list.map(({ definition }) => definition),
+];
+
+describe('the dashboard and the alerts', () => {
+  test('ask for metrics that the server has', async () => {
+    const zero = () => 0;
+    const { registry } = new Metrics({
+      pending: zero,
+      pendingGmacs: zero,
+      waiting: zero,
+      cacheBytes: zero,
+      lanes: () => ({ alive: 0, busy: 0 }),
+      uploadBytes: zero,
+    });
+    const has = new Set(
+      (await registry.getMetricsAsJSON()).flatMap(({ name, type }) =>
+        `${type}` === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+      ),
+    );
+    const asked = matches([...queries, rules].join('\n'), /\b((?:menagerie|process|nodejs)_\w+)/g);
+    expect(asked.length).toBeGreaterThan(30);
+    expect(asked.filter((name) => !has.has(name))).toEqual([]);
+  });
+
+  test('ask for error codes that there are', () => {
+    const asked = matches([...queries, rules].join('\n'), /\bcode="(\w+)"/g);
+    expect(asked).toContain('overloaded');
+    expect(asked.filter((code) => !(code in ERRORS))).toEqual([]);
+  });
+
+  test('panels have ids of their own', () => {
+    const ids = dashboard.panels.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+test('settings that are set exist', () => {
+  const known = new Set<string>(Object.values(SETTINGS).map(({ env }) => env));
+  const named = files.flatMap((file) => matches(read(file), /\b(MENAGERIE_[A-Z_]+|MODEL_[A-Z]+)\b/g));
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !known.has(name))).toEqual([]);
+});
+
+test('everything is about the port that the server listens on by default', () => {
+  const { port } = loadConfig({});
+  expect(matches(read('Dockerfile'), /^EXPOSE (\d+)$/gm)).toEqual([`${port}`, `${port}`]);
+  expect(matches(read('docker-compose.yml'), /^ {6}- 127\.0\.0\.1:808\d:(\d+)$/gm)).toEqual([`${port}`, `${port}`]);
+  expect(matches(read('deploy/prometheus/prometheus.yml'), /\bport: (\d+)/g)).toEqual([`${port}`]);
+  expect(matches(read('deploy/nginx/nginx.conf'), /\$replica:(\d+)/g)).toEqual([`${port}`]);
+  expect(matches(read('deploy/kubernetes/menagerie.yaml'), /containerPort: (\d+)/g)).toEqual([`${port}`]);
+  expect(matches(read('deploy/kubernetes/kserve.yaml'), /(?:containerPort|\bport): (\d+)/g)).toEqual(
+    Array(3).fill(`${port}`),
+  );
+});
+
+test('containers are given the time that draining takes', () => {
+  const defaults = loadConfig({});
+  const setting = (file: string, name: string) =>
+    Number(new RegExp(`${name}\\n\\s+value: "(\\d+)"`).exec(read(file))?.[1]);
+  const drain = (file: string) =>
+    (setting(file, 'MENAGERIE_DRAIN_DELAY_MS') + setting(file, 'MENAGERIE_DRAIN_TIMEOUT_MS')) / 1000;
+
+  const grace = Number(/terminationGracePeriodSeconds: (\d+)/.exec(read('deploy/kubernetes/menagerie.yaml'))?.[1]);
+  expect(grace).toBeGreaterThan(drain('deploy/kubernetes/menagerie.yaml'));
+  // Kubernetes' default.
+  expect(30).toBeGreaterThan(drain('deploy/kubernetes/kserve.yaml'));
+  const [stop] = matches(read('docker-compose.yml'), /stop_grace_period: (\d+)s/g);
+  expect(Number(stop)).toBeGreaterThan((defaults.drainDelayMs + defaults.drainTimeoutMs) / 1000);
+});
+
+test('the image gets the models that the repository has, and is called by the version', () => {
+  const weights = (name: string) => matches(read(name), /^(!?models\/\S+\.onnx)$/gm);
+  expect(weights('.dockerignore')).toEqual(weights('.gitignore'));
+
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  const tags = files.flatMap((file) => matches(read(file), /\bmenagerie:(\d[\w.]*)/g));
+  expect(tags.length).toBeGreaterThan(4);
+  expect(new Set(tags)).toEqual(new Set([version]));
+});
+
+test('images of others are pinned to a version', () => {
+  const images = [
+    ...matches(read('Dockerfile'), /^FROM (\S+[:/]\S+)/gm),
+    ...matches(read('docker-compose.yml'), /^ {4}image: (\S+)$/gm),
+  ];
+  expect(images.length).toBeGreaterThan(5);
+  expect(images.filter((image) => !/:v?\d+\.\d+\.\d+/.test(image))).toEqual([]);
+});
