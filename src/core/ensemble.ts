@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { MenagerieError } from './errors.js';
-import { MODEL_ID_PATTERN } from './manifest.js';
+import { MODEL_ID_PATTERN, PATTERN_WORDS } from './manifest.js';
 import { schemaFaults } from './schema-faults.js';
 import { CROPS } from './views.js';
 
@@ -9,8 +9,6 @@ import { CROPS } from './views.js';
 // generated from the descriptions below.
 
 const strict = { additionalProperties: false } as const;
-const ID_WORDS =
-  'must be at most 64 lower-case letters, digits, dots, hyphens or underscores, the first a letter or digit';
 
 export const COMBINES = ['probabilities', 'logits', 'geometric', 'vote'] as const;
 
@@ -99,7 +97,7 @@ export function parseEnsemble(text: string, file: string): Ensemble {
     throw new MenagerieError('invalid_manifest', `${file}: not JSON: ${(error as Error).message}`);
   }
   if (!validator.Check(value)) {
-    throw faulty(file, schemaFaults(validator.Errors(value), { [MODEL_ID_PATTERN]: ID_WORDS }));
+    throw faulty(file, schemaFaults(validator.Errors(value), PATTERN_WORDS));
   }
   const faults = crossFieldFaults(value);
   if (faults.length > 0) throw faulty(file, faults);

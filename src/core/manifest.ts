@@ -18,7 +18,7 @@ const RELATIVE_FILE_PATTERN = '^(?!/)(?!.*(^|/)\\.\\.(/|$))[^\\\\:*?"<>|]+$';
 const URL_PATTERN = '^https?://';
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
 /** What the patterns ask for, in the words of an error message. */
-const PATTERN_WORDS = {
+export const PATTERN_WORDS = {
   [MODEL_ID_PATTERN]:
     'must be at most 64 lower-case letters, digits, dots, hyphens or underscores, the first a letter or digit',
   [RELATIVE_FILE_PATTERN]: 'must be a relative file name: no leading slash, no "..", none of \\ : * ? " < > |',
