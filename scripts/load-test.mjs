@@ -57,6 +57,7 @@ const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
 const lanes = config.lanes ?? Math.max(1, Math.floor(availableParallelism() / config.threads));
 
+let lastSeed = 0;
 const server = await startServer({ MENAGERIE_MODELS: `${id}:${variant.name}` });
 const rows = [];
 try {
@@ -117,7 +118,9 @@ else {
 /** @param {number} connections */
 async function shoot(connections) {
   return await autocannon({
-    url: `${server.address}/classify?model=${id}`,
+    url: server.address,
+    // The same question asked twice at once is answered once; seeds make every request a question of its own.
+    requests: [{ setupRequest: (request) => ({ ...request, path: `/classify?model=${id}&seed=${++lastSeed}` }) }],
     method: 'POST',
     connections,
     duration,
