@@ -13,7 +13,7 @@ import { ERRORS } from '../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../dist/core/manifest.js';
 import { STATUS } from '../dist/http/status.js';
 import { openRepository } from '../dist/zoo/repository.js';
-import { augmentationTable, cropTable, ensembleTable, fairnessText } from './technique-tables.mjs';
+import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
 import { untrainedModels } from './untrained-models.mjs';
 import { trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
@@ -164,7 +164,7 @@ function techniquePages() {
     'docs/multi-crop.md': fill('docs/multi-crop.md', 'crops', asTable(cropTable())),
     'docs/test-time-augmentation.md': fill('docs/test-time-augmentation.md', 'tta', asTable(augmentationTable())),
     'docs/ensembles.md': fill('docs/ensembles.md', 'ensembles', asTable(ensembleTable())),
-    'docs/cost.md': fill('docs/cost.md', 'fairness', fairnessText()),
+    'docs/cost.md': fill('docs/cost.md', 'fairness', `${fairnessText()}\n${asTable(fairnessTable())}`),
     'docs/zoo.md': fill(
       'docs/zoo.md',
       'training',

@@ -68,19 +68,30 @@ export function ensembleTable() {
   };
 }
 
+/** @typedef {{ connections: number, alone99: number, beside99: number, ratio50: number, ratio99: number }} Fairness */
+
+/** What bench-fairness.mjs has written. @returns {{ machine: string, requests: number, rows: Fairness[] }} */
+const fairness = () => JSON.parse(readFileSync(new URL('../docs/measured/fairness.json', import.meta.url), 'utf8'));
+
 /** @returns {string} */
 export function fairnessText() {
-  const { machine, requests, rows } = JSON.parse(
-    readFileSync(new URL('../docs/measured/fairness.json', import.meta.url), 'utf8'),
-  );
-  const lines = rows.map(
-    (/** @type {{ connections: number, alone99: number, beside99: number, ratio50: number, ratio99: number }} */ row) =>
-      `| ${row.connections} | ${row.alone99.toFixed(0)} ms | ${row.beside99.toFixed(0)} ms | ${row.ratio99.toFixed(2)} | ${row.ratio50.toFixed(2)} |\n`,
-  );
+  const { machine, requests } = fairness();
   return (
     `Measured by \`node scripts/bench-fairness.mjs\` on ${machine}: ${requests} single-crop requests to ResNet-18, with and without\n` +
-    'a request for 10 crops of fifteen ResNet-18 (150 pieces of the same size) beside them, all the time:\n\n' +
-    '| At a time | 99th percentile alone | beside it | ratio | ratio of the medians |\n| --- | --- | --- | --- | --- |\n' +
-    lines.join('')
+    'a request for 10 crops of fifteen ResNet-18 (150 pieces of the same size) beside them, all the time:\n'
   );
+}
+
+/** @returns {{ header: string[], rows: unknown[][] }} */
+export function fairnessTable() {
+  return {
+    header: ['At a time', '99th percentile alone', 'beside it', 'ratio', 'ratio of the medians'],
+    rows: fairness().rows.map(({ connections, alone99, beside99, ratio50, ratio99 }) => [
+      connections,
+      `${alone99.toFixed(0)} ms`,
+      `${beside99.toFixed(0)} ms`,
+      ratio99.toFixed(2),
+      ratio50.toFixed(2),
+    ]),
+  };
 }

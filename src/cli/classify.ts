@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../config/load-config.js';
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { MenagerieError } from '../core/errors.js';
 import { findImageFiles } from '../datasets/image-files.js';
 import { answerView } from '../http/answer-views.js';
 import { csvField, printable, table } from '../report/format.js';
-import type { ImageResult, Question } from '../serving/classifier.js';
+import type { Question } from '../serving/classifier.js';
+import { askAbout } from './ask.js';
 import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
 import { inOrder } from './in-order.js';
 import type { CommandIo, ExitCode } from './io.js';
@@ -79,25 +80,16 @@ async function classifyFile(
   config: Config,
   signal: AbortSignal,
 ): Promise<FileResult> {
-  try {
+  const read = async () => {
     const { size } = await stat(file);
     if (size > config.maxBytes) {
       throw new MenagerieError('too_many_bytes', `The file has ${size} bytes; the limit is ${config.maxBytes}.`);
     }
-    const question = { ...options.question, deadlineMs: Number.POSITIVE_INFINITY, signal };
-    const { target, results } = await classifier.classify(question, async () => [
-      { name: undefined, bytes: await readFile(file) },
-    ]);
-    // A lone picture's error is thrown, so what is here has an answer.
-    const { answer } = results[0] as Extract<ImageResult, { answer: unknown }>;
-    return { file, answer: answerView(answer, target, options.topK) };
-  } catch (error) {
-    const unreadable = error instanceof Error && 'syscall' in error;
-    const typed = unreadable
-      ? new MenagerieError('io_error', 'The file cannot be read.', { cause: error })
-      : toMenagerieError(error);
-    return { file, error: typed };
-  }
+    return readFile(file);
+  };
+  const outcome = await askAbout(read, options.question, classifier, signal);
+  if (outcome.error) return { file, error: outcome.error };
+  return { file, answer: answerView(outcome.answer, outcome.classification.target, options.topK) };
 }
 
 function render({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
-import { Semaphore } from '../core/semaphore.js';
 import { decode } from '../imaging/decode.js';
 import { Inspector } from '../runtime/inspector.js';
 import type { LaneEvents } from '../runtime/jobs.js';
@@ -113,15 +112,13 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
   return { repository, summaries, pool, admission, answers, registry, classifier };
 }
 
-/** Counts multiply-accumulates, one file after the other, beside whatever else is looked into. */
+/** Counts multiply-accumulates, beside whatever else is looked into: as many files may wait as there are models. */
 function createMacCounter(config: Config): (file: string, inputShape: readonly number[]) => Promise<number> {
-  const inspector = createInspector(config);
-  const oneAtATime = new Semaphore(1);
-  return (file, inputShape) =>
-    oneAtATime.run(async () => {
-      const { summary } = await inspector.inspect({ file, inputShape, timing: false });
-      return summary.totals.macs;
-    });
+  const inspector = new Inspector(INSPECT_SCRIPT, config.loadTimeoutMs, Number.POSITIVE_INFINITY);
+  return async (file, inputShape) => {
+    const { summary } = await inspector.inspect({ file, inputShape, timing: false });
+    return summary.totals.macs;
+  };
 }
 
 /** Looks into files outside the lanes. */
@@ -154,7 +151,8 @@ export interface WantedModel {
  * The models to load at start: those configured, members of ensembles among them, or all whose weights are on disk.
  * @throws MenagerieError `invalid_config` naming every model that the repository does not have
  */
-export async function modelsToLoad({ models, ensembles, refused }: Repository, config: Config): Promise<WantedModel[]> {
+export async function modelsToLoad(repository: Repository, config: Config): Promise<WantedModel[]> {
+  const { models, refused } = repository;
   if (config.models === undefined) {
     const wanted: WantedModel[] = [];
     for (const model of models.values()) {
@@ -165,8 +163,7 @@ export async function modelsToLoad({ models, ensembles, refused }: Repository, c
   }
   const named = config.models.flatMap((entry) => {
     const [id = '', variant] = entry.split(':');
-    const members = ensembles.get(id)?.ensemble.members.map(({ model }) => model) ?? [id];
-    return members.map((model) => ({ id: model, variant }));
+    return membersOf(repository, { model: id }).map((model) => ({ id: model, variant }));
   });
   // A model may be named, and be a member besides: what was said of its variant counts.
   const wanted = [...new Set(named.map(({ id }) => id))].map((id) => {

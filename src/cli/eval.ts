@@ -1,15 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import type { Config } from '../config/load-config.js';
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { MenagerieError } from '../core/errors.js';
 import { Evaluation } from '../core/evaluation.js';
 import { countViews } from '../core/test-time.js';
 import { type Dataset, type LabelledPicture, openDataset } from '../datasets/dataset.js';
 import { encodePng } from '../imaging/encode.js';
 import { confusionSvg } from '../report/confusion-svg.js';
 import { type EvalReport, evalCompareText, evalReport, evalText } from '../report/eval-report.js';
-import type { Classification, ImageResult, Question } from '../serving/classifier.js';
+import type { Classification, Question } from '../serving/classifier.js';
 import { type Asked, membersOf } from '../serving/target.js';
 import type { Repository } from '../zoo/repository.js';
+import { askAbout } from './ask.js';
 import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
 import { inOrder } from './in-order.js';
 import type { CommandIo, ExitCode } from './io.js';
@@ -96,16 +97,17 @@ async function evaluateOne(
   let last: Classification | undefined;
   const started = performance.now();
   const width = PICTURES_PER_LANE * engine.pool.size;
-  for await (const { picture, classification, error } of inOrder(pictures, width, (one) =>
-    ask(one, question, engine, io.signal),
-  )) {
+  for await (const { picture, outcome } of inOrder(pictures, width, async (picture) => ({
+    picture,
+    outcome: await askAbout(() => bytesOf(picture), question, engine.classifier, io.signal),
+  }))) {
     if (io.signal.aborted) break;
+    const { error } = outcome;
     if (error) failed.push({ file: picture.name, code: error.code, detail: error.message });
     else {
-      last = classification;
-      inferenceMs += classification.timings.inference;
-      const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
-      evaluation.add(picture.label, answer.combined);
+      last = outcome.classification;
+      inferenceMs += last.timings.inference;
+      evaluation.add(picture.label, outcome.answer.combined);
     }
     bar.update(++done, pictures.length, `${done} of ${pictures.length}, ${(100 * evaluation.top1).toFixed(1)} % right`);
   }
@@ -129,22 +131,7 @@ async function evaluateOne(
   });
 }
 
-type Asking = { picture: LabelledPicture } & (
-  | { classification: Classification; error?: never }
-  | { classification?: never; error: MenagerieError }
-);
-
-async function ask(picture: LabelledPicture, question: Question, engine: Engine, signal: AbortSignal): Promise<Asking> {
-  try {
-    const options = { ...question, deadlineMs: Number.POSITIVE_INFINITY, signal };
-    const classification = await engine.classifier.classify(options, async () => {
-      const content = await picture.read();
-      return [{ name: undefined, bytes: content instanceof Uint8Array ? content : await encodePng(content) }];
-    });
-    return { picture, classification };
-  } catch (error) {
-    const unreadable = error instanceof Error && 'syscall' in error;
-    const typed = unreadable ? new MenagerieError('io_error', 'The file cannot be read.') : toMenagerieError(error);
-    return { picture, error: typed };
-  }
+async function bytesOf({ read }: LabelledPicture): Promise<Uint8Array> {
+  const content = await read();
+  return content instanceof Uint8Array ? content : await encodePng(content);
 }

@@ -27,7 +27,7 @@ export interface Combined {
  * The least probability whose logarithm is taken: the smallest normal float32, 2^-126. Below it a softmax in float32 has
  * lost its digits, and at 0 one network, or one view, would rule a class out for good. Its logarithm is -87.3.
  */
-const LEAST_PROBABILITY = 2 ** -126;
+export const LEAST_PROBABILITY = 2 ** -126;
 
 /**
  * One network's class probabilities of one picture from its answers to several views.

@@ -38,9 +38,9 @@ export class Batcher<T extends BatchItem> {
     return this.#queue.length;
   }
 
-  /** @param cost of one row; the flows take turns in proportion to it */
+  /** @param cost of the item; the flows take turns in proportion to it */
   push(item: T, flow: Flow, cost: number): void {
-    this.#queue.push(item, flow, cost * item.rows);
+    this.#queue.push(item, flow, cost);
     this.#count(item, 1);
   }
 

@@ -1,8 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { MenagerieError } from './errors.js';
 import { MODEL_ID_PATTERN, PATTERN_WORDS } from './manifest.js';
-import { schemaFaults } from './schema-faults.js';
+import { parseDescription } from './parse-description.js';
 import { CROPS } from './views.js';
 
 // <model directory>/ensembles/<id>.json: models that answer together. docs/manifest.md and models/ensemble.schema.json are
@@ -21,6 +20,9 @@ export const CombineSchema = Type.Enum([...COMBINES], {
 });
 /** How the answers of several networks become one. */
 export type Combine = Static<typeof CombineSchema>;
+
+/** Fewest and most members of an ensemble. */
+export const ENSEMBLE_SIZE = { fewest: 2, most: 15 } as const;
 
 const MemberSchema = Type.Object(
   {
@@ -45,8 +47,8 @@ export const EnsembleSchema = Type.Object(
     }),
     title: Type.String({ minLength: 1, maxLength: 200, description: 'The name for people.' }),
     members: Type.Array(MemberSchema, {
-      minItems: 2,
-      maxItems: 15,
+      minItems: ENSEMBLE_SIZE.fewest,
+      maxItems: ENSEMBLE_SIZE.most,
       description: 'Trained models, none of them twice, that have the same labels in the same order.',
     }),
     combine: Type.Optional(CombineSchema),
@@ -90,24 +92,10 @@ const validator = Compile(EnsembleSchema);
  * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
  */
 export function parseEnsemble(text: string, file: string): Ensemble {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new MenagerieError('invalid_manifest', `${file}: not JSON: ${(error as Error).message}`);
-  }
-  if (!validator.Check(value)) {
-    throw faulty(file, schemaFaults(validator.Errors(value), PATTERN_WORDS));
-  }
-  const faults = crossFieldFaults(value);
-  if (faults.length > 0) throw faulty(file, faults);
+  const value = parseDescription(text, file, validator, PATTERN_WORDS, crossFieldFaults);
   const { $schema, combine = 'probabilities', min_members = value.members.length, ...rest } = value;
   const members = value.members.map(({ model, weight = 1 }) => ({ model, weight }));
   return { ...rest, members, combine, min_members };
-}
-
-function faulty(file: string, faults: readonly string[]): MenagerieError {
-  return new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
 }
 
 function crossFieldFaults({ members, min_members: least }: SchemaEnsemble): string[] {

@@ -1,4 +1,4 @@
-import type { Combined } from './averaging.js';
+import { type Combined, LEAST_PROBABILITY } from './averaging.js';
 import { topK } from './top-k.js';
 
 /** How often a class was right. */
@@ -30,7 +30,6 @@ export interface EvaluationResult {
 
 /** Bins of Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2. */
 const BINS = 15;
-const LEAST_PROBABILITY = 2 ** -126;
 
 /** Collects answers to labelled pictures. */
 export class Evaluation {

@@ -35,17 +35,6 @@ export function resizedSize(source: Size, resize: Located, input: Size, scale = 
   };
 }
 
-/**
- * The part of a resized picture that a network sees: which size to resize to and which rectangle to cut.
- *
- * The crop's offset follows torchvision's `CenterCrop`. The rectangle may be far smaller than the resized picture
- * (1 x 3000 pixels become 256 x 768000), so nothing outside it should ever be computed.
- */
-export function centreWindow(source: Size, resize: Located, input: Size): Window {
-  const resized = resizedSize(source, resize, input);
-  return { ...centreCorner(resized, input), ...sizeOf(input), resized };
-}
-
 /** Top left corner of the crop in the middle: `(resized - crop) / 2` rounded half to even. */
 export function centreCorner(resized: Size, crop: Size): Point {
   return {

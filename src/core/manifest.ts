@@ -1,8 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { COLOR_ORDERS, channelsOf } from './color.js';
-import { MenagerieError } from './errors.js';
-import { schemaFaults } from './schema-faults.js';
+import { parseDescription } from './parse-description.js';
 import { CROPS } from './views.js';
 
 // models/<id>/manifest.json: the facts of one network. The schema is the contract with whoever adds a model;
@@ -208,17 +207,7 @@ export function variantsOf(manifest: Pick<SchemaManifest, 'variants'>): [Variant
  * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
  */
 export function parseManifest(text: string, file: string): Manifest {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new MenagerieError('invalid_manifest', `${file}: not JSON: ${(error as Error).message}`);
-  }
-  const faults = validator.Check(value)
-    ? crossFieldFaults(value)
-    : schemaFaults(validator.Errors(value), PATTERN_WORDS);
-  if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
-  return value as Manifest;
+  return parseDescription(text, file, validator, PATTERN_WORDS, crossFieldFaults) as Manifest;
 }
 
 function crossFieldFaults(manifest: SchemaManifest): string[] {

@@ -4,7 +4,7 @@ import { Settings } from 'typebox/system';
 Settings.Set({ maxErrors: 64 });
 
 /** What a TypeBox check says about one fault. */
-interface SchemaError {
+export interface SchemaError {
   keyword: string;
   instancePath: string;
   message: string;

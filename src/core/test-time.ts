@@ -1,8 +1,8 @@
 import { colourShift, randomCorner } from './augment.js';
 import { MenagerieError } from './errors.js';
-import { resizedSize, type Size, sizeOf } from './geometry.js';
+import { resizedSize, type Size } from './geometry.js';
 import { createRandom, type Random } from './random.js';
-import { type Crops, cropViews, type Geometry, merged, type View } from './views.js';
+import { type Crops, cropViews, type Geometry, merged, plainView, type View } from './views.js';
 
 /** Test-time augmentation: what is shown besides the crops. 0 and false are nothing. */
 export interface TestTimeAugmentation {
@@ -114,8 +114,7 @@ export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation,
   if (augmentation.crops > 0) {
     const resized = resizedSize(source, resize, input);
     for (let i = 0; i < augmentation.crops; i++) {
-      const window = { ...randomCorner(random, resized, input), ...sizeOf(input), resized };
-      views.push({ window, mirrored: false, weight: 1 });
+      views.push(plainView(randomCorner(random, resized, input), input, resized));
     }
   }
   const all = [...views, ...distorted(views, augmentation, random)];

@@ -52,14 +52,14 @@ export function cropViews(source: Size, { input, resize }: Geometry, crops: Crop
   const corners = (whole: Size) => five(whole, input, padding);
   switch (crops) {
     case 1:
-      return [plain(centreCorner(resized, input), input, resized)];
+      return [plainView(centreCorner(resized, input), input, resized)];
     case 5:
-      return merged(corners(resized).map((corner) => plain(corner, input, resized)));
+      return merged(corners(resized).map((corner) => plainView(corner, input, resized)));
     case 10:
       return merged(
         [false, true].flatMap((mirrored) =>
           corners(resized).map((corner) => ({
-            ...plain(mirrored ? fromRight(corner, input, resized) : corner, input, resized),
+            ...plainView(mirrored ? fromRight(corner, input, resized) : corner, input, resized),
             mirrored,
           })),
         ),
@@ -75,8 +75,8 @@ function views36(resized: Size, input: Size): View[] {
   const square = { width: side, height: side };
   const last = { x: resized.width - side, y: resized.height - side };
   return [{ x: 0, y: 0 }, centreCorner(resized, square), last].flatMap((at) => {
-    const inside = five(square, input).map(({ x, y }) => plain({ x: at.x + x, y: at.y + y }, input, resized));
-    return [...inside, plain(at, square, resized)].flatMap((view) => [view, { ...view, mirrored: true }]);
+    const inside = five(square, input).map(({ x, y }) => plainView({ x: at.x + x, y: at.y + y }, input, resized));
+    return [...inside, plainView(at, square, resized)].flatMap((view) => [view, { ...view, mirrored: true }]);
   });
 }
 
@@ -99,7 +99,8 @@ function fromRight({ x, y }: Point, crop: Size, resized: Size): Point {
   return { x: resized.width - crop.width - x, y };
 }
 
-function plain(corner: Point, size: Size, resized: Size): View {
+/** The crop at a corner, as it is. */
+export function plainView(corner: Point, size: Size, resized: Size): View {
   return { window: { ...corner, ...sizeOf(size), resized }, mirrored: false, weight: 1 };
 }
 

@@ -42,13 +42,15 @@ const MAX_PENDING = 16;
 export class Inspector {
   readonly #script: URL;
   readonly #timeoutMs: number;
+  readonly #maxPending: number;
   readonly #oneAtATime = new Semaphore(1);
   #pending = 0;
 
-  /** @param script entry file of the worker */
-  constructor(script: URL, timeoutMs: number) {
+  /** @param script entry file of the worker; @param maxPending files that may wait */
+  constructor(script: URL, timeoutMs: number, maxPending = MAX_PENDING) {
     this.#script = script;
     this.#timeoutMs = timeoutMs;
+    this.#maxPending = maxPending;
   }
 
   /**
@@ -56,10 +58,14 @@ export class Inspector {
    *   `invalid_input_shape`, `lane_failed` where the thread died or took too long, `overloaded`
    */
   async inspect(request: InspectRequest): Promise<Inspection> {
-    if (this.#pending >= MAX_PENDING) {
-      throw new MenagerieError('overloaded', `${MAX_PENDING} files are waiting to be looked into; try again later.`, {
-        retryAfterS: 5,
-      });
+    if (this.#pending >= this.#maxPending) {
+      throw new MenagerieError(
+        'overloaded',
+        `${this.#maxPending} files are waiting to be looked into; try again later.`,
+        {
+          retryAfterS: 5,
+        },
+      );
     }
     this.#pending++;
     try {

@@ -157,7 +157,7 @@ export class LanePool {
     else if (key !== undefined && !this.#slots.some((slot) => slot.networks.has(key))) job.reject(notLoaded());
     else {
       job.follow(signal, () => this.#queue.remove((other) => other === job));
-      this.#queue.push(job, flow, cost / job.rows);
+      this.#queue.push(job, flow, cost);
       this.#pump();
     }
   }
@@ -258,8 +258,9 @@ export class LanePool {
     clearTimeout(this.#alarm);
     const now = performance.now();
     const due = this.#queue.nextDue(now);
+    if (due === undefined) return;
     const { alive, busy } = this.lanes;
-    if (due === undefined || busy === alive) return;
+    if (busy === alive) return;
     this.#alarm = setTimeout(() => this.#pump(), Math.max(1, due - now));
   }
 

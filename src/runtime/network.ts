@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { concatenated } from '../core/concatenate.js';
 import { MenagerieError } from '../core/errors.js';
 import { createNormalise, type Normalise } from '../core/normalise.js';
 import { renderViews } from '../core/render.js';
@@ -118,11 +119,10 @@ export class Network {
 
   /** Scores of every tensor, each of any number of rows. */
   async #scores(tensors: readonly Float32Array[]): Promise<Float32Array<ArrayBuffer>[]> {
-    const [only] = tensors;
     const total = tensors.reduce((sum, { length }) => sum + length, 0) / this.#length;
     // One row a run where the file takes no more, however many are asked for.
     const most = this.info.batch === 1 ? 1 : total;
-    const all = tensors.length === 1 && only ? only : concatenated(tensors);
+    const all = concatenated(tensors);
     const scores = new Float32Array(total * this.info.classes);
     for (let row = 0; row < total; row += most) {
       const part = all.subarray(row * this.#length, (row + most) * this.#length);
@@ -144,16 +144,6 @@ function attempt(make: () => Float32Array): Float32Array | RunOutcome {
   } catch (error) {
     return failureOf(error);
   }
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 async function createSession(

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { concatenated } from '../core/concatenate.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { RunResult, Turn } from '../runtime/jobs.js';
 import type { LanePool } from '../runtime/lane-pool.js';
@@ -70,7 +71,7 @@ export async function runMembers(
     try {
       const results = await Promise.all(own.runs);
       for (const [i, run] of results.entries()) addTimes(timings, run, i === 0 && scored.size === 0);
-      scored.set(member, { member, views, scores: joined(results) });
+      scored.set(member, { member, views, scores: concatenated(results.map((run) => run.scores)) });
     } catch (error) {
       const lost = { id: member.model.id, error: toMenagerieError(error) };
       own.giveUp(lost.error);
@@ -102,18 +103,6 @@ function piecesOf({ members }: Group, pixels: SharedPixels): Piece[] {
     }));
   });
   return pieces.sort((a, b) => a.from - b.from);
-}
-
-function joined(results: readonly RunResult[]): Float32Array {
-  const [only, another] = results;
-  if (only && !another) return only.scores;
-  const all = new Float32Array(results.reduce((sum, { scores }) => sum + scores.length, 0));
-  let at = 0;
-  for (const { scores } of results) {
-    all.set(scores, at);
-    at += scores.length;
-  }
-  return all;
 }
 
 /** Adds a run's times. Of runs side by side only the first one's wait counts. */

@@ -1,4 +1,4 @@
-import type { Combine } from '../core/ensemble.js';
+import { type Combine, ENSEMBLE_SIZE } from '../core/ensemble.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Crops } from '../core/views.js';
 import { labelDifference } from '../zoo/ensembles.js';
@@ -117,14 +117,13 @@ export function membersOf({ ensembles }: Repository, asked: Asked): string[] {
   return ensembles.get(asked.model)?.ensemble.members.map(({ model }) => model) ?? [asked.model];
 }
 
-const [FEWEST, MOST] = [2, 15];
-
 /** What a file of an ensemble is checked for when it is read. */
 function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, refused }: Repository): void {
   const ids = members.map(({ model }) => model);
   const fault = (what: string) => new MenagerieError('invalid_request', what);
-  if (ids.length < FEWEST || ids.length > MOST) {
-    throw fault(`An ensemble has ${FEWEST} to ${MOST} models; these are ${ids.length}.`);
+  const { fewest, most } = ENSEMBLE_SIZE;
+  if (ids.length < fewest || ids.length > most) {
+    throw fault(`An ensemble has ${fewest} to ${most} models; these are ${ids.length}.`);
   }
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);
   if (twice !== undefined) throw fault(`"${twice}" is named twice.`);

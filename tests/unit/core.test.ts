@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { softmax } from '../../src/core/activation.js';
 import { luma } from '../../src/core/color.js';
-import { centreWindow } from '../../src/core/geometry.js';
+import type { Size } from '../../src/core/geometry.js';
+import type { Resize } from '../../src/core/manifest.js';
 import { createNormalise } from '../../src/core/normalise.js';
 import { renderViews } from '../../src/core/render.js';
 import { resizeWindow } from '../../src/core/resample.js';
@@ -62,7 +63,14 @@ describe('luma', () => {
   });
 });
 
-describe('centreWindow', () => {
+/** What a single crop sees. */
+function centreWindow(source: Size, resize: Resize, input: Size) {
+  const [view] = cropViews(source, { input, resize, color: 'RGB' }, 1);
+  if (!view?.window) throw new Error('a view without a window');
+  return view.window;
+}
+
+describe('a single crop', () => {
   test.each([
     // torchvision's Resize(256), CenterCrop(224): trunc for the longer side, half to even for the offset.
     [500, 375, { x: 58, y: 16, resized: { width: 341, height: 256 } }],

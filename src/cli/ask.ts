@@ -1,0 +1,33 @@
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { Answer } from '../serving/answerer.js';
+import type { Classification, Classifier, ImageResult, Question } from '../serving/classifier.js';
+
+/** What became of one picture. */
+export type Outcome = { classification: Classification; answer: Answer; error?: never } | { error: MenagerieError };
+
+/**
+ * Asks about one picture in process, without a deadline.
+ * @param read gives the file's bytes; what it throws is the picture's error
+ * @param signal gives up
+ */
+export async function askAbout(
+  read: () => Promise<Uint8Array>,
+  question: Question,
+  classifier: Classifier,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    const options = { ...question, deadlineMs: Number.POSITIVE_INFINITY, signal };
+    const classification = await classifier.classify(options, async () => [{ name: undefined, bytes: await read() }]);
+    // A lone picture's error is thrown, so what is here has an answer.
+    const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
+    return { classification, answer };
+  } catch (error) {
+    const unreadable = error instanceof Error && 'syscall' in error;
+    return {
+      error: unreadable
+        ? new MenagerieError('io_error', 'The file cannot be read.', { cause: error })
+        : toMenagerieError(error),
+    };
+  }
+}
