@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Measures what cheap requests have to bear from a dear one beside them, for the table in docs/cost.md.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { keepFigures, MACHINE } from './measuring.mjs';
 import { startServer } from './server-process.mjs';
 
 const HELP = `Usage: node scripts/bench-fairness.mjs [--rounds <n>] [--requests <n>] [--write]
@@ -123,7 +124,6 @@ try {
   rmSync(models, { recursive: true, force: true });
 }
 if (options.write) {
-  const machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}`;
-  const measured = { machine, load_average: loadavg()[0], requests: Number(options.requests), rows };
-  writeFileSync(join(root, 'docs/measured/fairness.json'), `${JSON.stringify(measured, null, 2)}\n`);
+  const figures = { machine: MACHINE, load_average: loadavg()[0], requests: Number(options.requests), rows };
+  keepFigures('fairness', figures);
 }

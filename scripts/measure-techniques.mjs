@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 // Measures what several crops, test-time augmentation and ensembles are worth, for the tables in docs/.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ASSET_MODELS, writeAssetModels } from './asset-models.mjs';
+import { keepFigures, MACHINE, measuredFile, menagerie } from './measuring.mjs';
 
 const HELP = `Usage: node scripts/measure-techniques.mjs --assets <folder> [--fresh] [--limit <n>]
 
@@ -55,34 +54,27 @@ const STEPS = [
   ['ensemble', 'ResNet-18 and ResNet-50', ['--models', [resnet18, resnet50].join(',')]],
 ];
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const target = join(root, 'docs/measured/techniques.json');
+const NAME = 'techniques';
 const data = join(options.assets, 'datasets/imagenet-sample-250');
 const models = mkdtempSync(join(tmpdir(), 'menagerie-measure-'));
 writeAssetModels(options.assets, models);
 
 /** @type {{ machine: string, lanes: number, images: number, rows: object[] }} */
 let measured = { machine: '', lanes: 0, images: 0, rows: [] };
-if (existsSync(target) && !options.fresh) measured = JSON.parse(readFileSync(target, 'utf8'));
-measured.machine = `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}`;
+const kept = measuredFile(NAME);
+if (existsSync(kept) && !options.fresh) measured = JSON.parse(readFileSync(kept, 'utf8'));
+measured.machine = MACHINE;
 try {
   for (const [group, name, args] of STEPS) {
     if (measured.rows.some((row) => 'name' in row && row.name === name && 'group' in row && row.group === group))
       continue;
     const limit = options.limit === undefined ? [] : ['--limit', options.limit];
-    const text = execFileSync(
-      process.execPath,
-      [join(root, 'scripts/menagerie.mjs'), 'eval', ...args, '--data', data, '--json', ...limit],
-      { env: { ...process.env, MODEL_DIRS: models }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const report = JSON.parse(text);
+    const report = menagerie(['eval', ...args, '--data', data, ...limit], { MODEL_DIRS: models });
     const { images, lanes, views, top1, top5, mean_loss, calibration_error, ms_per_image } = report;
     const row = { group, name, views, top1, top5, mean_loss, calibration_error, ms_per_image };
     process.stderr.write(`${group} ${name}: top-1 ${(100 * top1).toFixed(1)} %, ${ms_per_image.toFixed(1)} ms\n`);
     measured = { ...measured, lanes, images, rows: [...measured.rows, row] };
-    if (options.limit !== undefined) continue;
-    writeFileSync(`${target}.partial`, `${JSON.stringify(measured, null, 2)}\n`);
-    renameSync(`${target}.partial`, target);
+    if (options.limit === undefined) keepFigures(NAME, measured);
   }
 } finally {
   rmSync(models, { recursive: true, force: true });

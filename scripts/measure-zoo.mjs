@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 // Measures the bundled CIFAR-10 networks, each alone and all together, for docs/zoo.md.
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { keepFigures, MACHINE, menagerie } from './measuring.mjs';
 
 const HELP = `Usage: node scripts/measure-zoo.mjs --data <folder> [--limit <n>]
 
@@ -32,20 +31,10 @@ const manifests = readdirSync(join(root, 'models'))
 /** @type {string[]} */
 const ids = manifests.map(({ id }) => id);
 
-/** @param {string[]} args */
-function menagerie(...args) {
-  const text = execFileSync(process.execPath, [join(root, 'scripts/menagerie.mjs'), ...args, '--json'], {
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return JSON.parse(text);
-}
-
 /** Accuracy of whoever is named. @param {string[]} who */
 function accuracy(...who) {
   const limit = options.limit === undefined ? [] : ['--limit', options.limit];
-  const report = menagerie('eval', ...who, '--data', /** @type {string} */ (options.data), ...limit);
+  const report = menagerie(['eval', ...who, '--data', /** @type {string} */ (options.data), ...limit]);
   process.stderr.write(`${who.join(' ')}: top-1 ${(100 * report.top1).toFixed(2)} %\n`);
   const { images, top1, top1_interval: interval, mean_loss: loss, calibration_error: error } = report;
   return { images, top1, interval, loss, error };
@@ -58,7 +47,7 @@ function times() {
   for (let round = 0; round < 5; round++) {
     for (const { id, variants } of manifests) {
       for (const variant of Object.keys(variants)) {
-        const { totals } = menagerie('summary', id, '--variant', variant, '--timing');
+        const { totals } = menagerie(['summary', id, '--variant', variant, '--timing']);
         all[`${id}:${variant}`] = [...(all[`${id}:${variant}`] ?? []), totals.ms];
       }
     }
@@ -69,7 +58,7 @@ function times() {
 
 const ms = times();
 const networks = manifests.map(({ id, title, variants }) => {
-  const { totals } = menagerie('summary', id);
+  const { totals } = menagerie(['summary', id]);
   const int8 = variants.int8 && {
     bytes: variants.int8.bytes,
     ...accuracy(id, '--variant', 'int8'),
@@ -89,9 +78,4 @@ const networks = manifests.map(({ id, title, variants }) => {
   };
 });
 const together = ids.length > 1 ? accuracy('--models', ids.join(','), '--crops', '10') : undefined;
-const measured = { machine: `${availableParallelism()} cores of ${cpus()[0]?.model.trim()}`, networks, together };
-if (options.limit === undefined) {
-  const target = join(root, 'docs/measured/zoo.json');
-  writeFileSync(`${target}.partial`, `${JSON.stringify(measured, null, 2)}\n`);
-  renameSync(`${target}.partial`, target);
-}
+if (options.limit === undefined) keepFigures('zoo', { machine: MACHINE, networks, together });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { invalidData, type LabelledPicture } from './dataset.js';
+import { invalidData, type LabelledPicture } from './labelled-picture.js';
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;

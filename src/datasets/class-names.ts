@@ -1,4 +1,4 @@
-import { invalidData } from './dataset.js';
+import { invalidData } from './labelled-picture.js';
 
 /** A class as label files name it. */
 export interface Named {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ClassNames } from './class-names.js';
-import { invalidData, type LabelledPicture, pictureFile } from './dataset.js';
+import { invalidData, type LabelledPicture, pictureFile } from './labelled-picture.js';
 
 /**
  * Reads `file,label` lines, paths relative to the CSV file. A first line `file,label` (or the like) is a header; fields may

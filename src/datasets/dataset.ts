@@ -1,22 +1,12 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import type { Picture } from '../core/picture.js';
 import { openCifar } from './cifar-binary.js';
 import { ClassNames, type Named } from './class-names.js';
 import { openCsv } from './csv.js';
 import { openIdx } from './idx.js';
 import { findImageFiles, isImageFile } from './image-files.js';
-
-/** A picture and what it shows. */
-export interface LabelledPicture {
-  /** For messages: its path within the data set. */
-  name: string;
-  /** Index of the class. */
-  label: number;
-  /** The bytes of its file, or its pixels where the data set has no files. */
-  read(): Promise<Uint8Array | Picture>;
-}
+import { invalidData, type LabelledPicture, pictureFile } from './labelled-picture.js';
 
 /** How a data set lies on disk. */
 type DatasetForm = 'folders' | 'file names' | 'csv' | 'idx' | 'cifar';
@@ -50,10 +40,6 @@ export async function openDataset(path: string, labels: readonly Named[]): Promi
     if (error instanceof MenagerieError) throw error;
     throw new MenagerieError('io_error', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-export function invalidData(what: string): MenagerieError {
-  return new MenagerieError('invalid_data', what);
 }
 
 async function openFile(path: string, names: ClassNames): Promise<Dataset> {
@@ -98,14 +84,4 @@ function picturesByName(root: string, files: string[], names: ClassNames): Label
     }
     return pictureFile(root, file, names.indexOf(wnid, join(root, file)));
   });
-}
-
-/** A picture in a file of its own. */
-export function pictureFile(root: string, name: string, label: number): LabelledPicture {
-  return { name, label, read: () => readFile(join(root, name)) };
-}
-
-/** The other file of a pair. */
-export function beside(path: string, name: string): string {
-  return join(dirname(path), name);
 }

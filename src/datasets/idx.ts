@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Picture } from '../core/picture.js';
-import { beside, invalidData, type LabelledPicture } from './dataset.js';
+import { invalidData, type LabelledPicture } from './labelled-picture.js';
 
 /** Unpacked bytes at most: MNIST's training set has 47 million. */
 const MAX_BYTES = 1024 ** 3;
@@ -15,7 +15,7 @@ const MAX_BYTES = 1024 ** 3;
  * @throws MenagerieError `invalid_data`
  */
 export async function openIdx(path: string, classes: number): Promise<LabelledPicture[]> {
-  const labelPath = beside(path, basename(path).replace('images', 'labels').replace('idx3', 'idx1'));
+  const labelPath = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'));
   const { sizes, data } = await readIdx(path, 3);
   const { data: labels } = await readIdx(labelPath, 1);
   const [count = 0, height = 0, width = 0] = sizes;
