@@ -5,7 +5,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import autocannon from 'autocannon';
-import { modelDirectories } from '../dist/cli/engine.js';
+import { layoutOf, modelDirectories } from '../dist/cli/engine.js';
 import { loadConfig } from '../dist/config/load-config.js';
 import { table } from '../dist/report/format.js';
 import { openRepository } from '../dist/zoo/repository.js';
@@ -55,7 +55,7 @@ if (!folder) throw new Error(`there is no model ${id}`);
 const variant = findVariant(folder, variantName);
 const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
-const lanes = config.lanes ?? Math.max(1, Math.floor(availableParallelism() / config.threads));
+const { lanes, threads } = layoutOf(config);
 
 let lastSeed = 0;
 const server = await startServer({ MENAGERIE_MODELS: `${id}:${variant.name}` });
@@ -92,7 +92,7 @@ const run = {
   model: id,
   variant: variant.name,
   lanes,
-  threads: config.threads,
+  threads,
   image,
   body: options.raw ? 'raw' : 'form',
 };
@@ -110,7 +110,7 @@ else {
     row.ratio.toFixed(2),
   ]);
   process.stdout.write(
-    `\n${id} (${variant.name}), ${lanes} lanes of ${config.threads}, ${machine.cores} cores, ${machine.cpu}\n`,
+    `\n${id} (${variant.name}), ${lanes} lanes of ${threads}, ${machine.cores} cores, ${machine.cpu}\n`,
   );
   process.stdout.write(table([header, ...lines], [0, 1, 2, 3, 4, 5, 6, 7]));
 }
@@ -134,7 +134,7 @@ async function shoot(connections) {
 async function runBare() {
   const workerData = {
     file: weightsPath(/** @type {NonNullable<typeof folder>} */ (folder), variant),
-    threads: config.threads,
+    threads,
     seconds: Math.min(3, duration),
   };
   const rates = await Promise.all(

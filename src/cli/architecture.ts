@@ -1,13 +1,13 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ARCHITECTURES } from '../architectures/index.js';
 import { onnxFile } from '../architectures/onnx-file.js';
 import type { Weights } from '../architectures/weights.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { formatBytes, table } from '../report/format.js';
-import { ioError, syncFolder } from '../zoo/files.js';
+import { writeWhole } from '../zoo/files.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
 import { type SummaryCommandOptions, summary } from './summary.js';
@@ -62,11 +62,9 @@ async function write(
   target: string,
   io: CommandIo,
 ): Promise<void> {
-  const partial = `${target}.${process.pid}.partial`;
   const bar = new ProgressBar(io.err, 'writing');
   try {
-    const handle = await open(partial, 'wx');
-    try {
+    await writeWhole(target, async (handle) => {
       let written = 0;
       for (const chunk of file.chunks()) {
         io.signal.throwIfAborted();
@@ -74,15 +72,8 @@ async function write(
         written += chunk.length;
         bar.update(written, file.length, `of ${formatBytes(file.length)}`);
       }
-      await handle.sync();
-    } finally {
-      await handle.close();
-      bar.clear();
-    }
-    await rename(partial, target);
-    await syncFolder(dirname(target));
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw ioError(`cannot write ${target}`, error);
+    });
+  } finally {
+    bar.clear();
   }
 }

@@ -1,17 +1,18 @@
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
+import type { Layout } from '../core/tuning.js';
 import { decode } from '../imaging/decode.js';
 import { Inspector } from '../runtime/inspector.js';
 import type { LaneEvents } from '../runtime/jobs.js';
 import { LanePool } from '../runtime/lane-pool.js';
+import { readMachine } from '../runtime/machine.js';
 import { Admission } from '../serving/admission.js';
 import { Answerer } from '../serving/answerer.js';
 import { Classifier } from '../serving/classifier.js';
 import type { ServingEvents } from '../serving/events.js';
-import { ModelRegistry } from '../serving/model-registry.js';
+import { ModelRegistry, type ModelTuning } from '../serving/model-registry.js';
 import { SharedAnswers } from '../serving/shared-answers.js';
 import { Summaries } from '../serving/summaries.js';
 import { type Asked, membersOf, Targets } from '../serving/target.js';
@@ -63,19 +64,35 @@ export function modelDirectories(config: Config): string[] {
   return [BUILT_IN_MODELS, ...config.modelDirs];
 }
 
+/** Lanes and threads of each: as set, else so that all cores compute and none is shared. */
+export function layoutOf({ lanes, threads = 1 }: Pick<Config, 'lanes' | 'threads'>): Layout {
+  return { lanes: lanes ?? Math.max(1, Math.floor(readMachine().usableCores / threads)), threads };
+}
+
+/** What has been found out besides the settings. */
+export interface EngineFindings {
+  repository: Repository;
+  /** Variant and batch that suit a model here, by id. */
+  tuned: ReadonlyMap<string, ModelTuning>;
+}
+
 /**
  * Starts the lanes; no model is loaded yet.
  * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
  */
-export async function createEngine(config: Config, events: EngineEvents): Promise<Engine> {
-  const repository = await openRepository(modelDirectories(config));
-  const lanes = config.lanes ?? Math.max(1, Math.floor(availableParallelism() / config.threads));
+export async function createEngine(
+  config: Config,
+  events: EngineEvents,
+  findings?: Partial<EngineFindings>,
+): Promise<Engine> {
+  const repository = findings?.repository ?? (await openRepository(modelDirectories(config)));
+  const { lanes, threads } = layoutOf(config);
   const limits = { maxPixels: config.maxPixels };
   const pool = new LanePool({
     lanes,
     script: LANE_SCRIPT,
     device: config.device,
-    threads: config.threads,
+    threads,
     batch: config.batch,
     batchDelayMs: config.batchDelayMs,
     runTimeoutMs: config.laneTimeoutMs,
@@ -96,6 +113,7 @@ export async function createEngine(config: Config, events: EngineEvents): Promis
     decode: (bytes) => decode(bytes, true, limits),
     countMacs: createMacCounter(config),
     instances: Math.min(config.instances ?? lanes, lanes),
+    tuned: findings?.tuned ?? new Map(),
     events: events.serving,
   });
   const admission = new Admission({ capacity: config.queue, limit: config.maxPrice, lanes });

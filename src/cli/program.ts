@@ -7,6 +7,7 @@ import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
 import { architecture } from './architecture.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
+import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { list } from './list.js';
@@ -14,6 +15,7 @@ import { splitLook, withLook } from './look-options.js';
 import { pull } from './pull.js';
 import { serve } from './serve.js';
 import { compare, summary } from './summary.js';
+import { tune } from './tune.js';
 
 /** The settings that matter to the commands besides `serve`. */
 const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];
@@ -84,6 +86,36 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       const options = { question, data, variant, compare: others, limit, confusion, json };
       return run(() => evaluate(options, loadConfig(io.env, flags), io));
     });
+
+  withSettings(program.command('tune'), ['modelDirs', 'device'])
+    .description(
+      'Measure variants, lanes, threads and batches of a model on this machine, and keep the best where the server finds it.',
+    )
+    .argument('<id>', 'a model whose weights are here')
+    .addOption(
+      new Option('--for <goal>', 'images a second with all lanes busy, or milliseconds of a lone picture')
+        .choices(['throughput', 'latency'])
+        .default('throughput'),
+    )
+    .option(
+      '--max-loss <points>',
+      'top-1 accuracy that a variant may lose against fp32 by its recorded figures',
+      decimal,
+      1,
+    )
+    .option('--seconds <n>', 'time for each figure', decimal, 2)
+    .option('--dry-run', 'measure, and keep nothing', false)
+    .option('--json', 'as JSON', false)
+    .action((id: string, { for: goal, maxLoss, seconds, dryRun, json, ...flags }) =>
+      run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
+    );
+
+  withSettings(program.command('doctor'), Object.keys(SETTINGS) as SettingName[])
+    .description(
+      'Say what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
+    )
+    .option('--json', 'as JSON', false)
+    .action(({ json, ...flags }) => run(() => doctor(() => loadConfig(io.env, flags), { json }, version, io)));
 
   withFormats(withSettings(program.command('summary'), ['modelDirs']))
     .description('Show what happens to a picture in a network, layer by layer.')
@@ -181,6 +213,11 @@ export function defaultOf(setting: Setting): string {
   if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
   if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';
   return String(setting.default);
+}
+
+function decimal(text: string): number {
+  if (!/^\d{1,2}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number from 0 to below 100.');
+  return Number(text);
 }
 
 function positiveInteger(text: string): number {

@@ -6,29 +6,43 @@ import { ByteBudget } from '../http/byte-budget.js';
 import { createLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { table } from '../report/format.js';
-import { createEngine, type Engine, modelsToLoad } from './engine.js';
+import { readMachine } from '../runtime/machine.js';
+import type { ServedModel } from '../serving/model.js';
+import { createEngine, type Engine, type EngineEvents } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
+import { planStart } from './start-plan.js';
 
 /**
  * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts; then says so on
  * /readyz, finishes what was accepted and ends.
  * @returns 0, or 1 if something accepted was not finished in time
- * @throws MenagerieError `invalid_config`, `io_error`
+ * @throws MenagerieError `invalid_config`, `io_error`, `provider_unavailable`
  */
-export async function serve(config: Config, version: string, io: CommandIo): Promise<ExitCode> {
-  const log = createLogger(config.logLevel);
+export async function serve(settings: Config, version: string, io: CommandIo): Promise<ExitCode> {
+  const log = createLogger(settings.logLevel);
+  const plan = await planStart(settings, readMachine());
+  const { config, wanted } = plan;
+  for (const note of plan.notes) log.info(note);
   const budget = new ByteBudget(config.uploadMemory);
   const metrics: Metrics = new Metrics({
     pending: () => engine.admission.pending,
     pendingGmacs: () => engine.admission.pendingGmacs,
+    queueLimitGmacs: () => config.queue,
     cacheBytes: () => engine.answers.bytes,
     waiting: () => engine.pool.waiting,
     lanes: () => engine.pool.lanes,
     uploadBytes: () => budget.used,
   });
-  const engine = await createEngine(config, {
+  const events: EngineEvents = {
     serving: {
       ...metrics.serving,
+      modelLoaded: (model, ms) => {
+        metrics.serving.modelLoaded(model, ms);
+        const { fallback, layersOnCpu } = model.info;
+        if (fallback !== undefined)
+          log.warn({ model: model.id, fallback }, 'the CPU computes although CUDA was asked for');
+        if (layersOnCpu.length > 0) log.warn({ model: model.id, layersOnCpu }, 'layers are left to the CPU');
+      },
       modelStateChanged: (model, state, reason) => {
         metrics.serving.modelStateChanged(model, state, reason);
         log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');
@@ -45,9 +59,11 @@ export async function serve(config: Config, version: string, io: CommandIo): Pro
         log.error({ network, reason, remaining }, 'copy of a model lost');
       },
     },
-  });
+  };
+  const engine = await createEngine(config, events, plan);
+  // What makes serving on pointless.
+  const fatal = new AbortController();
   try {
-    const wanted = await modelsToLoad(engine.repository, config);
     engine.registry.expect(wanted.map(({ id }) => id));
     for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
     const app = await createApp({
@@ -61,23 +77,26 @@ export async function serve(config: Config, version: string, io: CommandIo): Pro
     });
     const address = await listen(app, config);
     io.err.write(`menagerie ${version} listens on ${address}\n`);
+    const ending = AbortSignal.any([io.signal, fatal.signal]);
     const loading = Promise.all(
       wanted.map(({ id, variant }) =>
         engine.registry.load(id, variant).catch((error: unknown) => {
           log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
+          if (toMenagerieError(error).code === 'provider_unavailable') fatal.abort(error);
         }),
       ),
     );
     void loading.then(async () => {
-      if (!io.signal.aborted) io.err.write(await banner(engine, address));
+      if (!ending.aborted) io.err.write(await banner(engine, address));
     });
     await new Promise<void>((resolve) => {
-      if (io.signal.aborted) resolve();
-      io.signal.addEventListener('abort', () => resolve(), { once: true });
+      if (ending.aborted) resolve();
+      ending.addEventListener('abort', () => resolve(), { once: true });
     });
     log.info('stopping');
     const finished = await drain(app, config);
     log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before everything accepted was finished');
+    fatal.signal.throwIfAborted();
     return finished ? 0 : 1;
   } finally {
     await engine.pool.stop();
@@ -124,7 +143,7 @@ async function banner({ registry }: Engine, address: string): Promise<string> {
     `  ${id}`,
     (ensemble ?? manifest)?.title ?? '',
     manifest?.dataset ?? '',
-    served ? `${served.variant} on ${served.info.provider}` : `${ensemble?.members.length} models together`,
+    served ? servedAs(served) : `${ensemble?.members.length} models together`,
   ]);
   const sections = [
     rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',
@@ -134,4 +153,14 @@ async function banner({ registry }: Engine, address: string): Promise<string> {
     `API        ${address}/docs\nModels     ${address}/models\nMetrics    ${address}/metrics\n\n`,
   ];
   return sections.join('');
+}
+
+function servedAs({ variant, info: { provider, fallback, layersOnCpu } }: ServedModel): string {
+  const notes = [
+    ...(fallback === undefined ? [] : [fallback]),
+    ...(layersOnCpu.length > 0
+      ? [`${layersOnCpu.length} layers on the CPU: ${layersOnCpu.slice(0, 3).join(', ')}`]
+      : []),
+  ];
+  return `${variant} on ${provider}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
 }

@@ -79,10 +79,12 @@ export const SETTINGS = {
   device: {
     env: 'DEVICE',
     type: 'choice',
-    choices: ['auto', 'cpu', 'cuda'],
+    choices: ['auto', 'cpu', 'cuda', 'cuda-required'],
     default: 'auto',
     about:
-      'What computes. auto: CUDA where its library is installed and works, else the CPU, and says so. cuda: nothing else will do.',
+      'What computes. auto: CUDA where it is installed and works, else the CPU. cuda: the same, for machines that should have it: ' +
+      'its absence is reported too. cuda-required: nothing else will do. What runs on the CPU against the wish is said at start, in ' +
+      'GET /models, in a gauge and in every reply.',
   },
   models: {
     env: 'MENAGERIE_MODELS',
@@ -115,7 +117,7 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'number of cores / threads per lane',
+    defaultText: 'what menagerie tune found, else number of cores / threads per lane',
     about: 'Worker threads that run networks.',
   },
   threads: {
@@ -123,7 +125,8 @@ export const SETTINGS = {
     type: 'integer',
     minimum: 1,
     maximum: 64,
-    default: 1,
+    default: undefined,
+    defaultText: 'what menagerie tune found, else 1',
     about:
       'Threads that compute one picture. More than one lowers the latency of a lone request and the throughput of many.',
   },
@@ -133,7 +136,7 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'one per lane',
+    defaultText: 'one per lane, as far as memory goes',
     about: 'Copies of each model, each in a lane of its own. Every copy holds its own weights in memory.',
   },
   queue: {
@@ -163,7 +166,7 @@ export const SETTINGS = {
     maximum: 256,
     unit: 'pictures',
     default: undefined,
-    defaultText: 'measured for each model when it loads',
+    defaultText: 'what menagerie tune found, else measured for each model when it loads',
     about: 'Pictures or views that a network is run on at once, where its file takes more than one.',
   },
   batchDelayMs: {

@@ -53,6 +53,12 @@ const NetworkSchema = {
   id: Type.String(),
   variant: VariantNameSchema,
   provider: Type.String({ description: 'What computed: cpu or cuda.' }),
+  provider_fallback: Type.Optional(
+    Type.String({ description: 'Why it was not CUDA, where that was asked for and could not be had.' }),
+  ),
+  layers_on_cpu: Type.Optional(
+    Type.Integer({ description: 'How many layers the CPU ran although the provider is another, if any.' }),
+  ),
   version: Type.String({ description: "First twelve hex digits of the weights' SHA-256." }),
 };
 

@@ -83,8 +83,15 @@ function answeredBy({ id, named, because, ensemble, members }: Target) {
   };
 }
 
-function networkView({ id, variant, version, info: { provider } }: ServedModel) {
-  return { id, variant, provider, version };
+function networkView({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
+  return {
+    id,
+    variant,
+    provider,
+    ...(fallback === undefined ? {} : { provider_fallback: fallback }),
+    ...(layersOnCpu.length > 0 ? { layers_on_cpu: layersOnCpu.length } : {}),
+    version,
+  };
 }
 
 /** Value of a Server-Timing header, in milliseconds. */

@@ -33,7 +33,10 @@ export const ModelSchema = Type.Object(
       Type.Object({
         variant: VariantNameSchema,
         provider: Type.String(),
-        provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was tried.' })),
+        provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was asked for.' })),
+        layers_on_cpu: Type.Array(Type.String(), {
+          description: 'Layers that the CPU runs although the provider is another: name (operator).',
+        }),
         version: Type.String(),
         classes: Type.Integer(),
         gmacs: Type.Number({ description: 'Price of one view: billion multiply-accumulates.' }),

@@ -28,6 +28,7 @@ export function modelView(status: ModelStatus): Static<typeof ModelSchema> {
           variant: served.variant,
           provider: served.info.provider,
           provider_fallback: served.info.fallback ?? null,
+          layers_on_cpu: served.info.layersOnCpu,
           version: served.version,
           classes: served.info.classes,
           gmacs: served.gmacs,

@@ -15,6 +15,8 @@ export interface MetricSources {
   pending(): number;
   /** Their price, in GMAC. */
   pendingGmacs(): number;
+  /** What that price may be at most. */
+  queueLimitGmacs(): number;
   /** Pieces of work waiting for a lane. */
   waiting(): number;
   /** Bytes of the answers that are kept. */
@@ -87,6 +89,16 @@ export class Metrics {
     'model',
     'variant',
   ]);
+  readonly #fallback = this.#gauge(
+    'menagerie_provider_fallback',
+    '1 where a model runs on the CPU although CUDA was asked for; GET /models/:id says why',
+    ['model'],
+  );
+  readonly #layersOnCpu = this.#gauge(
+    'menagerie_layers_on_cpu',
+    'Layers of a model that the CPU runs although its provider is another',
+    ['model'],
+  );
   readonly #laneBusy = this.#counter('menagerie_lane_busy_seconds_total', 'Time a lane has worked', ['lane']);
   readonly #instancesLost = this.#counter(
     'menagerie_instances_lost_total',
@@ -106,6 +118,11 @@ export class Metrics {
       'menagerie_pending_gmacs',
       'Price of the pictures admitted and not yet answered',
       sources.pendingGmacs,
+    );
+    this.#sampled(
+      'menagerie_queue_limit_gmacs',
+      'What that price may be; dearer requests are refused',
+      sources.queueLimitGmacs,
     );
     this.#sampled('menagerie_queue_length', 'Pieces of work waiting for a lane', sources.waiting);
     this.#sampled('menagerie_cache_bytes', 'Bytes of the answers that are kept', sources.cacheBytes);
@@ -132,11 +149,14 @@ export class Metrics {
       for (const state of STATES) this.#modelState.set({ model, state }, state === now ? 1 : 0);
       if (now !== 'ready' && now !== 'loading' && now !== 'warming') this.#forgetInfo(model);
     },
-    modelLoaded: (model, variant, provider, version, ms) => {
+    modelLoaded: ({ id: model, variant, version, info }, ms) => {
+      const { provider, fallback, layersOnCpu } = info;
       this.#forgetInfo(model);
       this.#served.set(model, { model, variant, provider, version });
       this.#modelInfo.set({ model, variant, provider, version }, 1);
       this.#modelLoad.set({ model, variant }, ms / 1000);
+      this.#fallback.set({ model }, fallback === undefined ? 0 : 1);
+      this.#layersOnCpu.set({ model }, layersOnCpu.length);
     },
   };
 
@@ -162,6 +182,7 @@ export class Metrics {
   #forgetInfo(model: string): void {
     const labels = this.#served.get(model);
     if (labels) this.#modelInfo.remove(labels);
+    for (const gauge of [this.#fallback, this.#layersOnCpu]) gauge.remove({ model });
     this.#served.delete(model);
   }
 

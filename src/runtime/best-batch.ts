@@ -2,7 +2,7 @@ import type { Provider } from './protocol.js';
 
 /** Sizes that are tried, each only if the one before paid. */
 const SIZES = [4, 16];
-/** The same on a GPU, where every size that can occur is tried: the first run of a size plans its memory. */
+/** The same on a GPU. */
 const GPU_SIZES = [2, 4, 8, 16, 32];
 /** Time for a row that a larger batch must save to be worth its wait. */
 const GAIN = 0.15;
@@ -11,7 +11,8 @@ const SLOW_MS = 20;
 const REPEATS = 3;
 
 /**
- * Measures how many rows a run should take.
+ * Measures how many rows a run should take. On a GPU every number of rows up to that has been run then: the first run of each
+ * looks for the fastest kernels, and no request should wait for that.
  * @param run runs the network on so many rows of zeros
  * @param wanted as configured: it is not measured against other sizes then
  * @returns most rows of a run, and milliseconds for one row of such a run
@@ -34,6 +35,7 @@ export async function bestBatch(
     if (!pays) break;
     best = { batch, rowMs };
   }
+  if (provider === 'cuda') for (let rows = 2; rows < best.batch; rows++) await run(rows);
   return best;
 }
 

@@ -32,6 +32,8 @@ export interface LanePoolOptions extends LaneSettings {
   events: LaneEvents;
 }
 
+/** A thread that is ended in the midst of native code may take the process with it. */
+const STOP_PATIENCE_MS = 2000;
 const RELOAD_ATTEMPTS = 3;
 const RESPAWN_DELAY_MS = 100;
 const MAX_RESPAWN_DELAY_MS = 10_000;
@@ -139,14 +141,19 @@ export class LanePool {
     });
   }
 
-  /** Fails what waits and ends all lanes. */
+  /** Fails what waits and ends all lanes, those at work once they have finished it, if that does not take long. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#alarm);
     const waiting = [...this.#queue.remove(() => true), ...this.#slots.flatMap((slot) => slot.control.splice(0))];
     for (const one of waiting) one.reject(shuttingDown());
     const lanes = this.#slots.flatMap(({ lane, successor }) => [lane, successor]);
-    await Promise.all(lanes.map((lane) => lane?.terminate('the server is stopping')));
+    await Promise.all(
+      lanes.map(async (lane) => {
+        await lane?.quiet(STOP_PATIENCE_MS);
+        await lane?.terminate('the server is stopping');
+      }),
+    );
   }
 
   #enqueue(job: Job, { flow, cost, signal }: Turn): void {

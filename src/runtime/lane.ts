@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
@@ -33,6 +34,7 @@ export class Lane {
   readonly #worker: Worker;
   #pending: Pending | undefined;
   #lastId = 0;
+  #lastAnswer: Promise<unknown> = Promise.resolve();
   #dead: string | undefined;
   #die: (reason: string) => void;
 
@@ -55,6 +57,13 @@ export class Lane {
       this.#die(`crashed: ${error instanceof Error ? error.message : String(error)}`),
     );
     this.#worker.on('exit', (code) => this.#die(`exited with code ${code}`));
+  }
+
+  /** Waits until no request is being worked on, at most so long. */
+  async quiet(patienceMs: number): Promise<void> {
+    if (!this.busy) return;
+    const answered = this.#lastAnswer.catch(() => undefined);
+    await Promise.race([answered, sleep(patienceMs, undefined, { ref: false })]);
   }
 
   /** Whether a request is being worked on. */
@@ -92,11 +101,12 @@ export class Lane {
     if (this.#dead !== undefined) return Promise.reject(laneFailed(this.#dead));
     if (this.#pending) throw new Error('a lane takes one request at a time');
     const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
+    this.#lastAnswer = new Promise((resolve, reject) => {
       const timer = setTimeout(() => void this.terminate(`no answer within ${timeoutMs} ms`), timeoutMs);
       this.#pending = { id, resolve, reject, timer };
       this.#worker.postMessage({ id, ...request } satisfies LaneRequest, transfer);
     });
+    return this.#lastAnswer;
   }
 
   #receive(reply: LaneReply): void {

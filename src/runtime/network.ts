@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { concatenated } from '../core/concatenate.js';
 import { MenagerieError } from '../core/errors.js';
@@ -7,6 +6,7 @@ import { renderViews } from '../core/render.js';
 import { countOf, inputShape } from '../core/shape.js';
 import { type Geometry, geometryOf } from '../core/views.js';
 import { bestBatch } from './best-batch.js';
+import { layersElsewhere, profiled } from './profile.js';
 import {
   failureOf,
   type LaneSettings,
@@ -17,7 +17,7 @@ import {
   type RunOutcome,
   type RunReply,
 } from './protocol.js';
-import { providersFor } from './providers.js';
+import { cudaObstacle, cudaRequired, planProviders, runtimeReason } from './providers.js';
 import type { TensorCache } from './tensor-cache.js';
 
 /** A network in memory. `run` blocks the thread while it computes, so this lives in worker threads only. */
@@ -51,7 +51,7 @@ export class Network {
    */
   static async load(spec: NetworkSpec, settings: LaneSettings): Promise<Network> {
     const started = performance.now();
-    const { session, provider, fallback } = await createSession(spec, settings);
+    const { session, provider, fallback, layersOnCpu } = await createSession(spec, settings);
     const takesBatches = checkSignature(session, spec);
     const loaded = performance.now();
     const zeros = (rows: number) => new Float32Array(countOf(inputShape(spec, rows)));
@@ -60,9 +60,10 @@ export class Network {
       const scores = await runSession(session, spec, zeros(rows), rows);
       if (scores.length !== rows * classes) throw mismatch(`${rows} rows are answered with ${scores.length} scores`);
     };
-    const { batch, rowMs } = await bestBatch(run, provider, takesBatches ? settings.batch : 1);
+    const wanted = takesBatches ? (settings.batch ?? spec.rows) : 1;
+    const { batch, rowMs } = await bestBatch(run, provider, wanted);
     const warmupMs = performance.now() - loaded;
-    const info = { provider, fallback, classes, batch, loadMs: loaded - started, warmupMs, rowMs };
+    const info = { provider, fallback, layersOnCpu, classes, batch, loadMs: loaded - started, warmupMs, rowMs };
     return new Network(session, spec, info);
   }
 
@@ -146,29 +147,48 @@ function attempt(make: () => Float32Array): Float32Array | RunOutcome {
   }
 }
 
-async function createSession(
-  spec: NetworkSpec,
-  settings: LaneSettings,
-): Promise<{ session: InferenceSession; provider: Provider; fallback: string | undefined }> {
-  let fallback: string | undefined;
-  for (const provider of providersFor(settings.device)) {
+interface OpenedSession {
+  session: InferenceSession;
+  provider: Provider;
+  fallback: string | undefined;
+  layersOnCpu: string[];
+}
+
+async function createSession(spec: NetworkSpec, { device, threads }: LaneSettings): Promise<OpenedSession> {
+  const plan = planProviders(device, cudaObstacle);
+  let { fallback } = plan;
+  let opened: OpenedSession | undefined;
+  for (const provider of plan.providers) {
+    const options: InferenceSession.SessionOptions = {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    };
     try {
-      const session = await InferenceSession.create(spec.file, {
-        executionProviders: [provider],
-        intraOpNumThreads: settings.threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-      });
-      return { session, provider, fallback };
+      if (provider === 'cpu') {
+        const session = await InferenceSession.create(spec.file, options);
+        opened = { session, provider, fallback, layersOnCpu: [] };
+      } else {
+        // The runtime gives what CUDA does not know to the CPU without a word; only its profile tells.
+        const zeros = new Float32Array(countOf(inputShape(spec, 1)));
+        const { session, events } = await profiled(spec.file, options, (it) => runSession(it, spec, zeros, 1));
+        opened = { session, provider, fallback, layersOnCpu: layersElsewhere(events, provider) };
+      }
+      break;
     } catch (error) {
-      // The runtime names the file by its full path.
-      const reason = (error as Error).message.replaceAll(spec.file, basename(spec.file));
-      fallback = `${provider}: ${reason}`;
+      fallback = `${provider}: ${runtimeReason(error, spec.file)}`;
     }
   }
-  throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
+  if (!opened) throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
+  // Tried on the CPU all the same: it tells a device that fails from a file that is faulty.
+  if (device === 'cuda-required' && opened.provider !== 'cuda') {
+    await opened.session.release();
+    throw cudaRequired(`it cannot be used: ${fallback}`);
+  }
+  return opened;
 }
 
 /** @returns whether the network takes several pictures at once */

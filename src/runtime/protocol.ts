@@ -7,8 +7,11 @@ import type { Geometry, View } from '../core/views.js';
 
 /** ONNX Runtime's execution provider that runs a network. */
 export type Provider = 'cpu' | 'cuda';
-/** Which provider to use; `auto` takes CUDA where its library is installed and works, the CPU otherwise. */
-export type Device = 'auto' | Provider;
+/**
+ * Which provider to use. `auto` takes CUDA where its library is installed and works, the CPU otherwise; `cuda` the same, and
+ * says so too where none is installed; `cuda-required` takes nothing else.
+ */
+export type Device = 'auto' | Provider | 'cuda-required';
 
 /** A network to load: the file and what its manifest says about it. */
 export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch'> {
@@ -16,13 +19,17 @@ export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'ou
   key: string;
   /** The ONNX file. */
   file: string;
+  /** Rows of a batch, unless the lane's settings say. */
+  rows?: number | undefined;
 }
 
 /** What loading a network told. */
 export interface NetworkInfo {
   provider: Provider;
-  /** Why CUDA was not used although `auto` tried it. */
+  /** Why CUDA is not used although it was asked for. */
   fallback: string | undefined;
+  /** Layers, as "name (operator)", that the CPU runs although the provider is another. */
+  layersOnCpu: string[];
   /** Number of scores the network gives. */
   classes: number;
   /** Most rows that a run takes: as many as were measured to pay, or as configured. */

@@ -1,9 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import type { Node } from '../onnx/node.js';
 import type { LayerTimings } from './inspector.js';
+import { kernelOf, type ProfileEvent, profiled } from './profile.js';
 
 /** Runs that a median is of, after one that warms up. */
 const RUNS = 7;
@@ -17,42 +15,23 @@ export async function timeLayers(
   nodes: readonly Node[],
   feeds: Record<string, Tensor>,
 ): Promise<LayerTimings> {
-  const folder = mkdtempSync(join(tmpdir(), 'menagerie-profile-'));
-  try {
-    const common = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 } as const;
-    const served = await InferenceSession.create(file, { ...common, graphOptimizationLevel: 'all' });
+  const common = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 } as const;
+  const served = await InferenceSession.create(file, { ...common, graphOptimizationLevel: 'all' });
+  await served.run(feeds);
+  const totals: number[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    const started = performance.now();
     await served.run(feeds);
-    const totals: number[] = [];
-    for (let i = 0; i < RUNS; i++) {
-      const started = performance.now();
-      await served.run(feeds);
-      totals.push(performance.now() - started);
-    }
-    await served.release();
-    const profiled = await InferenceSession.create(file, {
-      ...common,
-      // Quantised layers are separate (de)quantisations and float layers until the next level.
-      graphOptimizationLevel: nodes.some(({ operator }) => operator === 'QuantizeLinear') ? 'extended' : 'basic',
-      enableProfiling: true,
-      profileFilePrefix: join(folder, 'profile'),
-    });
-    for (let i = 0; i <= RUNS; i++) await profiled.run(feeds);
-    profiled.endProfiling();
-    await profiled.release();
-    const [profile] = readdirSync(folder);
-    const events = JSON.parse(readFileSync(join(folder, profile as string), 'utf8')) as ProfileEvent[];
-    return { totalMs: median(totals), layerMs: layerTimes(events, nodes) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    totals.push(performance.now() - started);
   }
-}
-
-interface ProfileEvent {
-  cat: string;
-  name: string;
-  /** Microseconds. */
-  dur: number;
-  args?: { node_index?: string };
+  await served.release();
+  // Quantised layers are separate (de)quantisations and float layers until the next level.
+  const graphOptimizationLevel = nodes.some(({ operator }) => operator === 'QuantizeLinear') ? 'extended' : 'basic';
+  const { session, events } = await profiled(file, { ...common, graphOptimizationLevel }, async (opened) => {
+    for (let i = 0; i <= RUNS; i++) await opened.run(feeds);
+  });
+  await session.release();
+  return { totalMs: median(totals), layerMs: layerTimes(events, nodes) };
 }
 
 function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[]): Record<string, number> {
@@ -62,8 +41,8 @@ function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[]): Re
   const names = new Set(nodes.map(({ name }) => name));
   const samples = new Map<string, number[]>();
   for (const event of events) {
-    const [, name] = /^(.*)_kernel_time$/.exec(event.name) ?? [];
-    if (event.cat !== 'Node' || name === undefined) continue;
+    const name = kernelOf(event);
+    if (name === undefined) continue;
     // A fused layer has a number of its own, but the name of its first node.
     const layer = names.has(name) ? name : byIndex.get(Number(event.args?.node_index));
     if (layer !== undefined) samples.set(layer, [...(samples.get(layer) ?? []), event.dur / 1000]);

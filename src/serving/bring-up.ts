@@ -6,6 +6,7 @@ import { inputShape } from '../core/shape.js';
 import { topK } from '../core/top-k.js';
 import { cropViews, geometryOf } from '../core/views.js';
 import type { LanePool } from '../runtime/lane-pool.js';
+import type { NetworkSpec } from '../runtime/protocol.js';
 import type { ModelFolder } from '../zoo/repository.js';
 import { type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
 import type { ServedModel } from './model.js';
@@ -26,7 +27,6 @@ export interface BringUpOptions {
 
 /**
  * Verifies the weights, loads them, and has the network answer its golden picture.
- * @param key name for the network in the lanes
  * @param onLoaded called when what is left is trying it
  * @throws MenagerieError what verifying and loading throw, `signature_mismatch`, `golden_mismatch`; the network is then
  *   in no lane
@@ -34,7 +34,7 @@ export interface BringUpOptions {
 export async function bringUp(
   folder: ModelFolder,
   variant: NamedVariant,
-  key: string,
+  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
   options: BringUpOptions,
   onLoaded: () => void,
 ): Promise<ServedModel> {
@@ -44,7 +44,7 @@ export async function bringUp(
   const file = weightsPath(folder, variant);
   // Meanwhile, in a thread of its own. What cannot be counted is priced by the time it takes.
   const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
-  const info = await pool.load({ key, file, input, preprocess, output, batch }, instances);
+  const info = await pool.load({ key, file, rows, input, preprocess, output, batch }, instances);
   try {
     onLoaded();
     if (info.classes !== folder.labels.length) {

@@ -1,7 +1,6 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { VariantName } from '../core/manifest.js';
-import type { Provider } from '../runtime/protocol.js';
-import type { ModelState } from './model.js';
+import type { ModelState, ServedModel } from './model.js';
 
 /** Milliseconds that one picture, or the pictures of one request together, spent in each stage. */
 export interface Timings {
@@ -25,5 +24,6 @@ export interface ServingEvents {
   /** A network ran once, on so many views of pictures. */
   executed(model: string, variant: VariantName, batchSize: number): void;
   modelStateChanged(model: string, state: ModelState, reason: string | undefined): void;
-  modelLoaded(model: string, variant: VariantName, provider: Provider, version: string, loadMs: number): void;
+  /** A model is in the lanes and serves; `loadMs` until then. */
+  modelLoaded(model: ServedModel, loadMs: number): void;
 }

@@ -22,8 +22,17 @@ interface Entry {
   served: ServedModel | undefined;
 }
 
+/** What suits a model on this machine. */
+export interface ModelTuning {
+  variant: VariantName;
+  /** Rows of a batch. */
+  batch: number;
+}
+
 export interface ModelRegistryOptions extends BringUpOptions {
   repository: Repository;
+  /** By id; what is said here is done unless something else is asked for. */
+  tuned: ReadonlyMap<string, ModelTuning>;
   /** Whether models without learned weights may be used. */
   allowUntrained: boolean;
   events: ServingEvents;
@@ -100,25 +109,27 @@ export class ModelRegistry {
   /**
    * Loads a model, or loads it anew: a loaded one serves on until its successor has proven itself, and stays if that
    * fails.
-   * @param name of the variant; default: the manifest's if it is pulled, else one that is
+   * @param name of the variant; default: the tuned one, else the manifest's, else another: the first that is pulled
    * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_busy`, and what verifying and loading throw
    */
   async load(id: string, name?: string): Promise<ServedModel> {
     const entry = this.#entry(id);
-    const variant = name === undefined ? await preferredVariant(entry.folder) : findVariant(entry.folder, name);
+    const tuned = this.#options.tuned.get(id);
+    const variant =
+      name === undefined ? await preferredVariant(entry.folder, tuned?.variant) : findVariant(entry.folder, name);
+    const rows = tuned?.variant === variant.name ? tuned.batch : undefined;
     this.#begin(entry);
     const old = entry.served;
     try {
       if (!old) this.#move(entry, 'loading');
       const started = performance.now();
       const key = `${id}@${variant.name}#${++this.#generation}`;
-      const served = await bringUp(entry.folder, variant, key, this.#options, () => {
+      const served = await bringUp(entry.folder, variant, { key, rows }, this.#options, () => {
         if (!old) this.#move(entry, 'warming');
       });
       entry.served = served;
       this.#inLanes.set(key, served);
-      const { version, info } = served;
-      this.#options.events.modelLoaded(id, variant.name, info.provider, version, performance.now() - started);
+      this.#options.events.modelLoaded(served, performance.now() - started);
       this.#move(entry, 'ready');
       if (old) await this.#takeDown(old);
       return served;

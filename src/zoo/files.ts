@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
 
 /** The `code` of a system error such as `ENOENT`, if `error` is one. */
@@ -105,5 +106,28 @@ export async function syncFolder(folder: string): Promise<void> {
     }
   } catch (error) {
     if (!['EPERM', 'EISDIR', 'EACCES', 'EINVAL'].includes(systemCode(error) ?? '')) throw error;
+  }
+}
+
+/**
+ * Writes a file whole or not at all: beside its place, synced, then moved there.
+ * @param write writes the content
+ * @throws MenagerieError `io_error`, also for what `write` throws
+ */
+export async function writeWhole(target: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const partial = `${target}.${process.pid}.partial`;
+  try {
+    const handle = await open(partial, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(partial, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw ioError(`cannot write ${target}`, error);
   }
 }

@@ -35,12 +35,15 @@ export async function isPulled(model: ModelFolder, variant: Variant): Promise<bo
   return size !== undefined && (variant.bytes === undefined || size === variant.bytes);
 }
 
-/** The default variant if its weights are here, else another one that is; the default where none is. */
-export async function preferredVariant(model: ModelFolder): Promise<NamedVariant> {
-  const preferred = findVariant(model);
-  const others = variantsOf(model.manifest).map(([name]) => findVariant(model, name));
-  for (const variant of [preferred, ...others]) if (await isPulled(model, variant)) return variant;
-  return preferred;
+/**
+ * The first variant whose weights are here: the one that is preferred, the default one, any; the default where none is.
+ */
+export async function preferredVariant(model: ModelFolder, preference?: VariantName): Promise<NamedVariant> {
+  const usual = findVariant(model);
+  const known = variantsOf(model.manifest).map(([name]) => findVariant(model, name));
+  const preferred = known.filter(({ name }) => name === preference);
+  for (const variant of [...preferred, usual, ...known]) if (await isPulled(model, variant)) return variant;
+  return usual;
 }
 
 /**

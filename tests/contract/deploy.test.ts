@@ -32,6 +32,7 @@ describe('the dashboard and the alerts', () => {
     const { registry } = new Metrics({
       pending: zero,
       pendingGmacs: zero,
+      queueLimitGmacs: zero,
       waiting: zero,
       cacheBytes: zero,
       lanes: () => ({ alive: 0, busy: 0 }),

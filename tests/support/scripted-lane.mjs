@@ -36,7 +36,7 @@ async function load({ key, file }) {
   networks.set(key, { file, script });
   note(file, `loaded ${threadId}`);
   const { classes = 10, batch = 1 } = script;
-  return { provider: 'cpu', fallback: undefined, classes, batch, loadMs: 1, warmupMs: 1, rowMs: 1 };
+  return { provider: 'cpu', fallback: undefined, layersOnCpu: [], classes, batch, loadMs: 1, warmupMs: 1, rowMs: 1 };
 }
 
 /** @typedef {{ picture: { data: Uint8Array }, views: unknown[] } | { pixels: { data: Uint8Array, rows: number }, from: number, rows: number }} Input */

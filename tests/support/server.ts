@@ -125,6 +125,7 @@ export async function startServer(options: ServerOptions = {}) {
   const metrics: Metrics = new Metrics({
     pending: () => admission.pending,
     pendingGmacs: () => admission.pendingGmacs,
+    queueLimitGmacs: () => options.queue ?? 128,
     cacheBytes: () => answers.bytes,
     waiting: () => pool.waiting,
     lanes: () => pool.lanes,
@@ -151,6 +152,7 @@ export async function startServer(options: ServerOptions = {}) {
     decode: (bytes) => counted(bytes, true),
     countMacs: async () => SCRIPTED_GMACS * 1e9,
     instances: options.instances ?? lanes,
+    tuned: new Map(),
     events: metrics.serving,
   });
   const admission: Admission = new Admission({

@@ -60,7 +60,17 @@ describe('bestBatch on a CPU', () => {
 test('on a GPU also slow networks are tried, up to 32 rows', async () => {
   const { run, sizes } = network(linear(100, 1));
   expect(await bestBatch(run, 'cuda', undefined)).toEqual({ batch: 32, rowMs: 132 / 32 });
-  expect(sizes()).toEqual([1, 2, 4, 8, 16, 32]);
+  expect(sizes().slice(0, 6)).toEqual([1, 2, 4, 8, 16, 32]);
+});
+
+test('on a GPU every number of rows that can occur has been run, so that no request is the first', async () => {
+  const upTo = (most: number) => Array.from({ length: most }, (_, i) => i + 1);
+  const measured = network((rows) => (rows > 8 ? 100 * rows : 10));
+  await bestBatch(measured.run, 'cuda', undefined);
+  expect(measured.sizes().filter((rows) => rows <= 8)).toHaveLength(8);
+  const configured = network(linear(10, 0));
+  await bestBatch(configured.run, 'cuda', 6);
+  expect(configured.sizes().sort((a, b) => a - b)).toEqual(upTo(6));
 });
 
 describe('a size that is configured', () => {

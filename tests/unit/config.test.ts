@@ -51,7 +51,7 @@ describe('loadConfig', () => {
     expect(faults).toEqual([
       'HOST: must be a host name or address, is "a b"',
       'PORT: must be a whole number from 0 to 65535, is "99999"',
-      'DEVICE: must be one of auto, cpu, cuda, is "tpu"',
+      'DEVICE: must be one of auto, cpu, cuda, cuda-required, is "tpu"',
       '--lanes: must be a whole number from 1 to 256, is "-1"',
       'MENAGERIE_QUEUE: must be a whole number from 1 to 1000000000, is "1.5"',
     ]);

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.3, help="peak of the one-cycle schedule")
     parser.add_argument("--weight-decay", type=float, default=5e-4)
     parser.add_argument("--auxiliary", type=float, default=0.3, help="weight of the auxiliary head's loss (GoogLeNet: 0.3)")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="label smoothing (Szegedy et al. 2015: 0.1)")
     parser.add_argument("--colour", type=float, default=0.1, help="deviation of the colour shift (AlexNet: 0.1)")
     parser.add_argument("--seed", type=int, default=2012)
     parser.add_argument("--threads", type=int, default=1)
@@ -104,8 +105,8 @@ def main() -> None:
             batch += colour_shift(len(batch), args.colour, generator)
             with torch.autocast("cpu", torch.bfloat16):
                 logits, auxiliary = network(batch)
-            loss = F.cross_entropy(logits.float(), y[picked])
-            total += loss.item()
+            loss = F.cross_entropy(logits.float(), y[picked], label_smoothing=args.smoothing)
+            total += F.cross_entropy(logits.detach().float(), y[picked]).item()  # what the other losses are compared with
             if auxiliary is not None:
                 loss = loss + args.auxiliary * F.cross_entropy(auxiliary.float(), y[picked])
             optimizer.zero_grad()
@@ -153,6 +154,7 @@ def main() -> None:
             "batch": args.batch,
             "lr": args.lr,
             "weight_decay": args.weight_decay,
+            "smoothing": args.smoothing,
             "seed": args.seed,
             "seconds": round(sum(row["seconds"] for row in every)),
             "train_loss": rows[-1]["train_loss"],
