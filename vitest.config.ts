@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// For tests that load ONNX Runtime themselves; menagerie turns its reports off by itself (src/main.ts).
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],

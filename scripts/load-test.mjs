@@ -57,6 +57,8 @@ const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
 const { lanes, threads } = layoutOf(config);
 
+// The bare network runs in this process.
+process.env.ORT_DISABLE_TELEMETRY = '1';
 let lastSeed = 0;
 const server = await startServer({ MENAGERIE_MODELS: `${id}:${variant.name}` });
 const rows = [];

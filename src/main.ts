@@ -9,6 +9,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 const stopping = new AbortController();
 
+// ONNX Runtime reports to its makers, by network and with an identity kept in the home folder, unless it finds this when it is
+// loaded, which the lanes do later (https://github.com/microsoft/onnxruntime/pull/27379).
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     // The first asks, the second insists: process.exit would wait for what runs natively in the lanes.

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { codeOf, exchange, openSocket } from '../support/http-client.js';
 import { until } from '../support/lane-script.js';
@@ -99,6 +101,15 @@ describe('menagerie serve', () => {
 });
 
 describe('the command line', () => {
+  it('leaves nothing behind: no trace of reports by ONNX Runtime to its makers, which keep an identity and a store', async () => {
+    const [home, temporary] = [await temporaryFolder(), await temporaryFolder()];
+    const digit = fileURLToPath(new URL('../../models/golden/digit-7.png', import.meta.url));
+    const env = { HOME: home, TMPDIR: temporary, XDG_CACHE_HOME: join(home, 'cache') };
+    expect(await run(['classify', '--model', 'lenet5', digit], env)).toMatchObject({ status: 0, err: '' });
+    expect(await run(['summary', 'lenet5'], env)).toMatchObject({ status: 0, err: '' });
+    expect([...(await readdir(home)), ...(await readdir(temporary))]).toEqual([]);
+  });
+
   it('explains itself', async () => {
     const [help, serveHelp, version, wrong, none] = await Promise.all([
       run(['--help']),
