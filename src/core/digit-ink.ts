@@ -1,6 +1,7 @@
 import {
   type Box,
-  extreme,
+  dilate,
+  erode,
   grow,
   histogram,
   longSide,
@@ -118,8 +119,7 @@ function raiseInk(grey: Plane, window: number): Plane {
   // than they are, because a cell on an edge is neither light nor dark.
   const radius = Math.max(1, Math.round((Math.max(coarse.width, coarse.height) * window) / 2));
   const signed = coarse.data.map((level) => level * sign);
-  const least = extreme({ ...coarse, data: signed }, radius, Math.min);
-  const background = extreme(least, radius + 1, Math.max);
+  const background = dilate(erode({ ...coarse, data: signed }, radius), radius + 1);
   const data = new Float32Array(width * height);
   const columns = Array.from({ length: width }, (_, x) => tap(x, width, coarse.width));
   for (let y = 0, i = 0; y < height; y++) {

@@ -46,9 +46,10 @@ export function shrink({ data, width, height }: Plane, factor: number): Plane {
   const sums = new Float32Array(columns * rows);
   for (let y = 0, i = 0; y < height; y++) {
     const row = Math.floor(y / factor) * columns;
-    for (let x = 0; x < width; x++, i++) {
-      const cell = row + Math.floor(x / factor);
-      sums[cell] = (sums[cell] ?? 0) + (data[i] ?? 0);
+    for (let cell = row, x = 0; x < width; cell++) {
+      let sum = sums[cell] as number;
+      for (const end = Math.min(width, x + factor); x < end; x++) sum = Math.fround(sum + (data[i++] as number));
+      sums[cell] = sum;
     }
   }
   for (let row = 0, cell = 0; row < rows; row++) {
@@ -60,19 +61,25 @@ export function shrink({ data, width, height }: Plane, factor: number): Plane {
   return { data: sums, width: columns, height: rows };
 }
 
-/** The least (`Math.min`) or greatest (`Math.max`) level within a square of `radius` around each pixel. */
-export function extreme(plane: Plane, radius: number, pick: (a: number, b: number) => number): Plane {
+/** The least level within a square of `radius` around each pixel. */
+export function erode(plane: Plane, radius: number): Plane {
   const { width, height } = plane;
   const data = new Float32Array(plane.data.length);
-  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius, pick);
+  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius);
   const both = new Float32Array(data.length);
-  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius, pick);
+  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius);
   return { data: both, width, height };
 }
 
+/** The greatest level within a square of `radius` around each pixel. */
+export function dilate(plane: Plane, radius: number): Plane {
+  const least = erode({ ...plane, data: plane.data.map((level) => -level) }, radius);
+  return { ...least, data: least.data.map((level) => -level) };
+}
+
 /**
- * The same along one line of `length` pixels, `step` apart. Of the pixels in the window only those are kept that can
- * still become the answer: each is more extreme than all after it (Lemire, Streaming Maximum-Minimum Filter, 2006).
+ * The least level along one line of `length` pixels, `step` apart. Of the pixels in the window only those are kept that can
+ * still become the answer: each is less than all after it (Lemire, Streaming Maximum-Minimum Filter, 2006).
  */
 function slide(
   from: Float32Array,
@@ -81,14 +88,13 @@ function slide(
   step: number,
   length: number,
   radius: number,
-  pick: (a: number, b: number) => number,
 ): void {
   const level = (at: number) => from[start + at * step] as number;
   const kept = new Int32Array(length);
   let [first, end] = [0, 0];
   for (let at = 0; at < length + radius; at++) {
     if (at < length) {
-      while (end > first && pick(level(at), level(kept[end - 1] as number)) === level(at)) end--;
+      while (end > first && level(at) <= level(kept[end - 1] as number)) end--;
       kept[end++] = at;
     }
     if ((kept[first] as number) < at - 2 * radius) first++;
@@ -117,35 +123,46 @@ export function spread(mask: Uint8Array, width: number, height: number, radius: 
 export function resize(plane: Plane, box: Box, width: number, height: number): Plane {
   const across = weights(box.x1 - box.x0, width);
   const down = weights(box.y1 - box.y0, height);
+  const source = plane.data;
   const data = new Float32Array(width * height);
-  down.forEach((column, y) => {
-    across.forEach((row, x) => {
+  let at = 0;
+  for (const column of down) {
+    for (const row of across) {
       let sum = 0;
-      column.forEach((b, v) => {
-        const start = (box.y0 + v) * plane.width + box.x0;
-        row.forEach((a, u) => {
-          sum += a * b * (plane.data[start + u] ?? 0);
-        });
-      });
-      data[y * width + x] = sum;
-    });
-  });
+      for (let v = 0; v < column.parts.length; v++) {
+        const b = column.parts[v] as number;
+        const start = (box.y0 + column.first + v) * plane.width + box.x0 + row.first;
+        for (let u = 0; u < row.parts.length; u++) {
+          sum += (row.parts[u] as number) * b * (source[start + u] as number);
+        }
+      }
+      data[at++] = sum;
+    }
+  }
   return { data, width, height };
 }
 
-/** For each of `to` cells over `from` pixels: how much each pixel counts; the weights of a cell add up to 1. */
-function weights(from: number, to: number): Map<number, number>[] {
+/** How much pixels in a row count, from the first that does. */
+interface Weights {
+  first: number;
+  /** They add up to 1. */
+  parts: Float64Array;
+}
+
+/** The weights of each of `to` cells over `from` pixels. */
+function weights(from: number, to: number): Weights[] {
   return Array.from({ length: to }, (_, i) => {
     if (from < to) {
       const { first, second, part } = tap(i, to, from);
-      return new Map([[second, part] as const, [first, first === second ? 1 : 1 - part] as const]);
+      return { first, parts: Float64Array.from(first === second ? [1] : [1 - part, part]) };
     }
     const [start, end] = [(i * from) / to, ((i + 1) * from) / to];
-    const cell = new Map<number, number>();
-    for (let k = Math.floor(start); k < end; k++) {
-      cell.set(k, ((Math.min(k + 1, end) - Math.max(k, start)) * to) / from);
+    const first = Math.floor(start);
+    const parts = new Float64Array(Math.ceil(end) - first);
+    for (let k = first; k < end; k++) {
+      parts[k - first] = ((Math.min(k + 1, end) - Math.max(k, start)) * to) / from;
     }
-    return cell;
+    return { first, parts };
   });
 }
 

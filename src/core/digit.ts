@@ -49,7 +49,7 @@ export function prepareDigit(
 function greyOf({ data, width, height }: Picture): Plane {
   const grey = new Float32Array(width * height);
   for (let i = 0, k = 0; i < grey.length; i++, k += 3) {
-    grey[i] = luma(data[k] ?? 0, data[k + 1] ?? 0, data[k + 2] ?? 0);
+    grey[i] = luma(data[k] as number, data[k + 1] as number, data[k + 2] as number);
   }
   return shrink({ data: grey, width, height }, Math.ceil(Math.max(width, height) / WORKING));
 }
@@ -92,15 +92,22 @@ function thicken({ data, width, height }: Plane, radius: number): Plane {
   const reach = Math.ceil(radius);
   const [columns, rows] = [width + 2 * reach, height + 2 * reach];
   const bold = new Float32Array(columns * rows);
-  for (let dy = -reach; dy <= reach; dy++) {
-    for (let dx = -reach; dx <= reach; dx++) {
-      // The rim of the disc counts in part, so that radii between whole pixels differ.
-      const part = clamp(radius + 1 - Math.hypot(dx, dy), 0, 1);
-      if (part === 0) continue;
-      for (let i = 0; i < data.length; i++) {
-        const x = i % width;
-        const at = ((i - x) / width + reach + dy) * columns + reach + x + dx;
-        bold[at] = Math.max(bold[at] ?? 0, (data[i] ?? 0) * part);
+  const side = 2 * reach + 1;
+  // The rim of the disc counts in part, so that radii between whole pixels differ.
+  const disc = Float64Array.from({ length: side * side }, (_, i) =>
+    clamp(radius + 1 - Math.hypot((i % side) - reach, Math.floor(i / side) - reach), 0, 1),
+  );
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const level = data[i] as number;
+      // Most of the plane is empty.
+      if (level === 0) continue;
+      for (let v = 0, k = 0; v < side; v++) {
+        const start = (y + v) * columns + x;
+        for (let u = 0; u < side; u++, k++) {
+          const value = level * (disc[k] as number);
+          if (value > (bold[start + u] as number)) bold[start + u] = value;
+        }
       }
     }
   }

@@ -24,16 +24,7 @@ export interface Machine {
 }
 
 /** What networks gain from, as /proc/cpuinfo calls it: float32, then int8, then matrices. */
-const FEATURES = [
-  'avx2',
-  'avx512f',
-  'avx512_vnni',
-  'avx_vnni',
-  'avx512_bf16',
-  'amx_tile',
-  'amx_int8',
-  'asimddp',
-];
+const FEATURES = ['avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_tile', 'amx_int8', 'asimddp'];
 
 /** @param root where the system's files lie; another one in tests */
 export function readMachine(root = '/'): Machine {

@@ -1,4 +1,4 @@
-import { webcrypto } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ScoreKind } from '../core/averaging.js';
 import { type ErrorCode, type MenagerieError, toMenagerieError } from '../core/errors.js';
@@ -176,11 +176,21 @@ function answerOptions({ crops, augmentation, seed, autoOrient, average }: Quest
   return { target, autoOrient, look, average };
 }
 
+/** Larger ones are hashed off this thread, which takes longer in all and does not keep others waiting. */
+const QUICKLY_HASHED = 256 * 1024;
+
+/** SHA-256 in base64. */
+async function fingerprint(bytes: Uint8Array): Promise<string> {
+  if (bytes.length <= QUICKLY_HASHED) return createHash('sha256').update(bytes).digest('base64');
+  const hash = await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Buffer.from(hash).toString('base64');
+}
+
 /** Equal for equal pictures that are put in the same way to the same networks. */
 async function questionOf(bytes: Uint8Array, { target, autoOrient, look, average }: AnswerOptions): Promise<string> {
-  const picture = Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  const picture = await fingerprint(bytes);
   const members = target.members.map((member) => [member.model.key, member.model.version, member.weight, look(member)]);
   const missing = target.missing.map(({ id }) => id);
   const rule = target.ensemble && [target.ensemble.combine, target.ensemble.minMembers];
-  return JSON.stringify([picture.toString('base64'), autoOrient, average, members, missing, rule]);
+  return JSON.stringify([picture, autoOrient, average, members, missing, rule]);
 }

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * A body of a request about pictures.
+ * @typedef {{ type: string, bytes: Uint8Array, form: boolean }} Body
+ */
+
+const BOUNDARY = 'a-boundary-of-the-torture';
+const FIXTURES = new URL('../../tests/fixtures/pictures/', import.meta.url);
+
+/** One picture, as the body itself. @param {Uint8Array} bytes @returns {Body} */
+export const rawBody = (bytes) => ({ type: 'application/octet-stream', bytes, form: false });
+
+/** Pictures in a form. @param {readonly Uint8Array[]} files @returns {Body} */
+export function formBody(files) {
+  const parts = files.flatMap((bytes, i) => [
+    Buffer.from(
+      `--${BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="${i}"\r\n` +
+        'Content-Type: application/octet-stream\r\n\r\n',
+    ),
+    bytes,
+    Buffer.from('\r\n'),
+  ]);
+  const bytes = Buffer.concat([...parts, Buffer.from(`--${BOUNDARY}--\r\n`)]);
+  return { type: `multipart/form-data; boundary=${BOUNDARY}`, bytes, form: true };
+}
+
+/** A picture of the tests, by name. @param {string} name */
+export const fixture = (name) => readFileSync(new URL(name, FIXTURES));
+
+/** The names of all of them. */
+export const fixtureNames = () => readdirSync(FIXTURES).filter((name) => /\.(jpg|png|webp|avif|gif|tiff)$/.test(name));
+
+/** The golden pictures of the bundled networks, with the class that is right. */
+export const GOLDEN = {
+  lenet5: golden('digit-7.png', 7),
+  'cifar10-resnet20': golden('airplane.png', 0),
+  'cifar10-vgg16': golden('airplane.png', 0),
+};
+
+/** @param {string} name @param {number} index */
+function golden(name, index) {
+  return { bytes: readFileSync(fileURLToPath(new URL(`../../models/golden/${name}`, import.meta.url))), index };
+}
+
+/** Whether a reply puts this class first. @param {import('./books.mjs').Reply} reply @param {number} index */
+export function isRight({ status, text }, index) {
+  return status === 200 && JSON.parse(text).results[0]?.predictions?.[0]?.index === index;
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+// A reliability run: sends the server everything that should not hurt it, and holds its counters against what came back.
+import { parseArgs } from 'node:util';
+import { MACHINE } from '../measuring.mjs';
+import { bombs } from './bombs.mjs';
+import { Context } from './context.mjs';
+import { disk } from './disk.mjs';
+import { idle } from './idle.mjs';
+import { lanes } from './lanes.mjs';
+import { mutated } from './mutated.mjs';
+import { overload } from './overload.mjs';
+import { reloads } from './reloads.mjs';
+import { textOf } from './report.mjs';
+import { sigterm } from './sigterm.mjs';
+import { slow } from './slow.mjs';
+
+const SCENARIOS = [mutated, bombs, slow, idle, overload, lanes, reloads, sigterm, disk];
+
+const HELP = `Usage: npm run torture -- [options]
+
+Starts servers with the bundled networks, does to them what clients, operators and machines may do, and prints for every
+scenario what was sent, what came back, and whether the server's counters say the same. Ends with 1 if anything failed.
+
+${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')}
+
+  --only <names>   only these, by commas
+  --pictures <n>   pictures that "mutated" damages (default 10000)
+  --seed <n>       of everything random (default 1)
+  --json           for machines
+  --help           this text
+
+Settings of servers in the environment are ignored.
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    pictures: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+/** @type {string[]} */
+const names = SCENARIOS.map(({ name }) => name);
+const wanted = options.only?.split(',') ?? names;
+const unknown = wanted.filter((name) => !names.includes(name));
+const [pictures, seed] = [Number(options.pictures), Number(options.seed)];
+const isWhole = (/** @type {number} */ value, /** @type {number} */ least) =>
+  Number.isInteger(value) && value >= least && value < 2 ** 32;
+const wrong = unknown.length > 0 || !isWhole(pictures, 1) || !isWhole(seed, 0);
+if (options.help || wrong) {
+  (wrong ? process.stderr : process.stdout).write(HELP);
+  process.exit(wrong ? 2 : 0);
+}
+
+const progress = (/** @type {string} */ text) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+};
+const started = performance.now();
+const results = [];
+for (const { name, about, run } of SCENARIOS) {
+  if (!wanted.includes(name)) continue;
+  const context = new Context({ seed, pictures, progress: (text) => progress(`${name}: ${text}`) });
+  const begun = performance.now();
+  progress(`${name} ...`);
+  try {
+    await run(context);
+  } catch (error) {
+    context.report.check('the scenario came to its end', false, /** @type {Error} */ (error).message);
+  } finally {
+    context.end();
+    progress('');
+  }
+  const { report } = context;
+  const seconds = (performance.now() - begun) / 1000;
+  results.push({ name, about, seconds, ...report, failed: report.failed });
+  if (!options.json) process.stdout.write(`${textOf(name, about, seconds, report)}\n`);
+}
+const failed = results.filter((result) => result.failed).map(({ name }) => name);
+const skipped = results.filter((result) => result.skipped !== undefined).map(({ name }) => name);
+const seconds = (performance.now() - started) / 1000;
+if (options.json)
+  process.stdout.write(
+    `${JSON.stringify({ machine: MACHINE, node: process.version, seed, seconds, results }, null, 2)}\n`,
+  );
+else {
+  const list = (/** @type {string[]} */ some) => (some.length === 0 ? 'none' : some.join(', '));
+  process.stdout.write(
+    `${results.length} scenarios in ${seconds.toFixed(0)} s on ${MACHINE}, Node ${process.version}, seed ${seed}; ` +
+      `failed: ${list(failed)}; skipped: ${list(skipped)}\n`,
+  );
+}
+process.exitCode = failed.length > 0 ? 1 : 0;
