@@ -18,6 +18,7 @@ export function createNormalise(preprocess: Preprocess, layout: Manifest['input'
     return Float32Array.from({ length: 256 }, (_, x) => (x * preprocess.scale - mean) / std);
   });
   const sourceChannel = preprocess.color === 'BGR' ? [2, 1, 0] : [0, 1, 2];
+  if (layout === 'NCHW' && channels === 3) return planesOf(tables, sourceChannel);
   return (pixels, out) => {
     const count = pixels.length / channels;
     const planar = layout === 'NCHW';
@@ -29,6 +30,25 @@ export function createNormalise(preprocess: Preprocess, layout: Manifest['input'
         out[o] = table[pixels[p] as number] as number;
         o += step;
       }
+    }
+  };
+}
+
+/** What nearly all networks want, in a single pass over the pixels: almost twice as fast. */
+function planesOf(tables: readonly Float32Array[], sourceChannel: readonly number[]): Normalise {
+  const [red, green, blue] = [0, 1, 2].map((channel) => sourceChannel.indexOf(channel)) as [number, number, number];
+  const [ofRed, ofGreen, ofBlue] = [red, green, blue].map((plane) => tables[plane] as Float32Array) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  return (pixels, out) => {
+    const count = (pixels.length / 3) | 0;
+    const [r, g, b] = [red * count, green * count, blue * count];
+    for (let i = 0, p = 0; i < count; i++, p += 3) {
+      out[r + i] = ofRed[pixels[p] as number] as number;
+      out[g + i] = ofGreen[pixels[p + 1] as number] as number;
+      out[b + i] = ofBlue[pixels[p + 2] as number] as number;
     }
   };
 }
