@@ -13,9 +13,10 @@ import { ERRORS } from '../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../dist/core/manifest.js';
 import { STATUS } from '../dist/http/status.js';
 import { openRepository } from '../dist/zoo/repository.js';
+import { benchmarksPage } from './bench/page.mjs';
 import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
 import { untrainedModels } from './untrained-models.mjs';
-import { trainingTable, zooTable, zooText } from './zoo-page.mjs';
+import { depthTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
@@ -165,14 +166,20 @@ function techniquePages() {
     'docs/test-time-augmentation.md': fill('docs/test-time-augmentation.md', 'tta', asTable(augmentationTable())),
     'docs/ensembles.md': fill('docs/ensembles.md', 'ensembles', asTable(ensembleTable())),
     'docs/cost.md': fill('docs/cost.md', 'fairness', `${fairnessText()}\n${asTable(fairnessTable())}`),
-    'docs/zoo.md': fill(
-      'docs/zoo.md',
-      'training',
-      asTable(trainingTable()),
-      fill('docs/zoo.md', 'zoo', `${asTable(zooTable())}\n${zooText()}`),
-    ),
+    'docs/zoo.md': fillAll('docs/zoo.md', {
+      zoo: `${asTable(zooTable())}\n${zooText()}`,
+      training: asTable(trainingTable()),
+      depth: asTable(depthTable()),
+    }),
   };
 }
+
+/** The file with what stands between several pairs of markers replaced. @param {string} file @param {Record<string, string>} contents */
+const fillAll = (file, contents) =>
+  Object.entries(contents).reduce(
+    (text, [name, content]) => fill(file, name, content, text),
+    readFileSync(join(root, file), 'utf8'),
+  );
 
 /**
  * The file with what stands between two markers replaced.
@@ -200,6 +207,7 @@ const outputs = {
   'models/ensemble.schema.json': schemaFile(EnsembleSchema),
   'README.md': fill('README.md', 'networks', await networks()),
   ...techniquePages(),
+  'docs/benchmarks.md': benchmarksPage(),
 };
 
 let stale = 0;

@@ -86,6 +86,27 @@ export function trainingTable() {
   };
 }
 
+/** Networks of two depths with and without shortcuts, all trained by one schedule. */
+const DEPTHS = ['plain20', 'plain44', 'resnet44'];
+
+/** @returns {{ header: string[], rows: unknown[][] }} */
+export function depthTable() {
+  return {
+    header: ['Network', 'Shortcuts', 'Epochs', 'Last training loss', 'Held-out top-1', 'Test top-1'],
+    rows: DEPTHS.map((name) => {
+      const log = training(`cifar10-${name}`);
+      return [
+        `${log.network.replace(/\D+/, '')} layers`,
+        log.network.startsWith('plain') ? 'no' : 'yes',
+        log.epochs,
+        log.train_loss,
+        `${log.held_out_top1.toFixed(2)} %`,
+        `${log.test_top1.toFixed(2)} %`,
+      ];
+    }),
+  };
+}
+
 /** How it was measured, and what all say together. @returns {string} */
 export function zooText() {
   const images = networks[0]?.single.images.toLocaleString('en');

@@ -1,0 +1,130 @@
+#!/usr/bin/env node
+// Measures this server against the limit of the machine and against other services: docs/benchmarks.md.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { keepFigures, MACHINE } from '../measuring.mjs';
+import { networksWith, openNetworks } from './networks.mjs';
+import { pageOf } from './page.mjs';
+import { measureRound } from './round.mjs';
+import { Rows } from './rows.mjs';
+import { nodeVersions, pythonVersions } from './versions.mjs';
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures, on all cores of this machine, the generator of the load among them:
+  limit    decoding, preprocessing and the network, each alone, in process
+  closed   this server over HTTP, with 1 to 64 connections that each have one request at a time; raw bodies and large pictures
+  open     requests at 50, 80, 110 and 150 % of what it did at best, with room for half a second of work to wait
+  peers    a tuned Python service and a naive Node service beside it, with 1, 8 and 32 connections
+All of it in every round, for one network after the other, so that whatever changes on the machine meets all alike. Prints the
+medians over the rounds, and the least and the greatest. Nothing else should run meanwhile.
+
+  --assets <folder>   with models/ and images/ (default $ASSETS_DIR or ../shared/assets); without it only the bundled networks
+                      are measured
+  --networks <list>   default: lenet5 and those of the assets, or those that are bundled
+  --parts <list>      default limit,closed,open,peers
+  --seconds <s>       of a measurement; some take half of it (default 4)
+  --rounds <n>        default 3
+  --python <python>   an interpreter with fastapi, uvicorn, python-multipart, pillow, numpy and onnxruntime; without it there is
+                      no Python service
+  --json              for machines
+  --keep              write docs/measured/benchmarks.json, of which npm run docs makes docs/benchmarks.md
+  --help              this text
+`;
+const PARTS = ['limit', 'closed', 'open', 'peers'];
+/** Programs that wait for a core: more than this, and figures are theirs too. */
+const QUIET_LOAD = 0.5;
+
+// For all that are started from here: nobody's figures should hold the runtime's reports to its makers.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
+const { values: options } = parseArgs({
+  options: {
+    assets: { type: 'string' },
+    networks: { type: 'string' },
+    parts: { type: 'string', default: PARTS.join(',') },
+    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '3' },
+    python: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
+const begun = performance.now();
+const progress = (/** @type {string} */ text) => {
+  const minutes = (performance.now() - begun) / 60_000;
+  process.stderr.write(`${minutes.toFixed(1).padStart(5)} min  ${text}\n`);
+};
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const assets = resolve(options.assets ?? process.env.ASSETS_DIR ?? join(root, '../shared/assets'));
+const known = networksWith(assets);
+if (!known.includes('resnet50')) progress(`there are no networks in ${assets}: only the bundled ones are measured`);
+const names = options.networks?.split(',') ?? known;
+const parts = new Set(/** @type {import('./round.mjs').Part[]} */ (options.parts.split(',')));
+const unknown = [...parts].filter((part) => !PARTS.includes(part));
+const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
+if (unknown.length > 0 || !(seconds > 0) || !(rounds >= 1)) {
+  process.stderr.write(HELP);
+  process.exit(2);
+}
+const { python } = options;
+if (!python && parts.has('peers')) progress('without --python there is no Python service to compare with');
+const versions = { ...nodeVersions(), ...(python ? pythonVersions(python) : {}) };
+const loadAverage = loadavg()[0] ?? 0;
+if (loadAverage > QUIET_LOAD) progress(`warning: the machine is busy (load average ${loadAverage.toFixed(2)})`);
+
+const temporary = mkdtempSync(join(tmpdir(), 'menagerie-bench-'));
+try {
+  const { networks, modelDirs } = await openNetworks(names, assets, temporary);
+  const settings = { MODEL_DIRS: modelDirs };
+  const rows = new Rows();
+  /** @type {Map<string, import('./round.mjs').Facts>} */
+  const facts = new Map(names.map((name) => [name, { differing: [] }]));
+  const factsOf = (/** @type {string} */ name) => /** @type {import('./round.mjs').Facts} */ (facts.get(name));
+  for (let round = 1; round <= rounds; round++) {
+    for (const network of networks) {
+      progress(`round ${round} of ${rounds}: ${network.name}`);
+      await measureRound(network, factsOf(network.name), {
+        parts,
+        seconds,
+        temporary,
+        settings,
+        python,
+        rows,
+        progress,
+      });
+    }
+  }
+  const figures = {
+    machine: MACHINE,
+    versions,
+    date: new Date().toISOString().slice(0, 10),
+    load_average: loadAverage,
+    seconds,
+    rounds,
+    minutes: Math.round((performance.now() - begun) / 60_000),
+    networks: networks.map(({ name, small, large }) => {
+      const shown = (/** @type {import('./requests.mjs').Picture} */ { bytes, width, height }) => ({
+        bytes: bytes.length,
+        width,
+        height,
+      });
+      return { name, picture: shown(small), ...(large ? { large: shown(large) } : {}), ...factsOf(name) };
+    }),
+    rows: rows.summary(),
+  };
+  if (options.keep) keepFigures('benchmarks', figures);
+  process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : pageOf(figures));
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}

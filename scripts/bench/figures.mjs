@@ -1,0 +1,53 @@
+// What bench.mjs has measured, and finding things in it.
+import { readFileSync } from 'node:fs';
+import { measuredFile } from '../measuring.mjs';
+
+/** @typedef {import('./statistics.mjs').Spread} Spread */
+/** @typedef {import('./rows.mjs').Labels} Labels */
+/** @typedef {{ bytes: number, width: number, height: number }} PictureFacts */
+/**
+ * @typedef {object} BenchFigures
+ * @property {string} machine
+ * @property {Record<string, string>} versions
+ * @property {string} date
+ * @property {number} load_average before it began
+ * @property {number} seconds
+ * @property {number} rounds
+ * @property {number} minutes
+ * @property {(import('./round.mjs').Facts & { name: string, picture: PictureFacts, large?: PictureFacts })[]} networks
+ * @property {import('./rows.mjs').Row[]} rows
+ */
+
+/** @returns {BenchFigures} */
+export const readFigures = () => JSON.parse(readFileSync(measuredFile('benchmarks'), 'utf8'));
+
+/** One figure of the row with these labels, if it was measured. @param {BenchFigures} figures @param {Partial<Labels>} labels @param {string} name @returns {Spread | undefined} */
+export function find({ rows }, labels, name) {
+  const row = rows.find((candidate) =>
+    Object.entries(labels).every(([label, value]) => candidate[/** @type {keyof Labels} */ (label)] === value),
+  );
+  return row?.figures[name];
+}
+
+/** A number with three digits that matter. @param {number} value */
+export function number(value) {
+  const decimals = value === 0 ? 0 : Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toFixed(decimals);
+}
+
+/** The median alone. @param {Spread | undefined} spread @param {number} factor */
+export const median = (spread, factor = 1) => (spread ? number(spread.median * factor) : '');
+
+/** The median, and the least and the greatest. @param {Spread | undefined} spread */
+export const withSpread = (spread) =>
+  spread ? `${number(spread.median)} (${number(spread.min)}-${number(spread.max)})` : '';
+
+/** @param {Spread | undefined} spread */
+export const percent = (spread) => (spread ? `${(100 * spread.median).toFixed(1)} %` : '');
+
+/** @param {Spread | undefined} spread */
+export const times = (spread) => (spread ? `${spread.median.toFixed(2)}x` : '');
+
+/** A Markdown table. @param {string[]} header @param {string[][]} rows */
+export const table = (header, rows) =>
+  [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');

@@ -1,0 +1,116 @@
+// A process of limits.mjs: does one part of the work over and over in as many threads as there are cores, then the next, and
+// prints how many pictures a second all threads did together.
+import { readFile } from 'node:fs/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { createNormalise } from '../../dist/core/normalise.js';
+import { renderViews } from '../../dist/core/render.js';
+import { countOf, inputShape } from '../../dist/core/shape.js';
+import { cropViews, geometryOf } from '../../dist/core/views.js';
+import { decode } from '../../dist/imaging/decode.js';
+import { bestBatch } from '../../dist/runtime/best-batch.js';
+
+/** @typedef {{ file: string, manifest: import('../../dist/core/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
+/** Does so many pictures. @typedef {{ pictures: number, run(): unknown }} Work */
+
+const LIMITS = { maxPixels: 1e9 };
+/** Decoding hands its work to other threads and back; while one picture changes hands, another is decoded. */
+const DECODES_AT_ONCE = 2;
+/** Share of the time in which code is compiled and nothing counts. */
+const LEAD = 1 / 8;
+
+/** @type {Record<string, (job: Job) => Promise<Work>>} */
+const PARTS = {
+  async decode({ picture }) {
+    const bytes = await readFile(picture);
+    const run = () => Promise.all(Array.from({ length: DECODES_AT_ONCE }, () => decode(bytes, true, LIMITS)));
+    return { pictures: DECODES_AT_ONCE, run };
+  },
+  async preprocess({ picture, manifest }) {
+    const decoded = await decode(await readFile(picture), true, LIMITS);
+    const geometry = geometryOf(manifest);
+    const normalise = createNormalise(manifest.preprocess, manifest.input.layout);
+    const run = () => {
+      const pixels = renderViews(decoded, geometry, cropViews(decoded, geometry, 1));
+      normalise(pixels, new Float32Array(pixels.length));
+    };
+    return { pictures: 1, run };
+  },
+  /** With batches where they pay: the server makes them too. */
+  async network({ file, manifest }) {
+    const session = await InferenceSession.create(file, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    });
+    const runRows = (/** @type {number} */ rows) => {
+      const shape = inputShape(manifest, rows);
+      const tensor = new Tensor('float32', new Float32Array(countOf(shape)).fill(0.5), shape);
+      return () => session.run({ [manifest.input.name]: tensor });
+    };
+    const { batch } = await bestBatch((rows) => runRows(rows)(), 'cpu', manifest.batch === 'dynamic' ? undefined : 1);
+    return { pictures: batch, run: runRows(batch) };
+  },
+};
+
+/** Pictures a second of all threads together, CPU seconds of one, and how many a run takes. @param {string} part @param {Job} job */
+async function measure(part, job) {
+  const workers = Array.from(
+    { length: job.cores },
+    () => new Worker(new URL(import.meta.url), { workerData: { part, job } }),
+  );
+  const next = (/** @type {Worker} */ worker) =>
+    new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  // All begin together when the last is ready, so that each has the others beside it all the time.
+  await Promise.all(workers.map(next));
+  const results = workers.map(next);
+  const usage = process.cpuUsage();
+  for (const worker of workers) worker.postMessage('go');
+  /** @type {{ done: number, seconds: number, batch: number }[]} */
+  const found = await Promise.all(results);
+  const { user, system } = process.cpuUsage(usage);
+  return {
+    rate: found.reduce((sum, { done, seconds }) => sum + done / seconds, 0),
+    cpu: (user + system) / 1e6 / found.reduce((sum, { done }) => sum + done, 0),
+    batch: Math.max(...found.map(({ batch }) => batch)),
+  };
+}
+
+/** How often something was done in so many seconds. @param {() => unknown} run @param {number} seconds */
+async function repeat(run, seconds) {
+  let runs = 0;
+  const until = performance.now() + seconds * 1000;
+  do {
+    await run();
+    runs++;
+  } while (performance.now() < until);
+  return runs;
+}
+
+async function work() {
+  const { part, job } = /** @type {{ part: string, job: Job }} */ (workerData);
+  const { pictures, run } = await /** @type {(job: Job) => Promise<Work>} */ (PARTS[part])(job);
+  await repeat(run, job.seconds * LEAD);
+  parentPort?.once('message', async () => {
+    const started = performance.now();
+    const runs = await repeat(run, job.seconds * (1 - LEAD));
+    const seconds = (performance.now() - started) / 1000;
+    parentPort?.postMessage({ done: runs * pictures, seconds, batch: pictures });
+  });
+  parentPort?.postMessage('ready');
+}
+
+if (isMainThread) {
+  /** @type {Job} */
+  const job = JSON.parse(process.argv[2] ?? '');
+  const results = [];
+  for (const part of Object.keys(PARTS)) {
+    // The network takes longest by far, so fewer runs of it fit into a second.
+    const seconds = part === 'network' ? job.seconds : job.seconds / 2;
+    results.push([part, await measure(part, { ...job, seconds })]);
+  }
+  process.stdout.write(JSON.stringify(Object.fromEntries(results)));
+} else await work();

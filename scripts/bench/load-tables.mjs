@@ -1,0 +1,98 @@
+// The tables of docs/benchmarks.md: more of this server, and what services take of the machine.
+import { find, median, number, table, withSpread } from './figures.mjs';
+import { SMALL_FORM, servicesOf, TITLES } from './tables.mjs';
+
+/** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */
+
+/** Images a second, and the 99th percentile. @param {BenchFigures} figures */
+export function curveTable(figures) {
+  const levels = [1, 2, 4, 8, 16, 32, 64];
+  return table(
+    ['Network', ...levels.map(String)],
+    figures.networks.map(({ name: network }) => [
+      network,
+      ...levels.map((level) => {
+        const labels = { network, service: 'menagerie', level, ...SMALL_FORM };
+        const rate = median(find(figures, labels, 'images_per_s'));
+        return rate && `${rate} (${median(find(figures, labels, 'p99_ms'))} ms)`;
+      }),
+    ]),
+  );
+}
+
+/** @param {BenchFigures} figures */
+export function openTable(figures) {
+  const header = ['Network', 'Load', 'Asked', 'Answered', 'Refused', 'Failed', 'p50 ms', 'p95 ms', 'p99 ms'];
+  const names = ['sent_per_s', 'images_per_s', 'refused_per_s', 'failed', 'p50_ms', 'p95_ms', 'p99_ms'];
+  return table(
+    header,
+    figures.networks.flatMap(({ name: network }) =>
+      [50, 80, 110, 150].map((level) => [
+        network,
+        `${level} %`,
+        ...names.map((figure) => median(find(figures, { network, load: 'open', level }, figure))),
+      ]),
+    ),
+  );
+}
+
+/** @param {BenchFigures} figures */
+export function bodiesTable(figures) {
+  const header = ['Network', 'Form', 'Raw', '12 MP, form', '12 MP: p50 / p99 ms'];
+  return table(
+    header,
+    figures.networks.map(({ name: network }) => {
+      const at8 = { network, service: 'menagerie', load: 'closed', level: 8 };
+      const of = (/** @type {string} */ body, /** @type {string} */ picture, figure = 'images_per_s') =>
+        find(figures, { ...at8, body, picture }, figure);
+      const large = [of('form', 'large', 'p50_ms'), of('form', 'large', 'p99_ms')];
+      return [
+        network,
+        withSpread(of('form', 'small')),
+        withSpread(of('raw', 'small')),
+        withSpread(of('form', 'large')),
+        large[0] ? large.map((spread) => median(spread)).join(' / ') : '',
+      ];
+    }),
+  );
+}
+
+/** @param {BenchFigures} figures */
+export function usageTable(figures) {
+  const header = ['Network', 'Service', 'CPU ms', 'CPU ms of the limit', 'Generator, CPU ms', 'Resident MB', 'Most MB'];
+  return table(
+    [...header, 'Event loop p99 ms'],
+    figures.networks.flatMap(({ name: network }) =>
+      servicesOf(figures).map((service) => {
+        const of = (/** @type {string} */ figure, factor = 1) =>
+          median(find(figures, { network, service, level: 32, ...SMALL_FORM }, figure), factor);
+        return [
+          network,
+          TITLES[service] ?? '',
+          of('cpu_s_per_image', 1000),
+          median(find(figures, { network, load: 'limit' }, 'cpu_s_per_image'), 1000),
+          of('generator_cpu_s_per_image', 1000),
+          of('resident_mb'),
+          of('peak_mb'),
+          of('event_loop_p99_ms'),
+        ];
+      }),
+    ),
+  );
+}
+
+/** @param {BenchFigures} figures */
+export function healthTable(figures) {
+  return table(
+    ['Network', 'Idle: p50 / p99 ms', '64 connections', '150 % of capacity'],
+    figures.networks.map(({ name: network }) => {
+      const of = (/** @type {Partial<import('./rows.mjs').Labels>} */ labels) => {
+        const [p50, p99] = ['health_p50_ms', 'health_p99_ms'].map((figure) =>
+          find(figures, { network, service: 'menagerie', ...labels }, figure),
+        );
+        return p50 && p99 ? `${number(p50.median)} / ${number(p99.median)}` : '';
+      };
+      return [network, of({ load: 'idle' }), of({ load: 'closed', level: 64 }), of({ load: 'open', level: 150 })];
+    }),
+  );
+}

@@ -1,0 +1,147 @@
+// Loads a service with autocannon and says what came of it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import { watchHealth } from './health.mjs';
+import { familyOf, usageOf } from './process-usage.mjs';
+import { percentile } from './statistics.mjs';
+
+/** @typedef {import('./requests.mjs').Request} Request */
+/** @typedef {import('./rows.mjs').Figures} Figures */
+
+/** Until a load is steady: this share of its seconds does not count; for a rate, the second in which connections open. */
+const LEAD = 1 / 8;
+const RATE_LEAD_SECONDS = 1;
+const WARM_UP = { share: 1 / 8, connections: 8 };
+/** autocannon sends what is due in a second as soon as it begins; so many generators, one after the other, spread it. */
+const GENERATORS = 50;
+/** How often a generator looks whether it is to stop. */
+const TICK_MS = 100;
+const FOREVER_SECONDS = 3600;
+
+let lastSeed = 0;
+
+/**
+ * Every request asks for the same picture; seeds make each a question of its own, as the server answers equal ones once.
+ * @param {import('./services.mjs').Service} service
+ * @param {Request} request
+ * @param {{ connections: number } | { rate: number }} load closed loop, or open loop at so many requests a second
+ * @param {number} seconds
+ * @param {{ health?: boolean }} options whether health checks are asked for meanwhile
+ * @returns {Promise<Figures>}
+ */
+export async function measureLoad(service, request, load, seconds, { health = false } = {}) {
+  const [lead, counted] = 'rate' in load ? [RATE_LEAD_SECONDS, seconds] : [seconds * LEAD, seconds * (1 - LEAD)];
+  const counts = { counting: false, sent: 0, refused: 0, failed: 0, /** @type {number[]} */ times: [] };
+  const watch = health ? watchHealth(service.address, lead) : undefined;
+  const generators = startGenerators(service, request, load, counts);
+  await sleep(lead * 1000);
+  // Read at the beginning as well as at the end: what was seen before is forgotten then.
+  await service.eventLoopDelayMs();
+  const pids = familyOf(service.pid);
+  const [before, own, started] = [usageOf(pids), process.cpuUsage(), performance.now()];
+  counts.counting = true;
+  await sleep(counted * 1000);
+  counts.counting = false;
+  const elapsed = (performance.now() - started) / 1000;
+  const [after, spent] = [usageOf(pids), process.cpuUsage(own)];
+  const healthFigures = await watch?.stop();
+  const eventLoop = await service.eventLoopDelayMs();
+  await generators.stop();
+  await settle(service, request);
+  const { times, sent, refused, failed } = counts;
+  const each = (/** @type {number} */ sum) => (times.length > 0 ? sum / times.length : null);
+  return {
+    images_per_s: times.length / elapsed,
+    p50_ms: times.length > 0 ? percentile(times, 0.5) : null,
+    p95_ms: times.length > 0 ? percentile(times, 0.95) : null,
+    p99_ms: times.length > 0 ? percentile(times, 0.99) : null,
+    // Where nobody waits for an answer to ask again, being refused is part of the plan.
+    ...('rate' in load ? { sent_per_s: sent / elapsed, refused_per_s: refused / elapsed } : {}),
+    failed: 'rate' in load ? failed : failed + refused,
+    cpu_s_per_image: before && after ? each(after.cpuSeconds - before.cpuSeconds) : null,
+    generator_cpu_s_per_image: each((spent.user + spent.system) / 1e6),
+    resident_mb: after?.residentMb ?? null,
+    peak_mb: after?.peakMb ?? null,
+    event_loop_p99_ms: eventLoop,
+    ...healthFigures,
+  };
+}
+
+/** The first requests are slower than any that follow. @param {import('./services.mjs').Service} service @param {Request} request @param {number} seconds of a measurement */
+export async function warmUp(service, request, seconds) {
+  await measureLoad(service, request, { connections: WARM_UP.connections }, seconds * WARM_UP.share);
+}
+
+/**
+ * @param {import('./services.mjs').Service} service
+ * @param {Request} request
+ * @param {{ connections: number } | { rate: number }} load
+ * @param {{ counting: boolean, sent: number, refused: number, failed: number, times: number[] }} counts
+ */
+function startGenerators(service, { body, headers }, load, counts) {
+  const shares =
+    'rate' in load ? split(load.rate, Math.min(load.rate, GENERATORS)) : [/** @type {number} */ (load.connections)];
+  /** @type {{ instance: import('autocannon').Instance, ended: Promise<void> }[]} */
+  const running = [];
+  const start = (/** @type {number} */ share) => {
+    const setupRequest = (/** @type {import('autocannon').Request} */ sent) => {
+      if (counts.counting) counts.sent++;
+      return { ...sent, path: `${service.path}seed=${++lastSeed}` };
+    };
+    const options = {
+      url: service.address,
+      requests: [{ setupRequest }],
+      method: /** @type {const} */ ('POST'),
+      body,
+      headers,
+      connections: share,
+      // Each connection asks once a second, so that a slow answer does not keep the next request back.
+      ...('rate' in load ? { overallRate: share, ignoreCoordinatedOmission: true } : {}),
+      duration: FOREVER_SECONDS,
+      sampleInt: TICK_MS,
+    };
+    /** @type {(error: Error | null) => void} */
+    let onEnd = () => {};
+    const ended = new Promise((/** @type {(value?: undefined) => void} */ resolve, reject) => {
+      onEnd = (error) => (error ? reject(error) : resolve());
+    });
+    const instance = autocannon(options, onEnd);
+    instance.on('response', (_client, status, _bytes, ms) => {
+      if (!counts.counting) return;
+      if (status === 200) counts.times.push(ms);
+      else if (status === 503) counts.refused++;
+      else counts.failed++;
+    });
+    instance.on('reqError', () => {
+      if (counts.counting) counts.failed++;
+    });
+    running.push({ instance, ended });
+  };
+  const timers = shares.map((share, i) => setTimeout(() => start(share), (1000 * i) / shares.length));
+  return {
+    async stop() {
+      for (const timer of timers) clearTimeout(timer);
+      for (const { instance } of running) instance.stop();
+      await Promise.all(running.map(({ ended }) => ended));
+    },
+  };
+}
+
+/** A whole number as so many whole parts of about the same size. @param {number} total @param {number} parts */
+const split = (total, parts) =>
+  Array.from({ length: parts }, (_, i) => Math.floor((total * (i + 1)) / parts) - Math.floor((total * i) / parts));
+
+/** Waits until a service has done what it had begun: its next answer is the last one. @param {import('./services.mjs').Service} service @param {Request} request */
+async function settle(service, request) {
+  while ((await ask(service, request)).status !== 200) await sleep(20);
+}
+
+/** Asks once. @param {import('./services.mjs').Service} service @param {Request} request */
+export async function ask({ address, path }, { body, headers }) {
+  const reply = await fetch(`${address}${path}seed=${++lastSeed}`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers,
+  });
+  return { status: reply.status, answer: /** @type {any} */ (await reply.json()) };
+}

@@ -1,0 +1,91 @@
+// The networks that are measured, their files, and the pictures they are shown.
+import { existsSync, mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import sharp from 'sharp';
+import { modelDirectories } from '../../dist/cli/engine.js';
+import { loadConfig } from '../../dist/config/load-config.js';
+import { openRepository } from '../../dist/zoo/repository.js';
+import { findVariant, weightsPath } from '../../dist/zoo/weights.js';
+import { writeAssetModels } from '../asset-models.mjs';
+
+/** @typedef {import('./requests.mjs').Picture} Picture */
+/**
+ * @typedef {object} Network
+ * @property {string} name what it is called here
+ * @property {string} id of the model
+ * @property {string} variant
+ * @property {string} file
+ * @property {import('../../dist/core/manifest.js').Manifest} manifest
+ * @property {Picture} small
+ * @property {Picture | undefined} large of 12 megapixels
+ */
+
+/** Those that come with the server. @type {Record<string, string>} */
+const BUNDLED = { lenet5: 'lenet5', 'cifar10-resnet20': 'cifar10-resnet20' };
+/** Those of the assets. @type {Record<string, string>} */
+const ASSETS = {
+  'squeezenet1.1': 'assets-squeezenet1.1',
+  mobilenetv2: 'assets-mobilenetv2',
+  resnet18: 'assets-resnet18',
+  resnet50: 'assets-resnet50',
+  'resnet50-int8': 'assets-resnet50:int8',
+};
+/** A photograph of about 100 KB with 500 x 375 pixels; one with the sides of a 12-megapixel camera. */
+const SMALL = 'triton_vulture.jpeg';
+const LARGE = 'triton_mug.jpg';
+const LARGE_SIZE = { width: 4000, height: 3000 };
+
+/** The networks that there are. @param {string} assets */
+export const networksWith = (assets) =>
+  existsSync(join(assets, 'models')) ? ['lenet5', ...Object.keys(ASSETS)] : Object.keys(BUNDLED);
+
+/**
+ * @param {readonly string[]} names
+ * @param {string} assets
+ * @param {string} temporary a folder to write into
+ * @returns {Promise<{ networks: Network[], modelDirs: string }>} and the settings the server needs to find them
+ */
+export async function openNetworks(names, assets, temporary) {
+  const modelDirs = names.some((name) => ASSETS[name]) ? join(temporary, 'models') : '';
+  if (modelDirs) {
+    mkdirSync(modelDirs);
+    writeAssetModels(assets, modelDirs);
+  }
+  const { models } = await openRepository(modelDirectories(loadConfig({ MODEL_DIRS: modelDirs })));
+  const photograph = modelDirs ? await pictureOf(join(assets, 'images', SMALL)) : undefined;
+  const large = modelDirs ? await largePicture(join(assets, 'images', LARGE)) : undefined;
+  const networks = names.map(async (name) => {
+    const [id = '', variantName] = (ASSETS[name] ?? BUNDLED[name] ?? '').split(':');
+    const folder = models.get(id);
+    if (!folder) throw new Error(`there is no network ${name}; known: ${Object.keys({ ...BUNDLED, ...ASSETS })}`);
+    const variant = findVariant(folder, variantName);
+    const small = ASSETS[name] ? photograph : await pictureOf(/** @type {string} */ (folder.goldenImage));
+    return {
+      name,
+      id,
+      variant: variant.name,
+      file: weightsPath(folder, variant),
+      manifest: folder.manifest,
+      small: /** @type {Picture} */ (small),
+      large: ASSETS[name] ? large : undefined,
+    };
+  });
+  return { networks: await Promise.all(networks), modelDirs };
+}
+
+/** @param {string} file @returns {Promise<Picture>} */
+async function pictureOf(file) {
+  const bytes = await readFile(file);
+  const { width, height } = await sharp(bytes).metadata();
+  return { name: basename(file), bytes, width, height };
+}
+
+/** @param {string} file @returns {Promise<Picture>} */
+async function largePicture(file) {
+  const bytes = await sharp(await readFile(file))
+    .resize({ ...LARGE_SIZE, fit: 'cover' })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+  return { name: basename(file), bytes, ...LARGE_SIZE };
+}

@@ -1,0 +1,114 @@
+// What this server does over HTTP with one network: idle, in closed loops, in open loops, with large and with plain bodies.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watchHealth } from './health.mjs';
+import { measureLoad, warmUp } from './load.mjs';
+import { topClass } from './peers.mjs';
+import { asBody, asForm } from './requests.mjs';
+import { startMenagerie } from './services.mjs';
+
+/** @typedef {import('./networks.mjs').Network} Network */
+/** @typedef {import('./rows.mjs').Figures} Figures */
+/** @typedef {(labels: Omit<import('./rows.mjs').Labels, 'network'>, figures: Figures) => void} Recorder */
+
+/**
+ * One closed loop: so many connections, for that share of the seconds; the picture is the small one in a form unless said.
+ * @typedef {{ connections: number, share: number, body?: 'raw', picture?: 'large' }} Level
+ */
+
+/** Levels at which all services are measured. @type {Level[]} */
+export const COMMON_LEVELS = [
+  { connections: 1, share: 0.5 },
+  { connections: 8, share: 1 },
+  { connections: 32, share: 1 },
+];
+/** Further points of the curve of this server, for a small, a middling and a large network. @type {Level[]} */
+const CURVE_LEVELS = [2, 4, 16].map((connections) => ({ connections, share: 0.5 }));
+const CURVE_NETWORKS = ['lenet5', 'cifar10-resnet20', 'mobilenetv2', 'resnet50'];
+/** More than lanes and their queue can use: here health checks are watched. */
+const MOST_CONNECTIONS = 64;
+/** Of capacity, in percent; those under which queues grow last the whole time. */
+const RATES = [50, 80, 110, 150];
+/** Work that may wait in the open loop, in seconds, so that a few seconds of overload show what is refused. */
+const QUEUE_SECONDS = 0.5;
+
+/**
+ * Closed loops; at the common levels only, or the whole curve and other bodies.
+ * @param {Network} network
+ * @param {{ settings: Record<string, string>, seconds: number, whole: boolean }} options
+ * @param {Recorder} record
+ * @returns {Promise<{ bestRate: number, commonRate: number, gmacs: number, topClass: number }>} images/s at best, at best of
+ *   the common levels; and the price of a picture
+ */
+export async function measureClosed(network, { settings, seconds, whole }, record) {
+  const service = await startMenagerie(network, settings);
+  const { name } = service;
+  const form = asForm(network.small);
+  try {
+    const estimate = await fetch(`${service.address}/estimate?model=${network.id}`, { method: 'POST' });
+    const { price_gmacs: gmacs } = /** @type {{ price_gmacs: number }} */ (await estimate.json());
+    const found = await topClass(service, network);
+    if (whole) record({ service: name, load: 'idle' }, await idle(service, seconds / 4));
+    await warmUp(service, form, seconds);
+    const rates = new Map();
+    for (const { connections, share, body, picture } of levelsOf(network, whole)) {
+      const request =
+        body === 'raw' ? asBody(network.small) : picture === 'large' && network.large ? asForm(network.large) : form;
+      const health = connections === MOST_CONNECTIONS;
+      const figures = await measureLoad(service, request, { connections }, seconds * share, { health });
+      const labels = { level: connections, body: body ?? 'form', picture: picture ?? 'small' };
+      record({ service: name, load: 'closed', ...labels }, figures);
+      if (request === form) rates.set(connections, figures.images_per_s);
+    }
+    const commonRate = Math.max(...COMMON_LEVELS.map(({ connections }) => rates.get(connections)));
+    return { bestRate: Math.max(...rates.values()), commonRate, gmacs, topClass: found };
+  } finally {
+    await service.stop();
+  }
+}
+
+/** The common ones after the others, when code has been compiled; the large picture last, as memory remembers it. @param {Network} network @param {boolean} whole @returns {Level[]} */
+function levelsOf({ name, large }, whole) {
+  if (!whole) return COMMON_LEVELS;
+  return [
+    { connections: MOST_CONNECTIONS, share: 0.5 },
+    ...(CURVE_NETWORKS.includes(name) ? CURVE_LEVELS : []),
+    { connections: 8, share: 0.5, body: 'raw' },
+    ...COMMON_LEVELS,
+    ...(large ? [/** @type {Level} */ ({ connections: 8, share: 0.5, picture: 'large' })] : []),
+  ];
+}
+
+/** Health checks and event loop of a service that has nothing to do. @param {import('./services.mjs').Service} service @param {number} seconds */
+async function idle(service, seconds) {
+  const watch = watchHealth(service.address, seconds / 2);
+  await sleep((seconds * 1000) / 2);
+  await service.eventLoopDelayMs();
+  await sleep(seconds * 1000);
+  const figures = await watch.stop();
+  return { ...figures, event_loop_p99_ms: await service.eventLoopDelayMs() };
+}
+
+/**
+ * Open loops: requests come at a steady rate, whatever becomes of those before.
+ * @param {Network} network
+ * @param {{ settings: Record<string, string>, seconds: number, capacity: number, gmacs: number }} options images/s at best,
+ *   and the price of one
+ * @param {Recorder} record
+ */
+export async function measureOpen(network, { settings, seconds, capacity, gmacs }, record) {
+  const queue = String(Math.ceil(capacity * QUEUE_SECONDS * gmacs));
+  const service = await startMenagerie(network, { ...settings, MENAGERIE_QUEUE: queue });
+  const form = asForm(network.small);
+  try {
+    await warmUp(service, form, seconds);
+    for (const percent of RATES) {
+      const rate = Math.max(1, Math.round((capacity * percent) / 100));
+      const overload = percent > 100;
+      const health = percent === Math.max(...RATES);
+      const figures = await measureLoad(service, form, { rate }, overload ? seconds : seconds / 2, { health });
+      record({ service: service.name, load: 'open', level: percent, body: 'form', picture: 'small' }, figures);
+    }
+  } finally {
+    await service.stop();
+  }
+}

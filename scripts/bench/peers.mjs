@@ -1,0 +1,68 @@
+// The other services: in which of its two forms the Python service is measured, what each does, and whether all answer alike.
+import { ask, measureLoad, warmUp } from './load.mjs';
+import { asForm } from './requests.mjs';
+import { startPython } from './services.mjs';
+
+/** @typedef {import('./networks.mjs').Network} Network */
+/** @typedef {import('./services.mjs').Service} Service */
+/** @typedef {'threads' | 'processes'} PythonVariant */
+
+const VARIANTS = /** @type {const} */ (['threads', 'processes']);
+const CONNECTIONS = 8;
+
+/**
+ * Measures the Python service with threads in one process and with several processes, and says which did more.
+ * @param {Network} network
+ * @param {string} python
+ * @param {number} seconds
+ * @returns {Promise<{ variant: PythonVariant, rates: Record<PythonVariant, number> }>} and images/s of both
+ */
+export async function choosePython(network, python, seconds) {
+  const rates = { threads: 0, processes: 0 };
+  for (const variant of VARIANTS) {
+    const service = await startPython(network, python, variant);
+    try {
+      const form = asForm(network.small);
+      await warmUp(service, form, seconds);
+      const { images_per_s: rate } = await measureLoad(service, form, { connections: CONNECTIONS }, seconds);
+      rates[variant] = Math.round(rate ?? 0);
+    } finally {
+      await service.stop();
+    }
+  }
+  return { variant: rates.threads >= rates.processes ? 'threads' : 'processes', rates };
+}
+
+/**
+ * Closed loops of another service.
+ * @param {Service} service stopped at the end
+ * @param {Network} network
+ * @param {{ seconds: number, levels: readonly import('./own-server.mjs').Level[] }} options
+ * @param {import('./own-server.mjs').Recorder} record
+ * @returns {Promise<{ commonRate: number, topClass: number }>} images/s at best
+ */
+export async function measurePeer(service, network, { seconds, levels }, record) {
+  const form = asForm(network.small);
+  try {
+    const found = await topClass(service, network);
+    await warmUp(service, form, seconds);
+    const rates = [];
+    for (const { connections, share } of levels) {
+      const figures = await measureLoad(service, form, { connections }, seconds * share);
+      rates.push(figures.images_per_s ?? 0);
+      record({ service: service.name, load: 'closed', level: connections, body: 'form', picture: 'small' }, figures);
+    }
+    return { commonRate: Math.max(...rates), topClass: found };
+  } finally {
+    await service.stop();
+  }
+}
+
+/** The class a service finds in the network's picture. @param {Service} service @param {Network} network @returns {Promise<number>} */
+export async function topClass(service, network) {
+  const { status, answer } = await ask(service, asForm(network.small));
+  if (status !== 200) throw new Error(`${service.name} answers ${status}: ${JSON.stringify(answer)}`);
+  // This server answers a list of pictures, the others one.
+  const [{ predictions }] = answer.results ?? [answer];
+  return predictions[0].index;
+}

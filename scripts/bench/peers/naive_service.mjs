@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+// An image classifier as it is written first: one process, and the network runs on the thread that answers. Measured beside
+// this server by bench.mjs.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import multipart from '@fastify/multipart';
+import Fastify from 'fastify';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import sharp from 'sharp';
+
+const HELP = `Usage: node naive_service.mjs --model <file> [options]
+
+  --model <file>     ONNX file
+  --input <name>     its input
+  --size <n>         pixels of a side of the input
+  --resize <n>       pixels of the shorter side before the middle is cut out
+  --channels <n>     3, or 1 for grey
+  --scale <x> --mean <a,b,c> --std <a,b,c>   (value * scale - mean) / std
+  --port <n>
+  --help             this text
+
+POST /classify takes a form with a picture in the field image.
+`;
+const TOP = 5;
+
+const { values: options } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    input: { type: 'string', default: 'input' },
+    size: { type: 'string', default: '224' },
+    resize: { type: 'string', default: '256' },
+    channels: { type: 'string', default: '3' },
+    scale: { type: 'string', default: '1' },
+    mean: { type: 'string', default: '0,0,0' },
+    std: { type: 'string', default: '1,1,1' },
+    port: { type: 'string', default: '8000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (options.help || options.model === undefined) {
+  process.stdout.write(HELP);
+  process.exit(options.help ? 0 : 2);
+}
+
+const size = Number(options.size);
+const shorter = Number(options.resize);
+const channels = Number(options.channels);
+const scale = Number(options.scale);
+const mean = options.mean.split(',').map(Number);
+const std = options.std.split(',').map(Number);
+const session = await InferenceSession.create(options.model);
+const delays = monitorEventLoopDelay({ resolution: 10 });
+delays.enable();
+const app = Fastify();
+await app.register(multipart, { limits: { fileSize: 20 * 1024 * 1024 } });
+
+app.get('/livez', async () => ({ status: 'ok', pid: process.pid }));
+
+/** 99th percentile in ms since it was last asked. */
+app.get('/event-loop', async () => {
+  const ms = delays.percentile(99) / 1e6;
+  delays.reset();
+  return ms;
+});
+
+app.post('/classify', async (request, reply) => {
+  const file = await request.file();
+  if (!file) return reply.code(400).send({ error: 'no picture' });
+  const tensor = await preprocess(await file.toBuffer());
+  const results = await session.run({ [options.input]: tensor });
+  const [output] = Object.values(results);
+  const logits = Array.from(/** @type {Float32Array} */ (output?.data));
+  return { predictions: topOf(softmax(logits)) };
+});
+
+/** @param {Buffer} bytes */
+async function preprocess(bytes) {
+  const image = sharp(bytes);
+  const { width, height } = await image.metadata();
+  const factor = shorter / Math.min(width, height);
+  const resized = { width: Math.round(width * factor), height: Math.round(height * factor) };
+  const corner = { left: (resized.width - size) >> 1, top: (resized.height - size) >> 1 };
+  image.resize({ ...resized, fit: 'fill' }).extract({ ...corner, width: size, height: size });
+  if (channels === 1) image.greyscale();
+  const pixels = await image.removeAlpha().raw().toBuffer();
+  const values = new Float32Array(channels * size * size);
+  for (let c = 0; c < channels; c++) {
+    const [m, s] = /** @type {[number, number]} */ ([mean[c], std[c]]);
+    for (let i = 0; i < size * size; i++) {
+      const value = /** @type {number} */ (pixels[i * channels + c]);
+      values[c * size * size + i] = (value * scale - m) / s;
+    }
+  }
+  return new Tensor('float32', values, [1, channels, size, size]);
+}
+
+/** @param {number[]} logits */
+function softmax(logits) {
+  const most = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - most));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** @param {number[]} scores */
+function topOf(scores) {
+  const ranked = scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score);
+  return ranked.slice(0, TOP);
+}
+
+await app.listen({ port: Number(options.port), host: '127.0.0.1' });
