@@ -150,7 +150,8 @@ describe('a request with many pictures', () => {
       await settle();
       return true;
     });
-    // Two are decoded before; later, one may be decoded faster than what took the other place before it.
-    expect(Math.max(...pieces)).toBeLessThanOrEqual(2 + 1 + 1);
+    // Two are decoded before; later, in each of the two places one may be decoded faster than what took the other place before
+    // it. By the order of arrival it would be all eight.
+    expect(Math.max(...pieces)).toBeLessThanOrEqual(2 + 1 + 2);
   });
 });
