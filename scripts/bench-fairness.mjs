@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { keepFigures, MACHINE } from './measuring.mjs';
 import { startServer } from './server-process.mjs';
+import { percentile } from './statistics.mjs';
 
 const HELP = `Usage: node scripts/bench-fairness.mjs [--rounds <n>] [--requests <n>] [--write]
 
@@ -73,14 +74,8 @@ async function cheap(connections) {
 
 const dear = () => post(`/ensemble?models=${ids.join(',')}&crops=10`);
 
-/** @param {number[]} times @param {number} share */
-const percentile = (times, share) => times[Math.min(times.length - 1, Math.ceil(share * times.length) - 1)] ?? 0;
 /** @param {number[]} values */
-const median = (values) =>
-  percentile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
+const median = (values) => percentile(values, 0.5);
 
 const rows = [];
 try {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../dist/core/median.js';
 import { keepFigures, MACHINE, menagerie } from './measuring.mjs';
 
 const HELP = `Usage: node scripts/measure-zoo.mjs --data <folder> [--limit <n>]
@@ -52,7 +53,6 @@ function times() {
       }
     }
   }
-  const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   return Object.fromEntries(Object.entries(all).map(([key, values]) => [key, median(values)]));
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { measuredFile } from '../measuring.mjs';
 
-/** @typedef {import('./statistics.mjs').Spread} Spread */
+/** @typedef {import('../statistics.mjs').Spread} Spread */
 /** @typedef {import('./rows.mjs').Labels} Labels */
 /** @typedef {{ bytes: number, width: number, height: number }} PictureFacts */
 /**
@@ -47,7 +47,3 @@ export const percent = (spread) => (spread ? `${(100 * spread.median).toFixed(1)
 
 /** @param {Spread | undefined} spread */
 export const times = (spread) => (spread ? `${spread.median.toFixed(2)}x` : '');
-
-/** A Markdown table. @param {string[]} header @param {string[][]} rows */
-export const table = (header, rows) =>
-  [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('');

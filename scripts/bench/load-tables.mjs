@@ -1,5 +1,7 @@
 // The tables of docs/benchmarks.md: more of this server, and what services take of the machine.
-import { find, median, number, table, withSpread } from './figures.mjs';
+
+import { table } from '../markdown.mjs';
+import { find, median, number, withSpread } from './figures.mjs';
 import { SMALL_FORM, servicesOf, TITLES } from './tables.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */

@@ -1,9 +1,9 @@
 // Loads a service with autocannon and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+import { percentile } from '../statistics.mjs';
 import { watchHealth } from './health.mjs';
 import { familyOf, usageOf } from './process-usage.mjs';
-import { percentile } from './statistics.mjs';
 
 /** @typedef {import('./requests.mjs').Request} Request */
 /** @typedef {import('./rows.mjs').Figures} Figures */

@@ -1,5 +1,6 @@
 // CPU time and memory of a process and its children, from /proc; there is nothing to tell where that is missing.
 import { readdirSync, readFileSync } from 'node:fs';
+import { memoryOf } from '../process-memory.mjs';
 
 /** Of the kernel's clock that /proc counts in: 100 a second on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -45,12 +46,11 @@ export function familyOf(pid) {
 export function usageOf(pids) {
   const usage = { cpuSeconds: 0, residentMb: 0, peakMb: 0 };
   for (const pid of pids) {
-    const status = read(`/proc/${pid}/status`);
-    const megabytes = (/** @type {string} */ field) =>
-      (Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / 1e6;
+    const memory = memoryOf(pid);
+    if (!memory) return undefined;
     usage.cpuSeconds += statOf(pid).ticks / TICKS_PER_SECOND;
-    usage.residentMb += megabytes('VmRSS');
-    usage.peakMb += megabytes('VmHWM');
+    usage.residentMb += memory.now / 1e6;
+    usage.peakMb += memory.most / 1e6;
   }
   return Number.isNaN(usage.cpuSeconds + usage.residentMb + usage.peakMb) ? undefined : usage;
 }

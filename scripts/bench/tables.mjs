@@ -1,5 +1,7 @@
 // The tables of docs/benchmarks.md: the limit, and this server beside the others.
-import { find, median, percent, table, times, withSpread } from './figures.mjs';
+
+import { table } from '../markdown.mjs';
+import { find, median, percent, times, withSpread } from './figures.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */
 

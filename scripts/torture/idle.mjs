@@ -1,7 +1,7 @@
 import { Audit } from './audit.mjs';
 import { watchHealth } from './health.mjs';
 import { keepAsking, until } from './loops.mjs';
-import { openFilesLimit, openFilesOf } from './memory.mjs';
+import { openFilesLimit, openFilesOf } from './open-files.mjs';
 import { GOLDEN, rawBody } from './pictures.mjs';
 import { open, outcomeOfText } from './sockets.mjs';
 import { shown, Tally } from './tally.mjs';

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { memoryOf } from '../process-memory.mjs';
 import { Books } from './books.mjs';
 import { Client } from './client.mjs';
 import { cleanEnvironment } from './environment.mjs';
-import { memoryOf } from './memory.mjs';
 import { Metrics } from './metrics.mjs';
 
 const RELAY = fileURLToPath(new URL('./relay.mjs', import.meta.url));
@@ -21,6 +21,7 @@ const SETTINGS = {
   MENAGERIE_DRAIN_TIMEOUT_MS: '120000',
 };
 
+const MIB = 1024 * 1024;
 const STARTS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 300_000;
 const POLL_MS = 100;
@@ -65,8 +66,10 @@ export class Subject {
     return new Subject(relay, address, pid);
   }
 
+  /** Its memory in MiB, now and at most so far; undefined where the system does not say. */
   get memory() {
-    return memoryOf(this.pid);
+    const bytes = memoryOf(this.pid);
+    return bytes && { now: Math.round(bytes.now / MIB), most: Math.round(bytes.most / MIB) };
   }
 
   /** A client whose requests are in the books. @param {number} connections */

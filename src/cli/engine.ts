@@ -65,8 +65,8 @@ export function modelDirectories(config: Config): string[] {
 }
 
 /** Lanes and threads of each: as set, else so that all cores compute and none is shared. */
-export function layoutOf({ lanes, threads = 1 }: Pick<Config, 'lanes' | 'threads'>): Layout {
-  return { lanes: lanes ?? Math.max(1, Math.floor(readMachine().usableCores / threads)), threads };
+export function layoutOf({ lanes, threads = 1 }: Pick<Config, 'lanes' | 'threads'>, machine = readMachine()): Layout {
+  return { lanes: lanes ?? Math.max(1, Math.floor(machine.usableCores / threads)), threads };
 }
 
 /** What has been found out besides the settings. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createFlow } from '../core/fair-queue.js';
+import { median } from '../core/median.js';
 import type { Picture } from '../core/picture.js';
 import { createRandom } from '../core/random.js';
 import { cropViews, geometryOf } from '../core/views.js';
@@ -72,8 +73,7 @@ export async function speedOf(
   const speed: Speed = { imagesPerS: 0, latencyMs: Number.POSITIVE_INFINITY };
   await run();
   for (let part = 0; part < PARTS; part++) {
-    const alone = (await measure(1)).sort((a, b) => a - b);
-    speed.latencyMs = Math.min(speed.latencyMs, alone[alone.length >> 1] as number);
+    speed.latencyMs = Math.min(speed.latencyMs, median(await measure(1)));
     const started = performance.now();
     const together = await measure(2 * pool.size * info.batch);
     speed.imagesPerS = Math.max(speed.imagesPerS, (together.length * 1000) / (performance.now() - started));

@@ -38,7 +38,7 @@ export async function planStart(config: Config, machine: Machine): Promise<Start
   const notes: string[] = [];
   const found = await readTunings(repository, wanted, tunedMachineOf(config, machine), notes);
   const layout = tunedLayout(config, wanted, found, notes);
-  const planned = { ...config, ...layoutOf({ ...config, ...layout }) };
+  const planned = { ...config, ...layoutOf({ ...config, ...layout }, machine) };
   const tuned = new Map([...found].map(([id, { variant, batch }]) => [id, { variant, batch }]));
   const bytes = await weightsBytes(repository, wanted, tuned);
   const instances = config.instances ?? copiesThatFit(bytes, planned.lanes, machine.usableMemory);

@@ -1,4 +1,5 @@
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { median } from '../core/median.js';
 import type { Node } from '../onnx/node.js';
 import type { LayerTimings } from './inspector.js';
 import { kernelOf, type ProfileEvent, profiled } from './profile.js';
@@ -48,12 +49,4 @@ function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[]): Re
     if (layer !== undefined) samples.set(layer, [...(samples.get(layer) ?? []), event.dur / 1000]);
   }
   return Object.fromEntries([...samples].map(([layer, ms]) => [layer, median(ms.slice(-RUNS))]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

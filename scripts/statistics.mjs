@@ -1,4 +1,5 @@
-// Medians, percentiles and spreads of measured values.
+// Percentiles and spreads of measured values.
+import { median } from '../dist/core/median.js';
 
 /** @typedef {{ median: number, min: number, max: number }} Spread */
 
@@ -11,7 +12,5 @@ export function percentile(values, share) {
 /** @param {readonly number[]} values at least one @returns {Spread} */
 export function spreadOf(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [below = Number.NaN, above = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return { median: (below + above) / 2, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+  return { median: median(sorted), min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
