@@ -44,7 +44,7 @@ export async function classify(
     await loadAsked(engine, question.asked, options.variant);
     return await classifyFiles(files, { ...options, question }, engine, config, io);
   } finally {
-    await engine.pool.stop();
+    await engine.stop();
   }
 }
 

@@ -121,7 +121,7 @@ async function checkProvider(provider: Provider): Promise<ProviderCheck> {
   } catch (error) {
     return { provider, usable: false, detail: toMenagerieError(error).message };
   } finally {
-    await engine.pool.stop();
+    await engine.stop();
   }
 }
 

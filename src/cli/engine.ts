@@ -3,13 +3,13 @@ import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
 import type { Layout } from '../core/tuning.js';
-import { decode } from '../imaging/decode.js';
 import { Inspector } from '../runtime/inspector.js';
 import type { LaneEvents } from '../runtime/jobs.js';
 import { LanePool } from '../runtime/lane-pool.js';
 import { readMachine } from '../runtime/machine.js';
+import { Readers } from '../runtime/readers.js';
 import { Admission } from '../serving/admission.js';
-import { Answerer } from '../serving/answerer.js';
+import { Answerer, type ReadPictures } from '../serving/answerer.js';
 import { Classifier } from '../serving/classifier.js';
 import type { ServingEvents } from '../serving/events.js';
 import { ModelRegistry, type ModelTuning } from '../serving/model-registry.js';
@@ -23,7 +23,16 @@ import { isPulled } from '../zoo/weights.js';
 
 const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 const LANE_SCRIPT = new URL('../runtime/lane-worker.js', import.meta.url);
+const READ_SCRIPT = new URL('../runtime/read-worker.js', import.meta.url);
 const INSPECT_SCRIPT = new URL('../runtime/inspect-worker.js', import.meta.url);
+
+/**
+ * More readers than this would wait for the one thread that speaks HTTP: it has a millisecond to do for each picture, a reader
+ * one to four, and decoding is done by libuv's threads, of which there are four.
+ */
+const MAX_READERS = 4;
+/** One that is decoded while another is rendered. */
+const READS_PER_READER = 2;
 
 export interface Engine {
   repository: Repository;
@@ -33,12 +42,16 @@ export interface Engine {
   answers: SharedAnswers;
   registry: ModelRegistry;
   classifier: Classifier;
+  /** Ends all threads, those at work once they have finished it, if that does not take long. */
+  stop(): Promise<void>;
 }
 
 /** Everything that listens to an engine. */
 export interface EngineEvents {
   serving: ServingEvents;
   lanes: Omit<LaneEvents, 'executed'>;
+  /** A reader died and is being replaced. */
+  readerReplaced(reason: string): void;
 }
 
 /** A configuration without limits on price: whoever runs a command may take as long as they like. */
@@ -57,6 +70,7 @@ export const SILENT: EngineEvents = {
     modelLoaded() {},
   },
   lanes: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
+  readerReplaced() {},
 };
 
 /** The model directories of a configuration: the built-in one first. */
@@ -87,7 +101,15 @@ export async function createEngine(
 ): Promise<Engine> {
   const repository = findings?.repository ?? (await openRepository(modelDirectories(config)));
   const { lanes, threads } = layoutOf(config);
-  const limits = { maxPixels: config.maxPixels };
+  const readerCount = Math.min(lanes, MAX_READERS);
+  const readers = new Readers({
+    count: readerCount,
+    script: READ_SCRIPT,
+    maxPixels: config.maxPixels,
+    timeoutMs: config.laneTimeoutMs,
+    onReplaced: events.readerReplaced,
+  });
+  const read: ReadPictures = (request) => readers.read(request);
   const pool = new LanePool({
     lanes,
     script: LANE_SCRIPT,
@@ -110,7 +132,7 @@ export async function createEngine(
     repository,
     pool,
     allowUntrained: config.untrained === 'allow',
-    decode: (bytes) => decode(bytes, true, limits),
+    read,
     countMacs: createMacCounter(config),
     instances: Math.min(config.instances ?? lanes, lanes),
     tuned: findings?.tuned ?? new Map(),
@@ -120,14 +142,15 @@ export async function createEngine(
   const answers = new SharedAnswers(config.cache);
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
-    answerer: new Answerer({ pool, decode: (bytes, autoOrient) => decode(bytes, autoOrient, limits) }),
+    answerer: new Answerer({ pool, read, readsAtOnce: READS_PER_READER * readerCount }),
     answers,
     admission,
     lanes,
     events: events.serving,
   });
   const summaries = createSummaries(repository, config);
-  return { repository, summaries, pool, admission, answers, registry, classifier };
+  const stop = async () => void (await Promise.all([pool.stop(), readers.stop()]));
+  return { repository, summaries, pool, admission, answers, registry, classifier, stop };
 }
 
 /** Counts multiply-accumulates, beside whatever else is looked into: as many files may wait as there are models. */

@@ -62,7 +62,7 @@ export async function evaluate(options: EvalCommandOptions, config: Config, io: 
     else io.out.write(single ? evalText(report) : evalCompareText(reports));
     return reports.some(({ failed }) => failed.length > 0) ? 1 : 0;
   } finally {
-    await engine.pool.stop();
+    await engine.stop();
   }
 }
 

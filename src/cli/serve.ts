@@ -59,6 +59,10 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
         log.error({ network, reason, remaining }, 'copy of a model lost');
       },
     },
+    readerReplaced: (reason) => {
+      metrics.readerReplaced();
+      log.error({ reason }, 'reader replaced');
+    },
   };
   const engine = await createEngine(config, events, plan);
   // What makes serving on pointless.
@@ -99,7 +103,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     fatal.signal.throwIfAborted();
     return finished ? 0 : 1;
   } finally {
-    await engine.pool.stop();
+    await engine.stop();
   }
 }
 

@@ -1,15 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { createFlow } from '../core/fair-queue.js';
 import { median } from '../core/median.js';
-import type { Picture } from '../core/picture.js';
 import { createRandom } from '../core/random.js';
-import { cropViews, geometryOf } from '../core/views.js';
-import { decode } from '../imaging/decode.js';
+import { countOf, inputShape } from '../core/shape.js';
 import type { LanePool } from '../runtime/lane-pool.js';
+import { pixelsOf } from '../runtime/pixels.js';
 import type { ServedModel } from '../serving/model.js';
-import type { ModelFolder } from '../zoo/repository.js';
 
-/** How fast pictures go through the lanes, decoding left aside. */
+/** How fast pictures go through the lanes, reading them left aside. */
 export interface Speed {
   /** With all lanes busy. */
   imagesPerS: number;
@@ -17,43 +14,27 @@ export interface Speed {
   latencyMs: number;
 }
 
-/** Pixels of the picture that stands in for others: about what photographs on the web have. */
-const USUAL = { width: 500, height: 375 };
-
-/** The golden picture of a model, or noise where it has none. */
-export async function samplePicture({ goldenImage }: ModelFolder, limits: { maxPixels: number }): Promise<Picture> {
-  if (goldenImage !== undefined) {
-    return await decode(await readFile(goldenImage), true, limits);
-  }
-  const random = createRandom(1);
-  const data = Uint8Array.from({ length: USUAL.width * USUAL.height * 3 }, () => random.integer(256));
-  return { ...USUAL, data };
-}
-
 /** Machines are never quiet: each figure is measured in so many parts, and the least disturbed counts. */
 const PARTS = 3;
 
 /**
- * Measures a loaded model: preprocessing and network, from picture to scores.
+ * Measures a loaded model on noise: from pixels to scores.
  * @param ms how long each of the two figures is measured for
  * @throws the signal's reason, and what running throws
  */
 export async function speedOf(
   pool: LanePool,
   { key, folder, info }: ServedModel,
-  picture: Picture,
   ms: number,
   signal: AbortSignal,
 ): Promise<Speed> {
-  const views = cropViews(picture, geometryOf(folder.manifest), 1);
+  const random = createRandom(1);
+  const noise = new Uint8Array(countOf(inputShape(folder.manifest, 1)));
+  for (let i = 0; i < noise.length; i++) noise[i] = random.integer(256);
   const run = () => {
-    // A lane takes the bytes away with it, so each run gets its own.
-    const own = { ...picture, data: picture.data.slice() };
-    return pool.run(
-      key,
-      { picture: own, views },
-      { flow: createFlow(), cost: 1, signal: new AbortController().signal },
-    );
+    // As pixels of another picture each time: a lane would use the tensor of the last one again.
+    const input = { pixels: pixelsOf(noise, 1), from: 0, rows: 1 };
+    return pool.run(key, input, { flow: createFlow(), cost: 1, signal: new AbortController().signal });
   };
   /** Milliseconds of each run, so many at a time. */
   const measure = async (inFlight: number) => {

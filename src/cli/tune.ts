@@ -10,7 +10,7 @@ import { isPulled } from '../zoo/weights.js';
 import { createEngine, modelDirectories, SILENT, unbounded } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
-import { type Speed, samplePicture, speedOf } from './speed.js';
+import { type Speed, speedOf } from './speed.js';
 import { tunedMachineOf } from './start-plan.js';
 
 export interface TuneOptions {
@@ -100,10 +100,9 @@ async function tryBatches(
       const served = await engine.registry.load(id, variant);
       // The file takes no more rows.
       if (served.info.batch < batch) break;
-      const picture = await samplePicture(served.folder, config);
-      speed = await speedOf(engine.pool, served, picture, options.seconds * 1000, options.signal);
+      speed = await speedOf(engine.pool, served, options.seconds * 1000, options.signal);
     } finally {
-      await engine.pool.stop();
+      await engine.stop();
     }
     tried.push({ variant, ...layout, batch, ...speed });
     if (speed.imagesPerS <= fastest) break;

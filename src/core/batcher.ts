@@ -2,8 +2,8 @@ import { FairQueue, type Flow } from './fair-queue.js';
 
 /** Something that waits to be run together with its like. */
 export interface BatchItem {
-  /** Only items of the same key share a batch; those without a key run alone. */
-  key: string | undefined;
+  /** Only items of the same key share a batch. */
+  key: string;
   /** Rows it takes of a batch. */
   rows: number;
   /** When it came, in milliseconds of a clock that only goes forward. */
@@ -13,7 +13,7 @@ export interface BatchItem {
 /** What someone who is free can run. */
 export interface Runner {
   /** Whether it can run items of this key. */
-  holds(key: string | undefined): boolean;
+  holds(key: string): boolean;
   /** Most rows of a batch of this key. */
   maxRows(key: string): number;
 }
@@ -26,7 +26,7 @@ export class Batcher<T extends BatchItem> {
   readonly #queue = new FairQueue<T>();
   readonly #delayMs: number;
   /** Rows that wait, by key. */
-  readonly #rows = new Map<string | undefined, number>();
+  readonly #rows = new Map<string, number>();
 
   /** @param delayMs how long an item may wait for company; 0: whoever is free runs what there is */
   constructor(delayMs: number) {
@@ -50,7 +50,6 @@ export class Batcher<T extends BatchItem> {
     if (!first) return [];
     const batch = [first];
     const { key } = first;
-    if (key === undefined) return batch;
     let room = runner.maxRows(key) - first.rows;
     while (room > 0) {
       const more = this.#take((item) => item.key === key && item.rows <= room);
@@ -65,9 +64,9 @@ export class Batcher<T extends BatchItem> {
   nextDue(now: number): number | undefined {
     if (this.#delayMs === 0) return undefined;
     let next: number | undefined;
-    for (const { key, enqueued } of this.#queue) {
+    for (const { enqueued } of this.#queue) {
       const due = enqueued + this.#delayMs;
-      if (key !== undefined && due > now) next = Math.min(next ?? due, due);
+      if (due > now) next = Math.min(next ?? due, due);
     }
     return next;
   }
@@ -92,7 +91,7 @@ export class Batcher<T extends BatchItem> {
   }
 
   #due({ key, enqueued }: T, runner: Runner, now: number): boolean {
-    if (this.#delayMs === 0 || key === undefined || now - enqueued >= this.#delayMs) return true;
+    if (this.#delayMs === 0 || now - enqueued >= this.#delayMs) return true;
     return (this.#rows.get(key) ?? 0) >= runner.maxRows(key);
   }
 }

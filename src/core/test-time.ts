@@ -28,6 +28,9 @@ export interface LookOptions {
 
 const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
 
+/** One look at a picture, as a network was measured with. */
+export const PLAIN_LOOK: LookOptions = { crops: 1, augmentation: NONE, seed: 0 };
+
 /** The amounts that may be asked for. */
 const AMOUNTS = {
   crops: { maximum: 100, whole: true },

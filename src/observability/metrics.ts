@@ -110,6 +110,11 @@ export class Metrics {
     'Lanes that died or hung and were replaced',
     ['lane'],
   );
+  readonly #readersReplaced = this.#counter(
+    'menagerie_reader_replacements_total',
+    'Threads that read pictures which died or hung and were replaced',
+    [],
+  );
 
   constructor(sources: MetricSources) {
     collectDefaultMetrics({ register: this.registry });
@@ -166,6 +171,9 @@ export class Metrics {
     laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
     networkLost: () => this.#instancesLost.inc(),
   };
+
+  /** Listener for the readers. */
+  readonly readerReplaced = () => this.#readersReplaced.inc();
 
   /** Listeners for the HTTP room. */
   readonly http: HttpEvents = {

@@ -1,21 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batcher, type Runner } from '../core/batcher.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
-import type { Picture } from '../core/picture.js';
 import { Semaphore } from '../core/semaphore.js';
-import {
-  type Job,
-  type LaneEvents,
-  notLoaded,
-  RenderJob,
-  type RenderResult,
-  RunJob,
-  type RunResult,
-  shuttingDown,
-  type Turn,
-} from './jobs.js';
+import { type LaneEvents, notLoaded, RunJob, type RunResult, shuttingDown, type Turn } from './jobs.js';
 import { Lane } from './lane.js';
-import type { LaneSettings, NetworkInfo, NetworkSpec, Rendering, RunInput } from './protocol.js';
+import type { RunInput } from './pixels.js';
+import type { LaneSettings, NetworkInfo, NetworkSpec } from './protocol.js';
 import type { Slot } from './slot.js';
 
 export interface LanePoolOptions extends LaneSettings {
@@ -32,8 +22,6 @@ export interface LanePoolOptions extends LaneSettings {
   events: LaneEvents;
 }
 
-/** A thread that is ended in the midst of native code may take the process with it. */
-const STOP_PATIENCE_MS = 2000;
 const RELOAD_ATTEMPTS = 3;
 const RESPAWN_DELAY_MS = 100;
 const MAX_RESPAWN_DELAY_MS = 10_000;
@@ -42,7 +30,7 @@ const MAX_RESPAWN_DELAY_MS = 10_000;
 export class LanePool {
   readonly #options: LanePoolOptions;
   readonly #slots: Slot[];
-  readonly #queue: Batcher<Job>;
+  readonly #queue: Batcher<RunJob>;
   /** Rows that a run of each loaded network takes at most. */
   readonly #maxRows = new Map<string, number>();
   /** Set while an idle lane waits for a batch to fill. */
@@ -121,18 +109,7 @@ export class LanePool {
   }
 
   /**
-   * Renders views of a picture in the first free lane. The picture's bytes are moved to it.
-   * @throws MenagerieError `lane_failed`, `shutting_down`, or the signal's reason
-   */
-  render(picture: Picture, renderings: readonly Rendering[], turn: Turn): Promise<RenderResult> {
-    return new Promise((resolve, reject) => {
-      this.#enqueue(new RenderJob({ resolve, reject }, picture, renderings), turn);
-    });
-  }
-
-  /**
-   * Runs a network on an input in the first free lane that holds it, together with others where that pays. The bytes of a
-   * picture are moved to the lane.
+   * Runs a network on an input in the first free lane that holds it, together with others where that pays.
    * @throws MenagerieError `lane_failed`, `model_not_loaded`, `shutting_down`, or the signal's reason
    */
   run(key: string, input: RunInput, turn: Turn): Promise<RunResult> {
@@ -148,20 +125,15 @@ export class LanePool {
     const waiting = [...this.#queue.remove(() => true), ...this.#slots.flatMap((slot) => slot.control.splice(0))];
     for (const one of waiting) one.reject(shuttingDown());
     const lanes = this.#slots.flatMap(({ lane, successor }) => [lane, successor]);
-    await Promise.all(
-      lanes.map(async (lane) => {
-        await lane?.quiet(STOP_PATIENCE_MS);
-        await lane?.terminate('the server is stopping');
-      }),
-    );
+    await Promise.all(lanes.map((lane) => lane?.stop('the server is stopping')));
   }
 
-  #enqueue(job: Job, { flow, cost, signal }: Turn): void {
+  #enqueue(job: RunJob, { flow, cost, signal }: Turn): void {
     const { key } = job;
     if (this.#stopped) job.reject(shuttingDown());
     else if (signal.aborted) job.reject(signal.reason);
     // The lanes may have lost it since the caller looked; it would wait for ever.
-    else if (key !== undefined && !this.#slots.some((slot) => slot.networks.has(key))) job.reject(notLoaded());
+    else if (!this.#slots.some((slot) => slot.networks.has(key))) job.reject(notLoaded());
     else {
       job.follow(signal, () => this.#queue.remove((other) => other === job));
       this.#queue.push(job, flow, cost);
@@ -255,7 +227,7 @@ export class LanePool {
 
   #runnerOf({ networks }: Slot): Runner {
     return {
-      holds: (key) => key === undefined || networks.has(key),
+      holds: (key) => networks.has(key),
       maxRows: (key) => this.#maxRows.get(key) ?? 1,
     };
   }
@@ -271,8 +243,8 @@ export class LanePool {
     this.#alarm = setTimeout(() => this.#pump(), Math.max(1, due - now));
   }
 
-  async #runJobs(slot: Slot, lane: Lane, jobs: readonly Job[]): Promise<void> {
-    const [first] = jobs as [Job];
+  async #runJobs(slot: Slot, lane: Lane, jobs: readonly RunJob[]): Promise<void> {
+    const [first] = jobs as [RunJob];
     try {
       await first.work(lane, jobs, this.#options);
       slot.deaths = 0;

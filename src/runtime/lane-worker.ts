@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { renderViews } from '../core/render.js';
 import { Network } from './network.js';
-import { failureOf, type LaneReply, type LaneRequest, type LaneSettings, type RenderReply } from './protocol.js';
+import { failureOf, type LaneReply, type LaneRequest, type LaneSettings } from './protocol.js';
 import { TensorCache } from './tensor-cache.js';
 
 // The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
@@ -24,25 +23,12 @@ async function answer(request: LaneRequest): Promise<LaneReply> {
       await network?.release();
       return { id, type: 'done', result: undefined };
     }
-    case 'render':
-      return { id, type: 'done', result: render(request) };
     case 'run': {
       const network = networks.get(request.key);
       if (!network) throw new Error(`network ${request.key} is not in this lane`);
       return { id, type: 'done', result: await network.run(request.inputs, tensors) };
     }
   }
-}
-
-function render({ picture, renderings }: LaneRequest & { type: 'render' }): RenderReply {
-  const started = performance.now();
-  const pixels = renderings.map(({ geometry, views }) => {
-    const rendered = renderViews(picture, geometry, views);
-    const shared = new Uint8Array(new SharedArrayBuffer(rendered.length));
-    shared.set(rendered);
-    return shared;
-  });
-  return { pixels, preprocessMs: performance.now() - started };
 }
 
 /** Memory that moves with a reply. */

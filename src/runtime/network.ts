@@ -2,10 +2,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { concatenated } from '../core/concatenate.js';
 import { MenagerieError } from '../core/errors.js';
 import { createNormalise, type Normalise } from '../core/normalise.js';
-import { renderViews } from '../core/render.js';
 import { countOf, inputShape } from '../core/shape.js';
-import { type Geometry, geometryOf } from '../core/views.js';
 import { bestBatch } from './best-batch.js';
+import type { Rows } from './pixels.js';
 import { layersElsewhere, profiled } from './profile.js';
 import {
   failureOf,
@@ -13,7 +12,6 @@ import {
   type NetworkInfo,
   type NetworkSpec,
   type Provider,
-  type RunInput,
   type RunOutcome,
   type RunReply,
 } from './protocol.js';
@@ -25,7 +23,6 @@ export class Network {
   readonly info: NetworkInfo;
   readonly #session: InferenceSession;
   readonly #spec: NetworkSpec;
-  readonly #geometry: Geometry;
   readonly #normalise: Normalise;
   /** Networks with equal ones make the same tensor of the same pixels. */
   readonly #normalisation: string;
@@ -36,7 +33,6 @@ export class Network {
     const { input, preprocess } = spec;
     this.#session = session;
     this.#spec = spec;
-    this.#geometry = geometryOf(spec);
     this.#normalise = createNormalise(preprocess, input.layout);
     const { color, scale, mean, std } = preprocess;
     this.#normalisation = JSON.stringify([input.layout, color, scale, mean, std]);
@@ -68,26 +64,22 @@ export class Network {
   }
 
   /**
-   * Scores of several inputs, in one run where the network takes that many rows. An input that cannot be prepared, or that
-   * the network fails on, fails alone.
+   * Scores of several inputs, in one run where the network takes that many rows. An input that the network fails on fails
+   * alone.
    * @param cache lends the tensor that a network before this one was given
    */
-  async run(inputs: readonly RunInput[], cache: TensorCache): Promise<RunReply> {
+  async run(inputs: readonly Rows[], cache: TensorCache): Promise<RunReply> {
     const started = performance.now();
-    const tensors = inputs.map((input) => attempt(() => this.#tensorOf(input, cache)));
+    const tensors = inputs.map((input) => this.#tensorOf(input, cache));
     const preprocessMs = performance.now() - started;
-    const ready = tensors.filter((tensor): tensor is Float32Array => tensor instanceof Float32Array);
-    const together = await this.#scores(ready).catch(() => undefined);
-    const outcomes: RunOutcome[] = [];
-    for (const tensor of tensors) {
-      if (!(tensor instanceof Float32Array)) outcomes.push(tensor);
-      else if (together) outcomes.push({ type: 'scores', scores: together.shift() as Float32Array<ArrayBuffer> });
-      else {
-        const alone = await this.#scores([tensor]).catch(failureOf);
-        const [scores] = Array.isArray(alone) ? alone : [];
-        outcomes.push(scores ? { type: 'scores', scores } : (alone as RunOutcome));
+    const outcomes = await this.#outcomes(tensors).catch(async (error) => {
+      if (tensors.length === 1) return [failureOf(error)] satisfies RunOutcome[];
+      const each: RunOutcome[] = [];
+      for (const tensor of tensors) {
+        each.push(...(await this.#outcomes([tensor]).catch((fault): RunOutcome[] => [failureOf(fault)])));
       }
-    }
+      return each;
+    });
     return { outcomes, preprocessMs, inferenceMs: performance.now() - started - preprocessMs };
   }
 
@@ -95,15 +87,8 @@ export class Network {
     await this.#session.release();
   }
 
-  #tensorOf(input: RunInput, cache: TensorCache): Float32Array {
-    if ('picture' in input) {
-      return this.#normalised(renderViews(input.picture, this.#geometry, input.views), input.views.length);
-    }
-    const { pixels, from, rows } = input;
-    return cache.get(`${pixels.id}:${from}:${rows}:${this.#normalisation}`, () => {
-      const length = pixels.data.length / pixels.rows;
-      return this.#normalised(pixels.data.subarray(from * length, (from + rows) * length), rows);
-    });
+  #tensorOf({ name, data, rows }: Rows, cache: TensorCache): Float32Array {
+    return cache.get(`${name}:${this.#normalisation}`, () => this.#normalised(data, rows));
   }
 
   #normalised(pixels: Uint8Array, rows: number): Float32Array<ArrayBuffer> {
@@ -119,7 +104,7 @@ export class Network {
   }
 
   /** Scores of every tensor, each of any number of rows. */
-  async #scores(tensors: readonly Float32Array[]): Promise<Float32Array<ArrayBuffer>[]> {
+  async #outcomes(tensors: readonly Float32Array[]): Promise<RunOutcome[]> {
     const total = tensors.reduce((sum, { length }) => sum + length, 0) / this.#length;
     // One row a run where the file takes no more, however many are asked for.
     const most = this.info.batch === 1 ? 1 : total;
@@ -134,16 +119,8 @@ export class Network {
       const to = from + (length / this.#length) * this.info.classes;
       const own = tensors.length === 1 ? scores : scores.slice(from, to);
       from = to;
-      return own;
+      return { type: 'scores', scores: own };
     });
-  }
-}
-
-function attempt(make: () => Float32Array): Float32Array | RunOutcome {
-  try {
-    return make();
-  } catch (error) {
-    return failureOf(error);
   }
 }
 

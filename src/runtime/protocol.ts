@@ -1,9 +1,10 @@
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
-import type { Picture } from '../core/picture.js';
-import type { Geometry, View } from '../core/views.js';
+import type { DecodeLimits } from '../imaging/decode.js';
+import type { Look } from '../imaging/read-picture.js';
+import type { Rows } from './pixels.js';
 
-// What is said between the main thread and a lane. One request is answered by one reply with the same id.
+// What is said between the main thread and its workers. One request is answered by one reply with the same id.
 
 /** ONNX Runtime's execution provider that runs a network. */
 export type Provider = 'cpu' | 'cuda';
@@ -40,26 +41,6 @@ export interface NetworkInfo {
   rowMs: number;
 }
 
-/** What a lane makes of a picture for the networks of one geometry. */
-export interface Rendering {
-  geometry: Geometry;
-  views: readonly View[];
-}
-
-/** Pixels of views as renderViews makes them, in memory that all threads see. */
-export interface SharedPixels {
-  /** Tells them from others. */
-  id: number;
-  data: Uint8Array<SharedArrayBuffer>;
-  /** Number of views. */
-  rows: number;
-}
-
-/** What a network runs on: views of a picture yet to be rendered, or some rows of the pixels of views. */
-export type RunInput =
-  | { picture: Picture; views: readonly View[] }
-  | { pixels: SharedPixels; from: number; rows: number };
-
 /** What became of one input of a run: scores as the network gives them, rows x classes. */
 export type RunOutcome = { type: 'scores'; scores: Float32Array<ArrayBuffer> } | Failure;
 
@@ -71,12 +52,6 @@ export interface RunReply {
   inferenceMs: number;
 }
 
-/** The answer to a picture's renderings: one entry for each. */
-export interface RenderReply {
-  pixels: Uint8Array<SharedArrayBuffer>[];
-  preprocessMs: number;
-}
-
 /** What a lane is given when it starts. */
 export interface LaneSettings {
   device: Device;
@@ -86,14 +61,25 @@ export interface LaneSettings {
   batch: number | undefined;
 }
 
+/** A picture to be read. */
+export interface ReadRequest {
+  /** The file. */
+  bytes: Uint8Array;
+  /** Whether EXIF orientation is applied. */
+  autoOrient: boolean;
+  looks: readonly Look[];
+}
+
+/** What a reader is given when it starts. */
+export type ReaderSettings = DecodeLimits;
+
 export type LaneRequest =
   | { id: number; type: 'load'; spec: NetworkSpec }
   | { id: number; type: 'unload'; key: string }
-  | { id: number; type: 'render'; picture: Picture; renderings: readonly Rendering[] }
-  | { id: number; type: 'run'; key: string; inputs: readonly RunInput[] };
+  | { id: number; type: 'run'; key: string; inputs: readonly Rows[] };
 
 export type LaneReply =
-  | { id: number; type: 'done'; result: NetworkInfo | RunReply | RenderReply | undefined }
+  | { id: number; type: 'done'; result: NetworkInfo | RunReply | undefined }
   | ({ id: number } & Failure);
 
 /** An error on its way from a thread. */

@@ -1,21 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { MenagerieError } from '../core/errors.js';
 import { createFlow } from '../core/fair-queue.js';
-import type { Picture } from '../core/picture.js';
 import { inputShape } from '../core/shape.js';
+import { PLAIN_LOOK } from '../core/test-time.js';
 import { topK } from '../core/top-k.js';
-import { cropViews, geometryOf } from '../core/views.js';
+import { geometryOf } from '../core/views.js';
+import type { RenderedLook } from '../imaging/read-picture.js';
 import type { LanePool } from '../runtime/lane-pool.js';
+import { pixelsOf } from '../runtime/pixels.js';
 import type { NetworkSpec } from '../runtime/protocol.js';
 import type { ModelFolder } from '../zoo/repository.js';
 import { type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
+import type { ReadPictures } from './answerer.js';
 import type { ServedModel } from './model.js';
 
 /** What bringing a model up takes. */
 export interface BringUpOptions {
   pool: Pick<LanePool, 'load' | 'unload' | 'run'>;
-  /** Decodes a golden picture. */
-  decode(bytes: Uint8Array): Promise<Picture>;
+  /** Reads a golden picture. */
+  read: ReadPictures;
   /**
    * Counts the multiply-accumulates of a file's network.
    * @param inputShape of the input for one picture
@@ -68,14 +71,15 @@ const NOMINAL_MS_PER_GMAC = 15;
 async function checkGolden(
   { manifest, goldenImage, labels }: ModelFolder,
   key: string,
-  { pool, decode }: BringUpOptions,
+  { pool, read }: BringUpOptions,
 ): Promise<void> {
   const { golden } = manifest;
   if (!golden || goldenImage === undefined) return;
-  const picture = await decode(await readFile(goldenImage));
-  const views = cropViews(picture, geometryOf(manifest), 1);
+  const looks = [{ geometry: geometryOf(manifest), options: PLAIN_LOOK }];
+  const picture = await read({ bytes: await readFile(goldenImage), autoOrient: true, looks });
+  const { pixels } = picture.looks[0] as RenderedLook;
   const turn = { flow: createFlow(), cost: 1, signal: new AbortController().signal };
-  const { scores } = await pool.run(key, { picture, views }, turn);
+  const { scores } = await pool.run(key, { pixels: pixelsOf(pixels, 1), from: 0, rows: 1 }, turn);
   // Softmax would not change the order.
   const best = topK(scores, golden.within);
   if (best.some(({ index }) => index === golden.index)) return;

@@ -1,27 +1,27 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '../core/concatenate.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { View } from '../core/views.js';
 import type { RunResult, Turn } from '../runtime/jobs.js';
 import type { LanePool } from '../runtime/lane-pool.js';
-import type { Rendering, SharedPixels } from '../runtime/protocol.js';
+import type { Pixels, RunInput } from '../runtime/pixels.js';
 import type { MemberScores } from './conclude.js';
 import type { Timings } from './events.js';
 import { type Member, type Missing, memberError, type Target } from './target.js';
 
 /** Members that see the same views of a picture. */
 export interface Group {
-  rendering: Rendering;
-  members: Member[];
+  members: readonly Member[];
+  views: readonly View[];
+  /** Of these views. */
+  pixels: Pixels;
 }
 
 /** Price of handing a piece of work to a lane. */
 const PIECE_GMACS = 0.01;
 
-interface Piece {
+interface Piece extends RunInput {
   member: Member;
-  pixels: SharedPixels;
-  from: number;
-  rows: number;
 }
 
 /** What one member does. */
@@ -44,7 +44,6 @@ class MemberWork {
 
 /**
  * Runs every member on the pixels of its views, piece by piece, so that others get their turns in between.
- * @param pixels one entry for each group
  * @param timings is added to
  * @returns scores of the members that answered, in the target's order, and those that failed where it can do without
  * @throws MenagerieError of a member that it cannot do without, naming it; the signal's reason
@@ -53,12 +52,11 @@ export async function runMembers(
   pool: LanePool,
   target: Target,
   groups: readonly Group[],
-  pixels: readonly SharedPixels[],
   { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
   timings: Timings,
 ): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
   const work = new Map(target.members.map((member) => [member, new MemberWork(signal)]));
-  for (const { member, ...piece } of groups.flatMap((group, g) => piecesOf(group, pixels[g] as SharedPixels))) {
+  for (const { member, ...piece } of groups.flatMap(piecesOf)) {
     const own = work.get(member) as MemberWork;
     const turn = { flow, cost: piece.rows * member.model.gmacs + PIECE_GMACS, signal: own.signal };
     own.runs.push(pool.run(member.model.key, piece, turn));
@@ -66,7 +64,7 @@ export async function runMembers(
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();
   const missing: Missing[] = [];
-  const finish = async (member: Member, { rendering: { views } }: Group) => {
+  const finish = async (member: Member, { views }: Group) => {
     const own = work.get(member) as MemberWork;
     try {
       const results = await Promise.all(own.runs);
@@ -92,7 +90,7 @@ export async function runMembers(
  * The runs of a group's members: as many rows at a time as pays for each. Members that see the same rows come one after
  * another, so that a lane can use its tensor again.
  */
-function piecesOf({ members }: Group, pixels: SharedPixels): Piece[] {
+function piecesOf({ members, pixels }: Group): Piece[] {
   const pieces = members.flatMap((member) => {
     const most = member.model.info.batch;
     return Array.from({ length: Math.ceil(pixels.rows / most) }, (_, i) => ({
@@ -100,13 +98,14 @@ function piecesOf({ members }: Group, pixels: SharedPixels): Piece[] {
       pixels,
       from: i * most,
       rows: Math.min(most, pixels.rows - i * most),
+      whole: members.length === 1 && pixels.rows <= most,
     }));
   });
   return pieces.sort((a, b) => a.from - b.from);
 }
 
 /** Adds a run's times. Of runs side by side only the first one's wait counts. */
-export function addTimes(timings: Timings, run: RunResult, first: boolean): void {
+function addTimes(timings: Timings, run: RunResult, first: boolean): void {
   if (first) timings.queue += run.queueMs;
   timings.preprocess += run.preprocessMs;
   timings.inference += run.inferenceMs;

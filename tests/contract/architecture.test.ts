@@ -11,7 +11,7 @@ const ROOMS: Record<string, string[]> = {
   imaging: ['core'],
   onnx: ['core'],
   architectures: ['core', 'onnx'],
-  runtime: ['core', 'onnx'],
+  runtime: ['core', 'onnx', 'imaging'],
   zoo: ['core'],
   datasets: ['core'],
   serving: ['core', 'imaging', 'runtime', 'zoo'],

@@ -12,6 +12,7 @@ import { cudaObstacle, obstacleText } from '../../src/runtime/providers.js';
 import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { openRepository } from '../../src/zoo/repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
+import { rendered } from '../support/networks.js';
 
 // The bundled networks say the same on a GPU as on the CPU. Runs wherever CUDA is installed.
 
@@ -39,9 +40,10 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     expect(cuda.info).toMatchObject({ provider: 'cuda', fallback: undefined });
     console.log(`${model.id} on CUDA: batch ${cuda.info.batch}, left to the CPU: ${cuda.info.layersOnCpu.join(', ')}`);
     const picture = await decode(await readFile(model.goldenImage as string), true, { maxPixels: 50_000_000 });
-    const views = cropViews(picture, geometryOf(model.manifest), 1);
+    const geometry = geometryOf(model.manifest);
+    const shown = rendered(picture, geometry, cropViews(picture, geometry, 1));
     const scores = async (network: Network, rows: number) => {
-      const inputs = Array.from({ length: rows }, () => ({ picture, views }));
+      const inputs = Array.from({ length: rows }, () => shown);
       const { outcomes } = await network.run(inputs, new TensorCache());
       return outcomes.map((outcome) => (outcome.type === 'scores' ? [...outcome.scores] : outcome.message));
     };

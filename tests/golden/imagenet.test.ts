@@ -11,6 +11,7 @@ import { Network } from '../../src/runtime/network.js';
 import type { NetworkSpec } from '../../src/runtime/protocol.js';
 import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { assetsDir } from '../support/assets.js';
+import { rendered } from '../support/networks.js';
 
 // 276 photographs and what Pillow and ONNX Runtime's Python package make of them (reference/ in the assets).
 
@@ -63,7 +64,7 @@ async function answersOf(
   const answers = new Map<string, MemberAnswer>();
   for (const [file, picture] of pictures) {
     const views = cropViews(picture, GEOMETRY, crops);
-    const { outcomes } = await network.run([{ picture, views }], new TensorCache());
+    const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new TensorCache());
     const [outcome] = outcomes;
     if (outcome?.type !== 'scores') throw new Error(`${file}: ${outcome?.message}`);
     const weights = views.map(({ weight }) => weight);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFlow } from '../../src/core/fair-queue.js';
-import type { RunInput } from '../../src/runtime/protocol.js';
+import { pixelsOf, type RunInput } from '../../src/runtime/pixels.js';
 import { randomFrom } from '../support/drawn-digits.js';
 import { answers, codeOf, metric, postPicture } from '../support/http-client.js';
 import { instruct, instructPng, type LoadScript, until, Weights } from '../support/lane-script.js';
@@ -127,7 +127,7 @@ describe('pictures that wait for busy lanes', () => {
   it('that have more rows than a batch has room are left for the next', async () => {
     const { pool, runs, occupy } = await setUp({ n: { batch: 4 } });
     const release = await occupy('n');
-    const results = [3, 2, 1, 4, 1].map((rows) => pool.run('n', pixelsOf(Array(rows).fill(5)), turn()));
+    const results = [3, 2, 1, 4, 1].map((rows) => pool.run('n', inputOf(Array(rows).fill(5)), turn()));
     await release();
     expect((await Promise.all(results)).map(({ scores }) => scores.length)).toEqual([30, 20, 10, 40, 10]);
     expect(rowsOf(runs, 'n')).toEqual([1, 4, 3, 4]);
@@ -180,11 +180,9 @@ describe('a lane that is idle', () => {
 });
 
 /** Pixels of which a scripted network sees some rows, one after the other. */
-function pixelsOf(pictures: readonly number[], from = 0, rows = pictures.length): RunInput {
-  const [only] = pictures.map((picture) => instruct('answer', picture).data.length);
-  const data = new Uint8Array(new SharedArrayBuffer((only ?? 0) * pictures.length));
-  for (const [i, picture] of pictures.entries()) data.set(instruct('answer', picture).data, i * (only ?? 0));
-  return { pixels: { id: 0, data, rows: pictures.length }, from, rows };
+function inputOf(pictures: readonly number[], from = 0, rows = pictures.length): RunInput {
+  const all = pictures.flatMap((picture) => [...instruct('answer', picture).data]);
+  return { pixels: pixelsOf(Uint8Array.from(all), pictures.length), from, rows };
 }
 
 describe('ten thousand inputs of three networks on three lanes', () => {
@@ -202,7 +200,7 @@ describe('ten thousand inputs of three networks on three lanes', () => {
       // Three digits are an input's number; some rows before and after them are not for it.
       const digits = [number % BASE, Math.floor(number / BASE) % BASE, Math.floor(number / BASE ** 2)];
       const [before, after] = [Math.floor(random() * 3), Math.floor(random() * 3)];
-      const input = pixelsOf([...Array(before).fill(24), ...digits, ...Array(after).fill(24)], before, 3);
+      const input = inputOf([...Array(before).fill(24), ...digits, ...Array(after).fill(24)], before, 3);
       total[key] += 3;
       const flow = flows[Math.floor(random() * flows.length)] ?? createFlow();
       const { scores } = await pool.run(key, input, { flow, cost: 0.1 + random(), signal: never });

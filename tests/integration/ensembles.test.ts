@@ -122,7 +122,7 @@ describe('the members of an ensemble', () => {
     expect([a, b, c].flatMap((weights) => weights?.log.filter((line) => line.startsWith('ran')))).toEqual([]);
     for (const weights of [a, b, c]) weights?.open(4);
     expect(await answers(await reply)).toEqual([4]);
-    expect([server.counts.decodes, begun()]).toEqual([1, 3]);
+    expect([server.counts.reads, begun()]).toEqual([1, 3]);
     expect(await metric(server.url, 'menagerie_executions_total')).toBe(3);
   });
 
@@ -180,7 +180,7 @@ describe('the members of an ensemble', () => {
     const running = postPicture(server.url, await instructPng('hold', 1), { query: 'model=b' });
     await server.weights.b?.untilBegun(1);
     const failing = ask(server, 'models=a,b,c', 2);
-    await until(() => server.pool.waiting === 1, 'the picture to wait for its rendering');
+    await until(() => server.pool.waiting === 3, 'the picture to wait for its three networks');
     server.weights.b?.open(1);
     expect((await running).status).toBe(200);
     expect((await failing).status).toBe(500);
@@ -194,7 +194,7 @@ describe('the members of an ensemble', () => {
     const result = await resultOf(await ask(server, 'models=a,b&crops=10', 5));
     expect([result.views, result.predictions?.[0]?.index]).toEqual([10, 5]);
     for (const weights of [server.weights.a, server.weights.b]) expect(weights?.begun).toEqual(Array(10).fill(5));
-    expect(server.counts.decodes).toBe(1);
+    expect(server.counts.reads).toBe(1);
   });
 
   it('see their own crops where a request does not say', async () => {

@@ -38,7 +38,7 @@ function watchLanes(): number[] {
   const run = Lane.prototype.run;
   const spy = vi.spyOn(Lane.prototype, 'run').mockImplementation(function (this: Lane, key, inputs, timeoutMs) {
     for (const input of inputs) {
-      const [, high = 0, low = 0] = 'picture' in input ? input.picture.data : input.pixels.data;
+      const [, high = 0, low = 0] = input.data;
       given.push(256 * high + low);
     }
     return run.call(this, key, inputs, timeoutMs);
@@ -80,16 +80,16 @@ describe('a request with many crops for many networks', () => {
     const first = askHeavy(server, 1);
     await until(() => server.begun().length === lanes, 'the first to have all lanes');
     const second = askHeavy(server, 2);
-    await until(() => server.pool.waiting === PIECES - lanes + 1, 'the second to wait for its rendering');
+    await until(() => server.pool.waiting === 2 * PIECES - lanes, 'the second to wait');
     const cheap = [100, 101, 102, 103, 104];
     const replies = cheap.map((picture) => askCheap(server, picture));
-    await until(() => server.pool.waiting === PIECES - lanes + 1 + cheap.length, 'the cheap ones to wait');
+    await until(() => server.pool.waiting === 2 * PIECES - lanes + cheap.length, 'the cheap ones to wait');
     for (const picture of pictures) openHeavy(server, picture);
     for (const reply of await Promise.all([first, second, ...replies])) expect(reply.status).toBe(200);
     for (const pieces of waitedFor(given, cheap, pictures)) expect(pieces).toBeLessThanOrEqual(lanes + 2);
     const heavy = given.filter((picture) => pictures.includes(picture));
     expect(heavy).toHaveLength(2 * PIECES);
-    // The first had a start, and its lead while the second was rendered; from then on they take turns.
+    // The first had a start; from then on they take turns.
     const [from, to] = [heavy.indexOf(2), heavy.lastIndexOf(1)];
     for (const [i, picture] of heavy.slice(from, to - 2 * lanes).entries()) {
       const next = heavy.slice(from + i + 1, from + i + 2 + 2 * lanes);
@@ -122,36 +122,54 @@ describe('a request with many pictures', () => {
   const many = [1, 2, 3, 4, 5, 6, 7, 8];
   const single = [100, 101, 102, 103, 104];
 
-  /** Sends one request with many pictures and then single ones; `waiting` says that all wait that must. */
-  async function compete(side: number, waiting: (server: TestServer, sent: number) => Promise<boolean>) {
-    const server = await startServer();
-    const { url, weights } = server;
-    const pictures = await Promise.all(many.map((picture) => instructPng('hold', picture, side)));
+  /**
+   * Sends one request with many pictures and then single ones; `waiting` says that all wait that must, and `go` lets them.
+   */
+  async function compete(
+    server: TestServer,
+    waiting: (sent: number) => boolean | Promise<boolean>,
+    go: () => void,
+  ): Promise<number[]> {
+    const { url } = server;
+    const pictures = await Promise.all(many.map((picture) => instructPng('hold', picture)));
     const group = fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(...pictures) });
-    await until(() => server.begun().length === 1, 'the first to begin');
-    await until(() => waiting(server, many.length), 'the others to wait');
-    const replies = single.map(async (picture) => postPicture(url, await instructPng('answer', picture, side)));
-    await until(() => waiting(server, many.length + single.length), 'the single ones to wait');
-    for (const picture of many) weights.m?.open(picture);
+    await until(() => waiting(many.length), 'the pictures to wait');
+    const replies = single.map(async (picture) => postPicture(url, await instructPng('answer', picture)));
+    await until(() => waiting(many.length + single.length), 'the single ones to wait');
+    go();
     for (const reply of await Promise.all(replies)) expect(reply.status).toBe(200);
     expect(await answers(await group)).toEqual(many);
     return waitedFor(server.begun(), single, many);
   }
 
+  const openAll = ({ weights }: TestServer) => {
+    for (const picture of many) weights.m?.open(picture);
+  };
+
   it('lets single ones that come later through', async () => {
-    const pieces = await compete(8, async ({ pool }, sent) => pool.waiting === sent - 1);
+    const server = await startServer();
+    const waiting = (sent: number) => server.begun().length === 1 && server.pool.waiting === sent - 1;
+    const pieces = await compete(server, waiting, () => openAll(server));
     // One runs in the lane.
     expect(Math.max(...pieces)).toBeLessThanOrEqual(1 + 1);
   });
 
-  it('lets single ones through where they keep their places among the decoded, too', async () => {
-    const pieces = await compete(400, async ({ admission, counts }, sent) => {
-      if (admission.pending !== sent || counts.decodes !== 2) return false;
+  it('lets single ones through where they wait to be read, too', async () => {
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const server = await startServer({ beforeReading: () => gate });
+    openAll(server);
+    const { admission, counts } = server;
+    const waiting = async (sent: number) => {
+      if (admission.pending !== sent || counts.reads !== 2) return false;
       await settle();
       return true;
-    });
-    // Two are decoded before; later, in each of the two places one may be decoded faster than what took the other place before
-    // it. By the order of arrival it would be all eight.
+    };
+    const pieces = await compete(server, waiting, go);
+    // Two are being read; later, in each of the two places one may be read faster than what took the other place before it. By
+    // the order of arrival it would be all eight.
     expect(Math.max(...pieces)).toBeLessThanOrEqual(2 + 1 + 1);
   });
 });

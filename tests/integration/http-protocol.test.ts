@@ -93,7 +93,7 @@ describe('an upload', () => {
     const { port, url, budget, counts } = await startServer({ maxBytes: MIB });
     const reply = await exchange(port, ...request);
     expect([reply.status, json(reply.body).code]).toEqual([413, 'too_many_bytes']);
-    expect(counts.decodes).toBe(0);
+    expect(counts.reads).toBe(0);
     await until(() => budget.used === 0, 'the memory to be given back');
     expect(await metric(url, 'menagerie_errors_total', { code: 'too_many_bytes' })).toBe(1);
   });
@@ -164,7 +164,7 @@ describe('an upload', () => {
     await until(async () => (await metric(url, 'menagerie_http_requests_in_flight')) === 1, 'both to be forgotten');
     expect(await metric(url, 'menagerie_errors_total', { code: 'client_closed_request' })).toBe(2);
     expect(budget.used).toBe(0);
-    expect(counts.decodes).toBe(0);
+    expect(counts.reads).toBe(0);
     expect(weights.m?.begun).toEqual([]);
   });
 });

@@ -46,16 +46,6 @@ describe('work in the lanes', () => {
     expect((await Promise.all(runs)).map(best)).toEqual([1, 2, 3]);
   });
 
-  it('moves the bytes of a picture instead of copying them', async () => {
-    const pool = startPool();
-    const { spec } = await network();
-    await pool.load(spec, 1);
-    const picture = instruct('answer', 4);
-    const run = pool.run('n', once(picture), turn());
-    expect(picture.data.length).toBe(0);
-    expect(best(await run)).toBe(4);
-  });
-
   it('never begins what was given up while it waited', async () => {
     const pool = startPool();
     const { spec, weights } = await network();

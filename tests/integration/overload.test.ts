@@ -19,7 +19,7 @@ describe('a full queue', () => {
     const { url, port, weights, counts, admission, budget } = await startServer({ queue: 2 });
     const accepted = [postPicture(url, await instructPng('hold', 1)), postPicture(url, await instructPng('hold', 2))];
     await until(() => admission.pending === 2, 'the queue to be full');
-    await until(() => counts.decodes === 2, 'both to be decoded');
+    await until(() => counts.reads === 2, 'both to be decoded');
 
     // Only the head is sent: an answer to it cannot have waited for the body.
     const [head] = post('/classify?model=m', { 'content-type': 'image/png', 'content-length': 500_000 });
@@ -29,7 +29,7 @@ describe('a full queue', () => {
     const { status, headers, body } = await reply;
     expect([status, JSON.parse(body).code]).toEqual([503, 'overloaded']);
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(counts.decodes).toBe(2);
+    expect(counts.reads).toBe(2);
 
     for (const picture of [1, 2]) weights.m?.open(picture);
     expect(await Promise.all((await Promise.all(accepted)).map(answers))).toEqual([[1], [2]]);
@@ -44,7 +44,7 @@ describe('a full queue', () => {
     const pictures = await Promise.all([2, 3, 4].map((picture) => instructPng('answer', picture)));
     const reply = await fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(...pictures) });
     expect([reply.status, await codeOf(reply)]).toEqual([503, 'overloaded']);
-    expect([counts.decodes, admission.pending]).toEqual([1, 1]);
+    expect([counts.reads, admission.pending]).toEqual([1, 1]);
     weights.m?.open(1);
     expect(await answers(await running)).toEqual([1]);
   });
@@ -160,7 +160,7 @@ describe('a flood', () => {
     expect(value('http_request_duration_seconds_count', { route, status: '503' })).toBe(overloaded);
     for (const stage of ['decode', 'queue', 'preprocess', 'inference'])
       expect(value(`${stage}_duration_seconds_count`)).toBe(ok);
-    expect(counts.decodes).toBe(ok);
+    expect(counts.reads).toBe(ok);
     expect(weights.m?.begun.length).toBe(ok);
     for (const gauge of ['images_pending', 'queue_length', 'lanes_busy', 'upload_bytes'])
       expect([gauge, value(gauge)]).toEqual([gauge, 0]);

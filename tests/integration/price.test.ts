@@ -54,7 +54,7 @@ describe('POST /estimate', () => {
     expect(reply).toMatchObject({ images, limit_gmacs: 70, wait_ms: 0 });
     expect(reply.price_gmacs).toBeCloseTo(price, 9);
     expect(reply.expected_ms).toBeGreaterThan(0);
-    expect([server.counts.decodes, server.weights.m?.begun, server.admission.pending]).toEqual([0, [], 0]);
+    expect([server.counts.reads, server.weights.m?.begun, server.admission.pending]).toEqual([0, [], 0]);
   });
 
   it('names who would answer', async () => {
@@ -108,7 +108,7 @@ describe('a request that costs too much', () => {
     expect(dear.detail).toMatch(/costs 73 GMAC .*limit is 10\b/);
     const members = await replyToHead(server.port, '/ensemble?models=m,n&crops=10');
     expect(members.detail).toMatch(/costs 11 GMAC .*limit is 10\b/);
-    expect([server.counts.decodes, server.budget.used, server.admission.pending]).toEqual([0, 0, 0]);
+    expect([server.counts.reads, server.budget.used, server.admission.pending]).toEqual([0, 0, 0]);
     expect(await answers(await postPicture(server.url, await instructPng('answer', 2)))).toEqual([2]);
   });
 
@@ -125,7 +125,7 @@ describe('a request that costs too much', () => {
       fetch(`${server.url}/classify?model=m`, { method: 'POST', body: formOf(...pictures.slice(0, number)) });
     const reply = await send(3);
     expect([reply.status, await codeOf(reply)]).toEqual([422, 'too_expensive']);
-    expect([server.counts.decodes, server.budget.used]).toEqual([0, 0]);
+    expect([server.counts.reads, server.budget.used]).toEqual([0, 0]);
     expect((await send(2)).status).toBe(200);
   });
 
@@ -144,7 +144,7 @@ describe('a look that a network cannot take', () => {
     expect([refused.status, refused.code]).toEqual([400, 'invalid_request']);
     expect(refused.detail).toMatch(/crops=1/);
     const estimate = await fetch(`${url}/estimate?model=m&crops=10`, { method: 'POST' });
-    expect([estimate.status, counts.decodes]).toEqual([400, 0]);
+    expect([estimate.status, counts.reads]).toEqual([400, 0]);
   });
 });
 
@@ -225,7 +225,7 @@ describe('a deadline', () => {
     expect(refused.detail).toMatch(/would wait about \d+ ms; its deadline is 1 ms/);
     const reply = await postPicture(url, await instructPng('answer', 2), { query: 'model=m&timeout_ms=1' });
     expect(reply.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
-    expect(counts.decodes).toBe(1);
+    expect(counts.reads).toBe(1);
     weights.m?.open(1);
     await running;
     expect(await noGmacs(server)).toBe(0);

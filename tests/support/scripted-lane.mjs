@@ -39,7 +39,7 @@ async function load({ key, file }) {
   return { provider: 'cpu', fallback: undefined, layersOnCpu: [], classes, batch, loadMs: 1, warmupMs: 1, rowMs: 1 };
 }
 
-/** @typedef {{ picture: { data: Uint8Array }, views: unknown[] } | { pixels: { data: Uint8Array, rows: number }, from: number, rows: number }} Input */
+/** @typedef {{ data: Uint8Array, rows: number }} Input */
 
 /** One outcome for each input, one after the other. @param {string} key @param {Input[]} inputs */
 async function run(key, inputs) {
@@ -48,7 +48,7 @@ async function run(key, inputs) {
   if (inputs.length > 1) note(network.file, `batch of ${inputs.length}`);
   const outcomes = [];
   for (const input of inputs) {
-    const rows = 'picture' in input ? [input.picture.data] : rowsOf(input);
+    const rows = rowsOf(input);
     try {
       const answers = [];
       for (const row of rows) answers.push(...(await runRow(network, row)));
@@ -60,22 +60,10 @@ async function run(key, inputs) {
   return { outcomes, preprocessMs: 1, inferenceMs: 2 };
 }
 
-/** @param {Extract<Input, { from: number }>} input */
-function rowsOf({ pixels, from, rows }) {
-  const length = pixels.data.length / pixels.rows;
-  return Array.from({ length: rows }, (_, i) => pixels.data.subarray((from + i) * length, (from + i + 1) * length));
-}
-
-/** A picture is its own rendering. @param {{ data: Uint8Array }} picture @param {{ views: unknown[] }[]} renderings */
-function render({ data }, renderings) {
-  const pixels = renderings.map(({ views }) => {
-    const shared = new Uint8Array(new SharedArrayBuffer(data.length * views.length));
-    views.forEach((_, i) => {
-      shared.set(data, i * data.length);
-    });
-    return shared;
-  });
-  return { pixels, preprocessMs: 1 };
+/** @param {Input} input */
+function rowsOf({ data, rows }) {
+  const length = data.length / rows;
+  return Array.from({ length: rows }, (_, i) => data.subarray(i * length, (i + 1) * length));
 }
 
 /** @param {{ file: string, script: Script }} network @param {Uint8Array} data */
@@ -108,7 +96,6 @@ parentPort?.on('message', async (request) => {
     let result;
     if (request.type === 'load') result = await load(request.spec);
     else if (request.type === 'run') result = await run(request.key, request.inputs);
-    else if (request.type === 'render') result = render(request.picture, request.renderings);
     else {
       const network = networks.get(request.key);
       networks.delete(request.key);

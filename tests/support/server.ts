@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
+import { viewsOf } from '../../src/core/test-time.js';
 import { type App, createApp } from '../../src/http/app.js';
 import { ByteBudget } from '../../src/http/byte-budget.js';
 import { decode } from '../../src/imaging/decode.js';
@@ -10,7 +11,7 @@ import { Metrics } from '../../src/observability/metrics.js';
 import type { LaneEvents } from '../../src/runtime/jobs.js';
 import { LanePool } from '../../src/runtime/lane-pool.js';
 import { Admission } from '../../src/serving/admission.js';
-import { Answerer } from '../../src/serving/answerer.js';
+import { Answerer, type ReadPictures } from '../../src/serving/answerer.js';
 import { Classifier } from '../../src/serving/classifier.js';
 import { READING_GMACS } from '../../src/serving/cost.js';
 import { ModelRegistry } from '../../src/serving/model-registry.js';
@@ -88,6 +89,8 @@ export interface ServerOptions {
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
+  /** Every picture waits for it before it is decoded. */
+  beforeReading?: () => Promise<void>;
 }
 
 /** The whole service over scripted lanes, listening on a free port; it ends with the test. */
@@ -116,10 +119,21 @@ export async function startServer(options: ServerOptions = {}) {
       done();
     },
   });
-  const counts = { decodes: 0 };
-  const counted = async (bytes: Uint8Array, autoOrient: boolean) => {
-    counts.decodes++;
-    return await decode(bytes, autoOrient, { maxPixels });
+  const counts = { reads: 0 };
+  /** A picture is its own rendering, as scripted lanes read from it what to do. */
+  const read: ReadPictures = async ({ bytes, autoOrient, looks }) => {
+    counts.reads++;
+    await options.beforeReading?.();
+    const picture = await decode(bytes, autoOrient, { maxPixels });
+    const { width, height, format, data } = picture;
+    const rendered = looks.map(({ geometry, options: look }) => {
+      const views = viewsOf(picture, geometry, look);
+      return {
+        views,
+        pixels: Uint8Array.from({ length: views.length * data.length }, (_, i) => data[i % data.length] as number),
+      };
+    });
+    return { width, height, format, looks: rendered, decodeMs: 1, preprocessMs: 1 };
   };
   const budget = new ByteBudget(options.uploadMemory ?? 64 * 1024 * 1024);
   const metrics: Metrics = new Metrics({
@@ -149,7 +163,7 @@ export async function startServer(options: ServerOptions = {}) {
     repository,
     pool,
     allowUntrained: false,
-    decode: (bytes) => counted(bytes, true),
+    read,
     countMacs: async () => SCRIPTED_GMACS * 1e9,
     instances: options.instances ?? lanes,
     tuned: new Map(),
@@ -163,7 +177,7 @@ export async function startServer(options: ServerOptions = {}) {
   const answers = new SharedAnswers(options.cache ?? 0);
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, defaultModel: options.defaultModel }),
-    answerer: new Answerer({ pool, decode: counted }),
+    answerer: new Answerer({ pool, read, readsAtOnce: 2 * lanes }),
     answers,
     admission,
     lanes,

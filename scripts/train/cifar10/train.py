@@ -6,7 +6,8 @@ SGD with Nesterov momentum under a one-cycle schedule, bf16 arithmetic with floa
 crops (all heads but one take any size), the rest the whole picture; the cost of a step grows with the area.
 The log holds a JSON line for each epoch and, with --test, a last one with the final figures.
 Started again with the same arguments, it goes on after the last whole epoch. --start begins a further cycle with the
-weights of an earlier one; the log and the count of epochs then go on from those of that one.
+weights of an earlier one, from its checkpoint or from the ONNX file in the folder of models; the log and the count of
+epochs then go on from those of that one.
 """
 
 import argparse
@@ -36,6 +37,25 @@ def measure(network: Network, x: torch.Tensor, y: torch.Tensor, fast: bool) -> t
     return 100 * right / len(y), loss / len(y)
 
 
+def load_earlier(network: Network, file: Path) -> list[dict]:
+    """Gives the network the weights of an earlier cycle and returns the log's rows for its epochs.
+
+    A checkpoint has the rows; those of an ONNX file stand in logs/. The file lacks the auxiliary head, which starts anew.
+    """
+    if file.suffix != ".onnx":
+        state = torch.load(file, weights_only=True)
+        network.load_state_dict(state["network"])
+        return state.get("earlier", []) + state["rows"]
+    import onnx
+
+    values = network.state_dict()
+    for tensor in onnx.load(file).graph.initializer:
+        layer, kind = tensor.name.rsplit(".", 1)
+        values[f"layers.{Network.key(layer)}.{kind}"].copy_(torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()))
+    rows = map(json.loads, (Path(__file__).parent / "logs" / f"{file.stem}.jsonl").read_text().splitlines())
+    return [row for row in rows if "epoch" in row]
+
+
 def parameter_groups(network: Network, weight_decay: float) -> list[dict]:
     """Decay for the weights of convolutions and connected layers; none for biases and batch norm."""
     parameters = list(network.parameters())
@@ -51,7 +71,7 @@ def main() -> None:
     add_arguments(parser)
     parser.add_argument("--checkpoint", type=Path, required=True, help="written after every epoch; resumed if it exists")
     parser.add_argument("--log", type=Path, required=True, help="JSON lines")
-    parser.add_argument("--start", type=Path, help="another checkpoint, to begin with its weights")
+    parser.add_argument("--start", type=Path, help="an earlier checkpoint or ONNX file, to begin with its weights")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--small-epochs", type=int, default=10, help="the first epochs, on small crops")
     parser.add_argument("--small", type=int, default=24, help="side of the small crops; alexnet: 26 at least")
@@ -84,9 +104,7 @@ def main() -> None:
     rows: list[dict] = []  # of this cycle
     earlier: list[dict] = []  # of the cycles before
     if args.start and not args.checkpoint.exists():
-        state = torch.load(args.start, weights_only=True)
-        network.load_state_dict(state["network"])
-        earlier = state.get("earlier", []) + state["rows"]
+        earlier = load_earlier(network, args.start)
     if args.checkpoint.exists():
         state = torch.load(args.checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
