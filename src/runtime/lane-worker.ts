@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { InputTensor } from './input-tensor.js';
 import { Network } from './network.js';
 import { failureOf, type LaneReply, type LaneRequest, type LaneSettings } from './protocol.js';
-import { TensorCache } from './tensor-cache.js';
 
 // The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
 
 const settings = workerData as LaneSettings;
 const networks = new Map<string, Network>();
-const tensors = new TensorCache();
+const tensor = new InputTensor();
 
 async function answer(request: LaneRequest): Promise<LaneReply> {
   const { id } = request;
@@ -26,7 +26,7 @@ async function answer(request: LaneRequest): Promise<LaneReply> {
     case 'run': {
       const network = networks.get(request.key);
       if (!network) throw new Error(`network ${request.key} is not in this lane`);
-      return { id, type: 'done', result: await network.run(request.inputs, tensors) };
+      return { id, type: 'done', result: await network.run(request.inputs, tensor) };
     }
   }
 }

@@ -1,9 +1,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { concatenated } from '../core/concatenate.js';
 import { MenagerieError } from '../core/errors.js';
 import { createNormalise, type Normalise } from '../core/normalise.js';
 import { countOf, inputShape } from '../core/shape.js';
 import { bestBatch } from './best-batch.js';
+import type { InputTensor } from './input-tensor.js';
 import type { Rows } from './pixels.js';
 import { layersElsewhere, profiled } from './profile.js';
 import {
@@ -16,7 +16,6 @@ import {
   type RunReply,
 } from './protocol.js';
 import { cudaObstacle, cudaRequired, planProviders, runtimeReason } from './providers.js';
-import type { TensorCache } from './tensor-cache.js';
 
 /** A network in memory. `run` blocks the thread while it computes, so this lives in worker threads only. */
 export class Network {
@@ -66,20 +65,13 @@ export class Network {
   /**
    * Scores of several inputs, in one run where the network takes that many rows. An input that the network fails on fails
    * alone.
-   * @param cache lends the tensor that a network before this one was given
+   * @param tensor its memory
    */
-  async run(inputs: readonly Rows[], cache: TensorCache): Promise<RunReply> {
+  async run(inputs: readonly Rows[], tensor: InputTensor): Promise<RunReply> {
     const started = performance.now();
-    const tensors = inputs.map((input) => this.#tensorOf(input, cache));
+    const values = this.#values(inputs, tensor);
     const preprocessMs = performance.now() - started;
-    const outcomes = await this.#outcomes(tensors).catch(async (error) => {
-      if (tensors.length === 1) return [failureOf(error)] satisfies RunOutcome[];
-      const each: RunOutcome[] = [];
-      for (const tensor of tensors) {
-        each.push(...(await this.#outcomes([tensor]).catch((fault): RunOutcome[] => [failureOf(fault)])));
-      }
-      return each;
-    });
+    const outcomes = await this.#outcomes(inputs, values);
     return { outcomes, preprocessMs, inferenceMs: performance.now() - started - preprocessMs };
   }
 
@@ -87,41 +79,60 @@ export class Network {
     await this.#session.release();
   }
 
-  #tensorOf({ name, data, rows }: Rows, cache: TensorCache): Float32Array {
-    return cache.get(`${name}:${this.#normalisation}`, () => this.#normalised(data, rows));
-  }
-
-  #normalised(pixels: Uint8Array, rows: number): Float32Array<ArrayBuffer> {
-    const tensor = new Float32Array(rows * this.#length);
-    const length = pixels.length / rows;
-    for (let row = 0; row < rows; row++) {
-      this.#normalise(
-        pixels.subarray(row * length, (row + 1) * length),
-        tensor.subarray(row * this.#length, (row + 1) * this.#length),
-      );
-    }
-    return tensor;
-  }
-
-  /** Scores of every tensor, each of any number of rows. */
-  async #outcomes(tensors: readonly Float32Array[]): Promise<RunOutcome[]> {
-    const total = tensors.reduce((sum, { length }) => sum + length, 0) / this.#length;
-    // One row a run where the file takes no more, however many are asked for.
-    const most = this.info.batch === 1 ? 1 : total;
-    const all = concatenated(tensors);
-    const scores = new Float32Array(total * this.info.classes);
-    for (let row = 0; row < total; row += most) {
-      const part = all.subarray(row * this.#length, (row + most) * this.#length);
-      scores.set(await runSession(this.#session, this.#spec, part, most), row * this.info.classes);
-    }
-    let from = 0;
-    return tensors.map(({ length }) => {
-      const to = from + (length / this.#length) * this.info.classes;
-      const own = tensors.length === 1 ? scores : scores.slice(from, to);
-      from = to;
-      return { type: 'scores', scores: own };
+  /** The normalised pixels of all inputs, one after the other. */
+  #values(inputs: readonly Rows[], tensor: InputTensor): Float32Array {
+    const key = [...inputs.map(({ name }) => name), this.#normalisation].join();
+    return tensor.values(key, countRows(inputs) * this.#length, (values) => {
+      let at = 0;
+      for (const { data, rows } of inputs) {
+        const length = data.length / rows;
+        for (let row = 0; row < rows; row++, at += this.#length) {
+          const pixels = data.subarray(row * length, (row + 1) * length);
+          this.#normalise(pixels, values.subarray(at, at + this.#length));
+        }
+      }
     });
   }
+
+  async #outcomes(inputs: readonly Rows[], values: Float32Array): Promise<RunOutcome[]> {
+    const { classes } = this.info;
+    try {
+      const scores = await this.#scores(values);
+      let row = 0;
+      return inputs.map(({ rows }) => {
+        const from = row * classes;
+        row += rows;
+        return { type: 'scores', scores: inputs.length === 1 ? scores : scores.slice(from, row * classes) };
+      });
+    } catch (error) {
+      if (inputs.length === 1) return [failureOf(error)];
+      const outcomes: RunOutcome[] = [];
+      let at = 0;
+      for (const input of inputs) {
+        const end = at + input.rows * this.#length;
+        outcomes.push(...(await this.#outcomes([input], values.subarray(at, end))));
+        at = end;
+      }
+      return outcomes;
+    }
+  }
+
+  /** Scores of all rows. */
+  async #scores(values: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    const total = values.length / this.#length;
+    // One row a run where the file takes no more, however many are asked for.
+    const most = this.info.batch === 1 ? 1 : total;
+    const scores = new Float32Array(total * this.info.classes);
+    for (let row = 0; row < total; row += most) {
+      const part = values.subarray(row * this.#length, (row + most) * this.#length);
+      scores.set(await runSession(this.#session, this.#spec, part, most), row * this.info.classes);
+    }
+    return scores;
+  }
+}
+
+function countRows(inputs: readonly Rows[]): number {
+  return inputs.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 interface OpenedSession {

@@ -6,9 +6,9 @@ import type { Manifest } from '../../src/core/manifest.js';
 import type { Picture } from '../../src/core/picture.js';
 import { cropViews, geometryOf } from '../../src/core/views.js';
 import { decode } from '../../src/imaging/decode.js';
+import { InputTensor } from '../../src/runtime/input-tensor.js';
 import { Network } from '../../src/runtime/network.js';
 import type { NetworkSpec, RunOutcome } from '../../src/runtime/protocol.js';
-import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { assetsDir } from '../support/assets.js';
 import { rendered } from '../support/networks.js';
 
@@ -97,7 +97,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     const single = await load(spec, 1);
     const alone: Float32Array[] = [];
     for (const picture of pictures) {
-      alone.push(scoresOf((await single.run([input(picture)], new TensorCache())).outcomes[0]));
+      alone.push(scoresOf((await single.run([input(picture)], new InputTensor())).outcomes[0]));
     }
     const network = await load(spec, 4);
     expect([single.info.batch, network.info.batch]).toEqual([1, 4]);
@@ -106,7 +106,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
       const order = [0, 1, 2, 3].map((i) => (first + i) % pictures.length);
       const { outcomes } = await network.run(
         order.map((i) => input(pictures[i] as Picture)),
-        new TensorCache(),
+        new InputTensor(),
       );
       for (const [place, i] of order.entries()) expectClose(scoresOf(outcomes[place]), alone[i] as Float32Array);
     }
@@ -122,18 +122,31 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     const part = rendered(second, geometry, views, 1, last);
     const expected = await Promise.all(
       [five, rendered(second, geometry, views.slice(1, last))].map(async (one) =>
-        scoresOf((await single.run([one], new TensorCache())).outcomes[0]),
+        scoresOf((await single.run([one], new InputTensor())).outcomes[0]),
       ),
     );
     const network = await load(spec, 4);
     const spy = runs();
-    const cache = new TensorCache();
+    const cache = new InputTensor();
     for (let again = 0; again < 2; again++) {
       const { outcomes } = await network.run([five, part], cache);
       for (const i of [0, 1]) expectClose(scoresOf(outcomes[i]), expected[i] as Float32Array);
     }
     const together = five.rows + last - 1;
     expect(rowsOf(spy)).toEqual([together, together]);
+  }, 60_000);
+
+  test('inputs whose run failed are tried alone', async () => {
+    const network = await load(spec, 4);
+    const inputs = [input(await read('triton_vulture.jpeg')), input(await read('burn_coyote.jpg'), 5)];
+    const run = async (some: typeof inputs) => (await network.run(some, new InputTensor())).outcomes;
+    const expected = [...(await run(inputs.slice(0, 1))), ...(await run(inputs.slice(1)))];
+    runs().mockRejectedValueOnce(new Error('out of memory'));
+    for (const [i, outcome] of (await run(inputs)).entries()) {
+      expectClose(scoresOf(outcome), scoresOf(expected[i]));
+    }
+    runs().mockRejectedValue(new Error('out of memory'));
+    expect((await run(inputs)).map(({ type }) => type)).toEqual(['failed', 'failed']);
   }, 60_000);
 });
 
@@ -160,7 +173,7 @@ describe.skipIf(!assets).each(DIGITS)('$key', (spec) => {
       if (oneByOne) expect(network.info.batch).toBe(1);
       else if (wanted) expect(network.info.batch).toBe(wanted);
       const spy = runs();
-      const { outcomes } = await network.run(await inputs(), new TensorCache());
+      const { outcomes } = await network.run(await inputs(), new InputTensor());
       expect(outcomes.map((outcome) => best(scoresOf(outcome)))).toEqual(SHOWN);
       if (oneByOne) expect(rowsOf(spy)).toEqual([1, 1, 1, 1]);
       else if (wanted) expect(rowsOf(spy)).toEqual([4]);

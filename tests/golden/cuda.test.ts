@@ -5,11 +5,11 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { variantsOf } from '../../src/core/manifest.js';
 import { cropViews, geometryOf } from '../../src/core/views.js';
 import { decode } from '../../src/imaging/decode.js';
+import { InputTensor } from '../../src/runtime/input-tensor.js';
 import { Network } from '../../src/runtime/network.js';
 import { layersElsewhere, profiled } from '../../src/runtime/profile.js';
 import type { Device } from '../../src/runtime/protocol.js';
 import { cudaObstacle, obstacleText } from '../../src/runtime/providers.js';
-import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { openRepository } from '../../src/zoo/repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
 import { rendered } from '../support/networks.js';
@@ -44,7 +44,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const shown = rendered(picture, geometry, cropViews(picture, geometry, 1));
     const scores = async (network: Network, rows: number) => {
       const inputs = Array.from({ length: rows }, () => shown);
-      const { outcomes } = await network.run(inputs, new TensorCache());
+      const { outcomes } = await network.run(inputs, new InputTensor());
       return outcomes.map((outcome) => (outcome.type === 'scores' ? [...outcome.scores] : outcome.message));
     };
     const [expected] = (await scores(cpu, 1)) as [number[]];

@@ -7,9 +7,9 @@ import { renderViews } from '../../src/core/render.js';
 import { topK } from '../../src/core/top-k.js';
 import { type Crops, cropViews, geometryOf } from '../../src/core/views.js';
 import { type Decoded, decode } from '../../src/imaging/decode.js';
+import { InputTensor } from '../../src/runtime/input-tensor.js';
 import { Network } from '../../src/runtime/network.js';
 import type { NetworkSpec } from '../../src/runtime/protocol.js';
-import { TensorCache } from '../../src/runtime/tensor-cache.js';
 import { assetsDir } from '../support/assets.js';
 import { rendered } from '../support/networks.js';
 
@@ -64,7 +64,7 @@ async function answersOf(
   const answers = new Map<string, MemberAnswer>();
   for (const [file, picture] of pictures) {
     const views = cropViews(picture, GEOMETRY, crops);
-    const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new TensorCache());
+    const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new InputTensor());
     const [outcome] = outcomes;
     if (outcome?.type !== 'scores') throw new Error(`${file}: ${outcome?.message}`);
     const weights = views.map(({ weight }) => weight);

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bestBatch } from '../../src/runtime/best-batch.js';
-import { TensorCache } from '../../src/runtime/tensor-cache.js';
 
 // A network that takes a known time, by a clock of its own.
 
@@ -95,28 +94,4 @@ describe('a size that is configured', () => {
 test('a network that does not run at all says why', async () => {
   const { run } = network(() => 'broken');
   await expect(bestBatch(run, 'cpu', undefined)).rejects.toThrow('broken');
-});
-
-describe('TensorCache', () => {
-  const make = (value: number) => () => Float32Array.of(value);
-
-  test('lends the last tensor to who asks for the same, and makes another otherwise', () => {
-    const cache = new TensorCache();
-    const first = cache.get('a', make(1));
-    expect(cache.get('a', make(2))).toBe(first);
-    expect([...cache.get('b', make(3))]).toEqual([3]);
-    expect([...cache.get('a', make(4))]).toEqual([4]);
-  });
-
-  test('keeps what it had where making fails', () => {
-    const cache = new TensorCache();
-    const first = cache.get('a', make(1));
-    expect(() =>
-      cache.get('b', () => {
-        throw new Error('no');
-      }),
-    ).toThrow('no');
-    expect(cache.get('a', make(2))).toBe(first);
-    expect([...cache.get('b', make(3))]).toEqual([3]);
-  });
 });
