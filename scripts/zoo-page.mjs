@@ -66,6 +66,7 @@ export function trainingTable() {
       'Network',
       'Epochs',
       'of them on small crops',
+      'Label smoothing',
       'Minutes',
       'Last training loss',
       'Held-out top-1',
@@ -75,8 +76,9 @@ export function trainingTable() {
       const log = training(id);
       return [
         `\`${id}\``,
-        log.epochs,
+        log.earlier_epochs ? `${log.earlier_epochs} + ${log.epochs - log.earlier_epochs}` : log.epochs,
         log.small_epochs,
+        log.smoothing || '',
         Math.round(log.seconds / 60),
         log.train_loss,
         `${log.held_out_top1.toFixed(2)} %`,

@@ -1,7 +1,7 @@
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
-import { colourJpegSize } from './jpeg-size.js';
+import { quickHeader } from './quick-header.js';
 import { ACCEPTED_FORMATS, type Format, sniff } from './sniff.js';
 
 /** What a decoder may spend on one picture. */
@@ -85,9 +85,8 @@ function open(bytes: Uint8Array, maxPixels: number): Sharp {
 }
 
 async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
-  // The commonest pictures by far; if their header is damaged, decoding says so.
-  const size = format === 'jpeg' && colourJpegSize(bytes);
-  if (size) return { ...size, hasAlpha: false, space: 'srgb' };
+  const quick = quickHeader(bytes, format);
+  if (quick) return { ...quick, space: 'srgb' };
   try {
     // The limit is applied by the caller, who can say how many pixels there are.
     return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();

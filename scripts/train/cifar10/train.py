@@ -167,6 +167,7 @@ def main() -> None:
             "parameters": parameters,
             "macs": macs,
             "epochs": len(every),
+            "earlier_epochs": len(earlier),  # with a learning rate and a smoothing of their own
             "small_epochs": sum(row["size"] < SIZE for row in every),
             "small": args.small,
             "batch": args.batch,
