@@ -2,9 +2,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { InputTensor } from './input-tensor.js';
 import { Network } from './network.js';
 import { failureOf, type LaneReply, type LaneRequest, type LaneSettings } from './protocol.js';
+import { stepBack } from './step-back.js';
 
 // The thread of a lane: holds networks and answers one request at a time. Everything that computes happens here.
 
+stepBack();
 const settings = workerData as LaneSettings;
 const networks = new Map<string, Network>();
 const tensor = new InputTensor();

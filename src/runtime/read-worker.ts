@@ -1,9 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { readPicture } from '../imaging/read-picture.js';
 import { failureOf, type ReaderSettings, type ReadRequest } from './protocol.js';
+import { stepBack } from './step-back.js';
 
 // The thread of a reader. Decoding is done by libuv's threads, so while one picture is decoded another is rendered here.
 
+stepBack();
 const limits = workerData as ReaderSettings;
 
 parentPort?.on('message', async ({ id, bytes, autoOrient, looks }: { id: number } & ReadRequest) => {
