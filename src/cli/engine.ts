@@ -101,7 +101,7 @@ export async function createEngine(
 ): Promise<Engine> {
   const repository = findings?.repository ?? (await openRepository(modelDirectories(config)));
   const { lanes, threads } = layoutOf(config);
-  const readerCount = Math.min(lanes, MAX_READERS);
+  const readerCount = Math.min(lanes * threads, MAX_READERS);
   const readers = new Readers({
     count: readerCount,
     script: READ_SCRIPT,
