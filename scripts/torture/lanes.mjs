@@ -11,17 +11,20 @@ import { shown, Tally } from './tally.mjs';
 
 export const lanes = {
   name: 'lanes',
-  about: 'lanes that die with answers in hand fail those answers alone, and are replaced',
+  about: 'lanes and readers that die with work in hand fail that alone, and are replaced',
   run,
 };
 
 const MODEL = 'cifar10-resnet20';
 const CLIENTS = 8;
-/** Questions at most until as many lanes have died as are to, and questions after that. */
+/** Questions at most until as many threads have died as are to, and questions after that. */
 const [MOST_QUESTIONS, AFTERWARDS] = [20_000, 200];
+/** Of lanes, and as many of readers. */
 const MOST_DEATHS = 40;
 const BATCH = 4;
-/** A question that meets so many dying lanes in a row is not bad luck any more. */
+/** Pictures that a reader has in hand at most. */
+const READS = 2;
+/** A question that meets so many dying threads in a row is not bad luck any more. */
 const MOST_TRIES = 10;
 
 /** @param {Context} context */
@@ -30,15 +33,20 @@ async function run(context) {
   const folder = mkdtempSync(join(tmpdir(), 'menagerie-lanes-'));
   const file = join(folder, 'deaths');
   writeFileSync(file, '');
-  const deaths = () => readFileSync(file, 'utf8').split('\n').length - 1;
+  const deathsOf = (/** @type {string} */ kind) =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line === kind).length;
+  const deaths = () => ({ lanes: deathsOf('lane'), readers: deathsOf('reader') });
+  const fewest = () => Math.min(...Object.values(deaths()));
   try {
     const server = await context.start({
       MENAGERIE_MODELS: MODEL,
       // So that a lane has several answers in hand.
       MENAGERIE_BATCH: String(BATCH),
-      // The lanes' deaths are expected; the log would be full of them.
+      // The deaths are expected; the log would be full of them.
       MENAGERIE_LOG_LEVEL: 'fatal',
-      NODE_OPTIONS: `--import=${new URL('./mortal-lanes.mjs', import.meta.url).href}`,
+      NODE_OPTIONS: `--import=${new URL('./mortal-threads.mjs', import.meta.url).href}`,
       TORTURE_DEATHS: file,
       TORTURE_MOST_DEATHS: String(MOST_DEATHS),
       TORTURE_SEED: String(context.random().integer(2 ** 31)),
@@ -61,22 +69,28 @@ async function run(context) {
     const askWhile = (/** @type {() => boolean} */ wanted) =>
       atATime(CLIENTS, () => {
         if (!wanted()) return undefined;
-        context.progress(`${shown(++asked)} questions, ${deaths()} deaths`);
+        context.progress(`${shown(++asked)} questions, ${fewest()} deaths of each`);
         return answer();
       });
-    await askWhile(() => asked < MOST_QUESTIONS && deaths() < MOST_DEATHS);
-    const died = deaths();
+    await askWhile(() => asked < MOST_QUESTIONS && fewest() < MOST_DEATHS);
+    const died = fewest();
     const last = asked + AFTERWARDS;
     await askWhile(() => asked < last);
     client.close();
 
     report.sent.push(
-      `${shown(seed)} requests by ${CLIENTS} clients: ${shown(asked)} questions, asked again while a lane failed them`,
+      `${shown(seed)} requests by ${CLIENTS} clients: ${shown(asked)} questions, asked again while a thread failed them`,
     );
-    report.back.push(`replies: ${server.books.seen}`, `questions answered ${tries}`, `lanes that died: ${deaths()}`);
-    report.check('lanes died', died >= MOST_DEATHS, `${died}`);
+    report.back.push(
+      `replies: ${server.books.seen}`,
+      `questions answered ${tries}`,
+      `lanes and readers that died: ${Object.values(deaths()).join(' and ')}`,
+    );
+    report.check('lanes and readers died', died >= MOST_DEATHS, `${died} of each`);
     const failed = server.books.seen.get('503 lane_failed');
-    report.check('each failed a batch at most', failed >= died && failed <= died * BATCH, `${failed} replies`);
+    const { lanes, readers } = deaths();
+    const most = lanes * BATCH + readers * READS;
+    report.check('each failed what it had in hand', failed >= lanes + readers && failed <= most, `${failed} replies`);
     report.none('questions without the right answer in the end', wrong);
     report.equal('requests without a whole reply', server.books.unanswered.total(), 0);
     const others = server.books.seen.entries.filter(([outcome]) => !['200', '503 lane_failed'].includes(outcome));
@@ -84,7 +98,7 @@ async function run(context) {
       'replies but answers and lane_failed',
       others.map(([outcome, count]) => `${outcome}: ${count}`),
     );
-    const after = await audit.close(report, { deaths: deaths() });
+    const after = await audit.close(report, { deaths: lanes, readerDeaths: readers });
     report.equal('copies of the model lost', after.value('instances_lost_total'), 0);
     await context.stop(server);
   } finally {

@@ -57,8 +57,8 @@ export class Readers {
     void thread.died.then(async (reason) => {
       if (this.#stopped) return;
       onReplaced(reason);
-      // One that cannot even start is not tried all the time.
-      await sleep(RESTART_DELAY_MS, undefined, { ref: false });
+      // At once, so that nobody meets none alive; but one that cannot even start is not tried all the time.
+      if (!thread.proven) await sleep(RESTART_DELAY_MS, undefined, { ref: false });
       if (!this.#stopped) this.#threads = this.#threads.map((one) => (one === thread ? this.#start() : one));
     });
     return thread;

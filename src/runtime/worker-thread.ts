@@ -25,6 +25,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  #proven = false;
   #dead: string | undefined;
   #die: (reason: string) => void;
   /** Called when there is nothing left to answer. */
@@ -43,8 +44,9 @@ export class WorkerThread {
     this.#die = (reason) => {
       if (this.#dead !== undefined) return;
       this.#dead = reason;
-      for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(threadFailed(reason));
+      // Before the requests fail, so that there is another when they are asked again.
       resolveDied(reason);
+      for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(threadFailed(reason));
     };
     this.#worker = new Worker(script, { workerData, name });
     this.#worker.on('message', (reply: ThreadReply<unknown>) => this.#receive(reply));
@@ -58,6 +60,11 @@ export class WorkerThread {
   /** Requests that are being worked on. */
   get pending(): number {
     return this.#pending.size;
+  }
+
+  /** Whether it has ever answered. */
+  get proven(): boolean {
+    return this.#proven;
   }
 
   /** Whether it can be asked. */
@@ -97,6 +104,7 @@ export class WorkerThread {
   }
 
   #receive(reply: ThreadReply<unknown>): void {
+    this.#proven = true;
     const pending = this.#settle(reply.id);
     if (reply.type === 'done') pending?.resolve(reply.result);
     else pending?.reject(errorOf(reply));

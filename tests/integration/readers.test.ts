@@ -94,6 +94,15 @@ describe('readers', () => {
     );
   });
 
+  it('that have proven themselves are replaced at once, so that there is always one to ask', async () => {
+    const { ask, replaced } = start();
+    for (let i = 1; i <= 5; i++) {
+      expect(await ask('a')).toMatchObject({ width: 10_000 });
+      await expect(ask('x')).rejects.toMatchObject({ code: 'lane_failed' });
+      expect(replaced).toHaveLength(i);
+    }
+  });
+
   it('leave the work of one that is dead to the others', async () => {
     const { ask, replaced } = start({ count: 2 });
     await expect(ask('x')).rejects.toMatchObject({ code: 'lane_failed' });
