@@ -19,11 +19,6 @@ type Header = Pick<Metadata, 'width' | 'height' | 'hasAlpha' | 'space'>;
 
 const DECODE_TIMEOUT_S = 30;
 
-// libvips knows dozens of loaders, some of them (SVG, PDF, Magick) with a wide attack surface. Only these may run.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((loader) => `VipsForeignLoad${loader}Buffer`),
-});
 // One thread a picture: the cores are kept busy by several pictures, and no operation is worth caching here.
 sharp.concurrency(1);
 sharp.cache(false);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-// Its library has to be in the main thread before the first worker loads it (sharp's manual, "Worker threads").
-import '../imaging/decode.js';
+// In the main thread before the first reader, as sharp's manual wants it, too ("Worker threads").
+import '../imaging/loaders.js';
 import type { ReadPicture } from '../imaging/read-picture.js';
 import type { ReaderSettings, ReadRequest } from './protocol.js';
 import { WorkerThread } from './worker-thread.js';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { renderViews } from '../../src/core/render.js';
 import { PLAIN_LOOK, viewsOf } from '../../src/core/test-time.js';
@@ -44,6 +45,27 @@ describe('readers', () => {
       const views = viewsOf(picture, geometry, options);
       expect(read.looks[i]).toEqual({ views, pixels: renderViews(picture, geometry, views) });
     }
+  });
+
+  it('read on while others start', async () => {
+    const { readers } = start({ script: REAL });
+    const bytes = readFileSync(new URL('../../models/golden/airplane.png', import.meta.url));
+    const read = (some: Readers) => some.read({ bytes: Uint8Array.from(bytes), autoOrient: true, looks: [] });
+    await read(readers);
+    let starting = true;
+    const reading = async () => {
+      while (starting) expect(await read(readers)).toMatchObject({ format: 'png' });
+    };
+    const all = Promise.all([reading(), reading()]);
+    for (let i = 0; i < 8; i++) await read(start({ script: REAL }).readers);
+    starting = false;
+    await all;
+  });
+
+  it('leave libvips no loaders but those of the accepted formats', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
+    start({ script: REAL });
+    await expect(sharp(svg).png().toBuffer()).rejects.toThrow(/blocked|unsupported/);
   });
 
   it('say what is wrong with a picture, and read on', async () => {
