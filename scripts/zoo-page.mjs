@@ -120,7 +120,7 @@ export function zooText() {
   const [best] = [...networks].sort((a, b) => b.tenCrops.top1 - a.tenCrops.top1);
   if (!together || !best) return facts;
   return (
-    `${facts}\nAll ${networks.length} together, 10 crops: ${percent(together.top1)}; the best of them alone, \`${best.id}\`, 10 crops: ` +
-    `${percent(best.tenCrops.top1)}.\n`
+    `${facts}\nAll ${networks.length} together (\`cifar10-all\`; weights by the inverse square of their errors on held-out pictures), 10 crops:\n` +
+    `${percent(together.top1)}; the best of them alone, \`${best.id}\`, 10 crops: ${percent(best.tenCrops.top1)}.\n`
   );
 }
