@@ -99,7 +99,7 @@ async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
   if (header.hasAlpha) pipeline.flatten({ background: '#ffffff' });
   const { data, info } = await pixelsOf(pipeline.toColourspace('srgb'));
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
-  // In an ArrayBuffer of their own, so that another thread can be handed them.
+  // A copy: sharp's own memory, kept by the picture, was given back too late (tests/integration/decode-memory.test.ts).
   return { data: new Uint8Array(data), width: info.width, height: info.height };
 }
 

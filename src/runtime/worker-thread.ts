@@ -4,7 +4,7 @@ import { MenagerieError } from '../core/errors.js';
 import { errorOf, type Failure } from './protocol.js';
 
 /** What a thread answers a request with; both have the same id. */
-export type ThreadReply<T> = { id: number } & ({ type: 'done'; result: T } | Failure);
+type Reply = { id: number } & ({ type: 'done'; result: unknown } | Failure);
 
 /** A thread that is ended in the midst of native code may take the process with it. */
 const STOP_PATIENCE_MS = 2000;
@@ -49,7 +49,7 @@ export class WorkerThread {
       for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(threadFailed(reason));
     };
     this.#worker = new Worker(script, { workerData, name });
-    this.#worker.on('message', (reply: ThreadReply<unknown>) => this.#receive(reply));
+    this.#worker.on('message', (reply: Reply) => this.#receive(reply));
     this.#worker.on('messageerror', (error) => this.#die(`unreadable reply: ${error.message}`));
     this.#worker.on('error', (error) =>
       this.#die(`crashed: ${error instanceof Error ? error.message : String(error)}`),
@@ -103,7 +103,7 @@ export class WorkerThread {
     await this.#worker.terminate();
   }
 
-  #receive(reply: ThreadReply<unknown>): void {
+  #receive(reply: Reply): void {
     this.#proven = true;
     const pending = this.#settle(reply.id);
     if (reply.type === 'done') pending?.resolve(reply.result);

@@ -127,9 +127,9 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     );
     const network = await load(spec, 4);
     const spy = runs();
-    const cache = new InputTensor();
+    const tensor = new InputTensor();
     for (let again = 0; again < 2; again++) {
-      const { outcomes } = await network.run([five, part], cache);
+      const { outcomes } = await network.run([five, part], tensor);
       for (const i of [0, 1]) expectClose(scoresOf(outcomes[i]), expected[i] as Float32Array);
     }
     const together = five.rows + last - 1;
