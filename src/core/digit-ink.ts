@@ -6,6 +6,7 @@ import {
   histogram,
   longSide,
   mix,
+  negated,
   otsu,
   type Plane,
   quantile,
@@ -98,13 +99,18 @@ function findMarks(grey: Plane, window: number): Ink | undefined {
   const ink = new Float32Array(data.length);
   const box = { x0: width, y0: height, x1: 0, y1: 0 };
   for (let y = 0, i = 0; y < height; y++) {
+    // Of this row.
+    let [first, last] = [width, -1];
     for (let x = 0; x < width; x++, i++) {
-      const level = data[i] ?? 0;
-      if (!near[i] || level <= floor) continue;
+      const level = data[i] as number;
+      if (level <= floor || !near[i]) continue;
       const value = Math.min(255, ((level - paper.middle) / full) * 255);
       ink[i] = value;
-      if (value >= 24) grow(box, x, y, x + 1, y + 1);
+      if (value < 24) continue;
+      if (first > x) first = x;
+      last = x;
     }
+    if (last >= 0) grow(box, first, y, last + 1, y + 1);
   }
   return { plane: { data: ink, width, height }, box };
 }
@@ -118,37 +124,48 @@ function raiseInk(grey: Plane, window: number): Plane {
   // window and vanish; shading, shadows and the table beside the paper stay, and are subtracted, one cell wider
   // than they are, because a cell on an edge is neither light nor dark.
   const radius = Math.max(1, Math.round((Math.max(coarse.width, coarse.height) * window) / 2));
-  const signed = coarse.data.map((level) => level * sign);
-  const background = dilate(erode({ ...coarse, data: signed }, radius), radius + 1);
+  const signed = sign > 0 ? coarse : negated(coarse);
+  const background = acrossFrom(dilate(erode(signed, radius), radius + 1), width);
   const data = new Float32Array(width * height);
-  const columns = Array.from({ length: width }, (_, x) => tap(x, width, coarse.width));
   for (let y = 0, i = 0; y < height; y++) {
-    const row = tap(y, height, coarse.height);
-    const top = row.first * coarse.width;
-    const bottom = row.second * coarse.width;
-    for (const { first, second, part } of columns) {
-      const above = mix(background.data[top + first] ?? 0, background.data[top + second] ?? 0, part);
-      const below = mix(background.data[bottom + first] ?? 0, background.data[bottom + second] ?? 0, part);
-      const paper = mix(above, below, row.part);
-      const raised = Math.max(0, (grey.data[i] ?? 0) * sign - paper);
+    const { first, second, part } = tap(y, height, coarse.height);
+    let [above, below] = [first * width, second * width];
+    for (let x = 0; x < width; x++, i++) {
+      const paper = mix(background[above++] as number, background[below++] as number, part);
+      const raised = Math.max(0, (grey.data[i] as number) * sign - paper);
       // Dark ink takes a share of the light that falls on the paper: less of it in a shadow.
       data[i] = sign > 0 ? raised : (raised * 255) / Math.max(LEAST_LIGHT, -paper);
-      i++;
     }
   }
   return { data, width, height };
 }
 
+/** The rows of a plane, each widened to `width` levels. */
+function acrossFrom({ data, width: coarse, height }: Plane, width: number): Float64Array {
+  const wide = new Float64Array(width * height);
+  for (let x = 0; x < width; x++) {
+    const { first, second, part } = tap(x, width, coarse);
+    for (let y = 0; y < height; y++) {
+      wide[y * width + x] = mix(data[y * coarse + first] as number, data[y * coarse + second] as number, part);
+    }
+  }
+  return wide;
+}
+
 /** Ink differs from the margin more strongly than shading does, and to one side: the third moment tells which. */
 function isLightOnDark({ data, width, height }: Plane): boolean {
   const band = Math.max(1, Math.round(Math.max(width, height) / 16));
-  const margin = data.filter((_, i) => {
-    const x = i % width;
-    const y = (i - x) / width;
-    return x < band || y < band || x >= width - band || y >= height - band;
-  });
-  const paper = margin.sort()[margin.length >> 1] ?? 0;
-  return data.reduce((sum, level) => sum + (level - paper) ** 3, 0) > 0;
+  const margin: number[] = [];
+  for (let y = 0, i = 0; y < height; y++) {
+    const atEdge = y < band || y >= height - band;
+    for (let x = 0; x < width; x++, i++) {
+      if (atEdge || x < band || x >= width - band) margin.push(data[i] as number);
+    }
+  }
+  const paper = Float32Array.from(margin).sort()[margin.length >> 1] ?? 0;
+  let skew = 0;
+  for (const level of data) skew += (level - paper) * (level - paper) * (level - paper);
+  return skew > 0;
 }
 
 interface Part extends Box {

@@ -64,22 +64,30 @@ export function shrink({ data, width, height }: Plane, factor: number): Plane {
 /** The least level within a square of `radius` around each pixel. */
 export function erode(plane: Plane, radius: number): Plane {
   const { width, height } = plane;
+  const kept = new Int32Array(Math.max(width, height));
   const data = new Float32Array(plane.data.length);
-  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius);
+  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius, kept);
   const both = new Float32Array(data.length);
-  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius);
+  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius, kept);
   return { data: both, width, height };
 }
 
 /** The greatest level within a square of `radius` around each pixel. */
 export function dilate(plane: Plane, radius: number): Plane {
-  const least = erode({ ...plane, data: plane.data.map((level) => -level) }, radius);
-  return { ...least, data: least.data.map((level) => -level) };
+  return negated(erode(negated(plane), radius));
+}
+
+/** Dark for light. */
+export function negated({ data, width, height }: Plane): Plane {
+  const negative = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) negative[i] = -(data[i] as number);
+  return { data: negative, width, height };
 }
 
 /**
  * The least level along one line of `length` pixels, `step` apart. Of the pixels in the window only those are kept that can
  * still become the answer: each is less than all after it (Lemire, Streaming Maximum-Minimum Filter, 2006).
+ * @param kept room for `length` places
  */
 function slide(
   from: Float32Array,
@@ -88,9 +96,9 @@ function slide(
   step: number,
   length: number,
   radius: number,
+  kept: Int32Array,
 ): void {
   const level = (at: number) => from[start + at * step] as number;
-  const kept = new Int32Array(length);
   let [first, end] = [0, 0];
   for (let at = 0; at < length + radius; at++) {
     if (at < length) {
@@ -168,13 +176,15 @@ function weights(from: number, to: number): Weights[] {
 
 /** How many of the levels at or above `from` round to 0, 1 .. 255. */
 export function histogram(data: Float32Array, from: number): Float64Array {
-  const counts = new Float64Array(256);
+  // Whole numbers count quicker.
+  const counts = new Uint32Array(256);
   for (const level of data) {
     if (level < from) continue;
-    const bin = Math.min(255, Math.max(0, Math.round(level)));
-    counts[bin] = (counts[bin] ?? 0) + 1;
+    // Rounded, and quicker than by Math.round.
+    const bin = level > 0 ? Math.min(255, (level + 0.5) | 0) : 0;
+    counts[bin] = (counts[bin] as number) + 1;
   }
-  return counts;
+  return Float64Array.from(counts);
 }
 
 /** The level at or below which the share `part` (0..1) of a histogram lies; 0 for an empty one. */
