@@ -10,18 +10,17 @@ export interface Scored {
  * @param tieBreak ranks classes of equal score, higher first; those equal in it too stand by index
  */
 export function topK(scores: Float32Array, k: number, tieBreak: Float32Array = scores): Scored[] {
-  const best: Scored[] = [];
-  const isBetter = (index: number, than: Scored) => {
-    const score = scores[index] as number;
-    if (score !== than.score) return score > than.score;
-    return (tieBreak[index] as number) > (tieBreak[than.index] as number);
+  const isBetter = (index: number, than: number) => {
+    const [score, other] = [scores[index] as number, scores[than] as number];
+    return score === other ? (tieBreak[index] as number) > (tieBreak[than] as number) : score > other;
   };
+  const best: number[] = [];
   for (let index = 0; index < scores.length; index++) {
-    const last = best[best.length - 1];
-    if (best.length === k && last && !isBetter(index, last)) continue;
-    const at = best.findIndex((other) => isBetter(index, other));
-    best.splice(at === -1 ? best.length : at, 0, { index, score: scores[index] as number });
+    let at = best.length;
+    while (at > 0 && isBetter(index, best[at - 1] as number)) at--;
+    if (at === k) continue;
+    best.splice(at, 0, index);
     if (best.length > k) best.pop();
   }
-  return best;
+  return best.map((index) => ({ index, score: scores[index] as number }));
 }

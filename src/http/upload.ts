@@ -86,22 +86,28 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
   return images;
 }
 
-async function collect(
-  stream: Readable,
-  what: string,
-  limits: UploadLimits,
-  account: ByteAccount,
-): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // Left intact when it is too much: the rest is still to be dropped.
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limits.maxBytes) throw tooManyBytes(what, limits);
-    account.take(chunk.length);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
+/** All bytes of a stream. By its events: iterating over one takes twenty times as long. */
+function collect(stream: Readable, what: string, limits: UploadLimits, account: ByteAccount): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer) => {
+      try {
+        length += chunk.length;
+        if (length > limits.maxBytes) throw tooManyBytes(what, limits);
+        account.take(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        // The stream is left intact: the rest is still to be dropped.
+        stream.off('data', onData);
+        reject(error);
+      }
+    };
+    stream.on('data', onData);
+    stream.once('end', () => resolve(Buffer.concat(chunks, length)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the stream closed before its end')));
+  });
 }
 
 /** What the form parser or the connection has to say of a body that is not what it claims. */

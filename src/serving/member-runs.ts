@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '../core/concatenate.js';
-import { type MenagerieError, toMenagerieError } from '../core/errors.js';
+import { toMenagerieError } from '../core/errors.js';
 import type { View } from '../core/views.js';
 import type { RunResult, Turn } from '../runtime/jobs.js';
 import type { LanePool } from '../runtime/lane-pool.js';
@@ -27,17 +27,18 @@ interface Piece extends RunInput {
 /** What one member does. */
 class MemberWork {
   readonly runs: Promise<RunResult>[] = [];
-  readonly signal: AbortSignal;
   readonly #abort = new AbortController();
 
-  /** @param signal gives up all members */
-  constructor(signal: AbortSignal) {
-    this.signal = AbortSignal.any([signal, this.#abort.signal]);
+  constructor() {
     setMaxListeners(0, this.signal);
   }
 
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
   /** What has not begun never does. */
-  giveUp(reason: MenagerieError): void {
+  giveUp(reason: unknown): void {
     this.#abort.abort(reason);
   }
 }
@@ -55,7 +56,14 @@ export async function runMembers(
   { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
   timings: Timings,
 ): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
-  const work = new Map(target.members.map((member) => [member, new MemberWork(signal)]));
+  signal.throwIfAborted();
+  const work = new Map(target.members.map((member) => [member, new MemberWork()]));
+  const giveUp = (reason: unknown) => {
+    for (const own of work.values()) own.giveUp(reason);
+  };
+  // Not AbortSignal.any, which takes several times as long.
+  const onAbort = () => giveUp(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   for (const { member, ...piece } of groups.flatMap(piecesOf)) {
     const own = work.get(member) as MemberWork;
     const turn = { flow, cost: piece.rows * member.model.gmacs + PIECE_GMACS, signal: own.signal };
@@ -78,11 +86,15 @@ export async function runMembers(
       missing.push(lost);
       if (target.members.length - missing.length >= needed) return;
       const fault = memberError(lost);
-      for (const other of work.values()) other.giveUp(fault);
+      giveUp(fault);
       throw fault;
     }
   };
-  await Promise.all(groups.flatMap((group) => group.members.map((member) => finish(member, group))));
+  try {
+    await Promise.all(groups.flatMap((group) => group.members.map((member) => finish(member, group))));
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
   return { scored: target.members.flatMap((member) => scored.get(member) ?? []), missing };
 }
 
