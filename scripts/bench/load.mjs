@@ -11,7 +11,7 @@ import { familyOf, usageOf } from './process-usage.mjs';
 /** Until a load is steady: this share of its seconds does not count; for a rate, the second in which connections open. */
 const LEAD = 1 / 8;
 const RATE_LEAD_SECONDS = 1;
-const WARM_UP = { share: 1 / 8, connections: 8 };
+const WARM_UP_CONNECTIONS = 8;
 /** autocannon sends what is due in a second as soon as it begins; so many generators, one after the other, spread it. */
 const GENERATORS = 50;
 /** How often a generator looks whether it is to stop. */
@@ -67,9 +67,14 @@ export async function measureLoad(service, request, load, seconds, { health = fa
   };
 }
 
-/** The first requests are slower than any that follow. @param {import('./services.mjs').Service} service @param {Request} request @param {number} seconds of a measurement */
+/**
+ * The first requests are slower than those that follow, in a JavaScript engine for thousands of them.
+ * @param {import('./services.mjs').Service} service
+ * @param {Request} request
+ * @param {number} seconds
+ */
 export async function warmUp(service, request, seconds) {
-  await measureLoad(service, request, { connections: WARM_UP.connections }, seconds * WARM_UP.share);
+  await measureLoad(service, request, { connections: WARM_UP_CONNECTIONS }, seconds);
 }
 
 /**

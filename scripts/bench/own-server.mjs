@@ -66,14 +66,14 @@ export async function measureClosed(network, { settings, seconds, whole }, recor
   }
 }
 
-/** The common ones after the others, when code has been compiled; the large picture last, as memory remembers it. @param {Network} network @param {boolean} whole @returns {Level[]} */
+/** The common ones after others, when code has been compiled; the large picture last, as memory remembers it. @param {Network} network @param {boolean} whole @returns {Level[]} */
 function levelsOf({ name, large }, whole) {
   if (!whole) return COMMON_LEVELS;
   return [
-    { connections: MOST_CONNECTIONS, share: 0.5 },
     ...(CURVE_NETWORKS.includes(name) ? CURVE_LEVELS : []),
     { connections: 8, share: 0.5, body: 'raw' },
     ...COMMON_LEVELS,
+    { connections: MOST_CONNECTIONS, share: 1 },
     ...(large ? [/** @type {Level} */ ({ connections: 8, share: 0.5, picture: 'large' })] : []),
   ];
 }

@@ -38,8 +38,8 @@ export function pageOf(figures) {
 Measured by \`npm run bench\` on ${date} on ${machine} (load average before it began: ${load.toFixed(2)}), in ${minutes} minutes.
 Services and the generator of the load share these cores; services run one at a time. In each of ${rounds} rounds everything is
 measured once, for one network after the other. Figures are medians over the rounds, in brackets the least and the
-greatest; a measurement takes ${seconds} seconds or half of that, of which the first eighth does not count. Ratios are taken within
-a round.
+greatest; a measurement takes ${seconds} seconds or half of that, of which the first eighth does not count. Every service is first
+asked for ${seconds} seconds to warm up. Ratios are taken within a round.
 
 ${software}.
 
