@@ -15,7 +15,7 @@ const stopping = new AbortController();
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
 // A heap may grow fourfold between full collections. Uploads are memory outside the heap, and with the engine's own choice,
-// which leaves 8 MB to both together, every fifty pictures or so would have all of the server's heap gone through.
+// which leaves 8 MB to both together, every fifty to a hundred pictures would have all of the server's heap gone through.
 setFlagsFromString('--heap-growing-percent=300');
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { MenagerieError } from '../core/errors.js';
 import type { ImageFile } from '../serving/classifier.js';
@@ -86,7 +86,7 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
   return images;
 }
 
-/** All bytes of a stream. By its events: iterating over one takes twenty times as long. */
+/** All bytes of a stream. By its events: iterating over one takes ten times as long. */
 function collect(stream: Readable, what: string, limits: UploadLimits, account: ByteAccount): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -104,9 +104,7 @@ function collect(stream: Readable, what: string, limits: UploadLimits, account: 
       }
     };
     stream.on('data', onData);
-    stream.once('end', () => resolve(Buffer.concat(chunks, length)));
-    stream.once('error', reject);
-    stream.once('close', () => reject(new Error('the stream closed before its end')));
+    finished(stream, { writable: false }, (error) => (error ? reject(error) : resolve(Buffer.concat(chunks, length))));
   });
 }
 

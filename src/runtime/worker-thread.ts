@@ -10,8 +10,8 @@ type Reply = { id: number } & ({ type: 'done'; result: unknown } | Failure);
 const STOP_PATIENCE_MS = 2000;
 
 /**
- * A thread keeps next to nothing, and the engine's own choice (Node 24) takes more room for each that is new than all it keeps:
- * with LeNet-5 750 MB in all instead of 450.
+ * A thread keeps next to nothing, but left to itself the engine (Node 24) gives new objects far more room in each of them: under
+ * a load of LeNet-5 the server took 750 MB instead of 450.
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
 
