@@ -54,8 +54,9 @@ RUN provider=node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_
   && ! grep 'not found' /tmp/ldd | grep -v 'libcuda\.so\.1' \
   && rm /tmp/ldd \
   && DEVICE=cpu node dist/main.js classify --model lenet5 models/golden/digit-7.png
-# With one arena for each thread glibc keeps much memory that is free: see docs/deployment.md.
-ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2
+# With one arena for each thread glibc keeps much memory that is free, and with small pages large photographs fault much: see
+# docs/deployment.md.
+ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=300s CMD ["node", "/app/health.mjs"]
@@ -67,8 +68,9 @@ FROM node AS cpu
 WORKDIR /app
 COPY --from=app /app ./
 COPY --from=dependencies /src/node_modules node_modules
-# With one arena for each thread glibc keeps much memory that is free: see docs/deployment.md.
-ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2
+# With one arena for each thread glibc keeps much memory that is free, and with small pages large photographs fault much: see
+# docs/deployment.md.
+ENV NODE_ENV=production HOST=0.0.0.0 HOME=/tmp MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 EXPOSE 8080

@@ -66,9 +66,10 @@ end=$((SECONDS + 60))
 while [ "$SECONDS" -lt "$end" ]; do
   ask > "$work/code"
   curl -s -o "$work/out" -F "image=@$picture" 'http://127.0.0.20:8080/classify?model=lenet5'
-  # Errors to be counted: a model that is not there, and loading without an admin key.
+  # Errors to be counted: a model that is not there, loading without an admin key, and what is no request.
   curl -s -o "$work/out" -F "image=@$picture" 'http://127.0.0.20:8080/classify?model=none'
   curl -s -o "$work/out" -X POST 'http://127.0.0.20:8080/models/lenet5/load'
+  curl -s -m 2 -o "$work/out" 'telnet://127.0.0.20:8080' <<< 'hello' || true
   sleep 0.2
 done
 node deploy/evaluate-queries.mjs http://127.0.0.1:19090

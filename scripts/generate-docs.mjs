@@ -15,6 +15,7 @@ import { STATUS } from '../dist/http/status.js';
 import { openRepository } from '../dist/zoo/repository.js';
 import { benchmarksPage } from './bench/page.mjs';
 import { table } from './markdown.mjs';
+import { memoryTable, memoryText } from './memory-page.mjs';
 import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
 import { untrainedModels } from './untrained-models.mjs';
 import { depthTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
@@ -161,6 +162,7 @@ function techniquePages() {
     'docs/test-time-augmentation.md': fill('docs/test-time-augmentation.md', 'tta', asTable(augmentationTable())),
     'docs/ensembles.md': fill('docs/ensembles.md', 'ensembles', asTable(ensembleTable())),
     'docs/cost.md': fill('docs/cost.md', 'fairness', `${fairnessText()}\n${asTable(fairnessTable())}`),
+    'docs/deployment.md': fill('docs/deployment.md', 'memory', `${memoryText()}\n${asTable(memoryTable())}`),
     'docs/zoo.md': fillAll('docs/zoo.md', {
       zoo: `${asTable(zooTable())}\n${zooText()}`,
       training: asTable(trainingTable()),

@@ -18,7 +18,7 @@ Measures, on all cores of this machine, the generator of the load among them:
   limit    decoding, preprocessing and the network, each alone, in process
   closed   this server over HTTP, with 1 to 64 connections that each have one request at a time; raw bodies and large pictures
   open     requests at 50, 80, 110 and 150 % of what it did at best, with room for half a second of work to wait
-  peers    a tuned Python service and a naive Node service beside it, with 1, 8 and 32 connections
+  peers    a tuned Python service and a naive Node service beside it, with 1, 8 and 32 connections, and large pictures
 All of it in every round, for one network after the other, so that whatever changes on the machine meets all alike. Prints the
 medians over the rounds, and the least and the greatest. Nothing else should run meanwhile.
 

@@ -8,6 +8,7 @@ import { renderViews } from '../../dist/core/render.js';
 import { countOf, inputShape } from '../../dist/core/shape.js';
 import { cropViews, geometryOf } from '../../dist/core/views.js';
 import { decode } from '../../dist/imaging/decode.js';
+import { release } from '../../dist/imaging/release.js';
 import { bestBatch } from '../../dist/runtime/best-batch.js';
 
 /** @typedef {{ file: string, manifest: import('../../dist/core/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
@@ -23,7 +24,8 @@ const LEAD = 1 / 8;
 const PARTS = {
   async decode({ picture }) {
     const bytes = await readFile(picture);
-    const run = () => Promise.all(Array.from({ length: DECODES_AT_ONCE }, () => decode(bytes, true, LIMITS)));
+    const decodeOne = async () => release((await decode(bytes, true, LIMITS)).data);
+    const run = () => Promise.all(Array.from({ length: DECODES_AT_ONCE }, decodeOne));
     return { pictures: DECODES_AT_ONCE, run };
   },
   async preprocess({ picture, manifest }) {

@@ -40,21 +40,12 @@ export function openTable(figures) {
 
 /** @param {BenchFigures} figures */
 export function bodiesTable(figures) {
-  const header = ['Network', 'Form', 'Raw', '12 MP, form', '12 MP: p50 / p99 ms'];
   return table(
-    header,
+    ['Network', 'Form', 'Raw'],
     figures.networks.map(({ name: network }) => {
-      const at8 = { network, service: 'menagerie', load: 'closed', level: 8 };
-      const of = (/** @type {string} */ body, /** @type {string} */ picture, figure = 'images_per_s') =>
-        find(figures, { ...at8, body, picture }, figure);
-      const large = [of('form', 'large', 'p50_ms'), of('form', 'large', 'p99_ms')];
-      return [
-        network,
-        withSpread(of('form', 'small')),
-        withSpread(of('raw', 'small')),
-        withSpread(of('form', 'large')),
-        large[0] ? large.map((spread) => median(spread)).join(' / ') : '',
-      ];
+      const at8 = { network, service: 'menagerie', load: 'closed', level: 8, picture: 'small' };
+      const of = (/** @type {string} */ body) => withSpread(find(figures, { ...at8, body }, 'images_per_s'));
+      return [network, of('form'), of('raw')];
     }),
   );
 }

@@ -15,15 +15,21 @@ import { startMenagerie } from './services.mjs';
  * @typedef {{ connections: number, share: number, body?: 'raw', picture?: 'large' }} Level
  */
 
+/** Images/s to compare services by: of the small picture, at best of the common levels, and of the large one. @typedef {{ small: number, large?: number }} Rates */
+
 /** Levels at which all services are measured. @type {Level[]} */
 export const COMMON_LEVELS = [
   { connections: 1, share: 0.5 },
   { connections: 8, share: 1 },
   { connections: 32, share: 1 },
 ];
+/** Large pictures, where the network has any; after all others, as memory remembers them. @type {Level} */
+export const LARGE_LEVEL = { connections: 8, share: 1, picture: 'large' };
 /** Further points of the curve of this server, for a small, a middling and a large network. @type {Level[]} */
 const CURVE_LEVELS = [2, 4, 16].map((connections) => ({ connections, share: 0.5 }));
 const CURVE_NETWORKS = ['lenet5', 'cifar10-resnet20', 'mobilenetv2', 'resnet50'];
+/** @type {Level} */
+const RAW_LEVEL = { connections: 8, share: 0.5, body: 'raw' };
 /** More than lanes and their queue can use: here health checks are watched. */
 const MOST_CONNECTIONS = 64;
 /** Of capacity, in percent; those under which queues grow last the whole time. */
@@ -36,8 +42,8 @@ const QUEUE_SECONDS = 0.5;
  * @param {Network} network
  * @param {{ settings: Record<string, string>, seconds: number, whole: boolean }} options
  * @param {Recorder} record
- * @returns {Promise<{ bestRate: number, commonRate: number, gmacs: number, topClass: number }>} images/s at best, at best of
- *   the common levels; and the price of a picture
+ * @returns {Promise<{ bestRate: number, rates: Rates, gmacs: number, topClass: number }>} images/s at best, and in comparison
+ *   with others; and the price of a picture
  */
 export async function measureClosed(network, { settings, seconds, whole }, record) {
   const service = await startMenagerie(network, settings);
@@ -50,31 +56,36 @@ export async function measureClosed(network, { settings, seconds, whole }, recor
     if (whole) record({ service: name, load: 'idle' }, await idle(service, seconds / 4));
     await warmUp(service, form, seconds);
     const rates = new Map();
-    for (const { connections, share, body, picture } of levelsOf(network, whole)) {
-      const request =
-        body === 'raw' ? asBody(network.small) : picture === 'large' && network.large ? asForm(network.large) : form;
+    for (const level of levelsOf(network, whole)) {
+      const { connections, share, body = 'form', picture = 'small' } = level;
+      const shown = /** @type {import('./requests.mjs').Picture} */ (network[picture]);
+      const request = body === 'raw' ? asBody(shown) : asForm(shown);
       const health = connections === MOST_CONNECTIONS;
       const figures = await measureLoad(service, request, { connections }, seconds * share, { health });
-      const labels = { level: connections, body: body ?? 'form', picture: picture ?? 'small' };
-      record({ service: name, load: 'closed', ...labels }, figures);
-      if (request === form) rates.set(connections, figures.images_per_s);
+      record({ service: name, load: 'closed', level: connections, body, picture }, figures);
+      rates.set(level, figures.images_per_s);
     }
-    const commonRate = Math.max(...COMMON_LEVELS.map(({ connections }) => rates.get(connections)));
-    return { bestRate: Math.max(...rates.values()), commonRate, gmacs, topClass: found };
+    const small = [...rates].filter(([{ body, picture }]) => !body && !picture).map(([, rate]) => rate);
+    const common = Math.max(...COMMON_LEVELS.map((level) => rates.get(level)));
+    return {
+      bestRate: Math.max(...small),
+      rates: { small: common, large: rates.get(LARGE_LEVEL) },
+      gmacs,
+      topClass: found,
+    };
   } finally {
     await service.stop();
   }
 }
 
-/** The common ones after others, when code has been compiled; the large picture last, as memory remembers it. @param {Network} network @param {boolean} whole @returns {Level[]} */
+/** The common ones after others, when code has been compiled. @param {Network} network @param {boolean} whole @returns {Level[]} */
 function levelsOf({ name, large }, whole) {
-  if (!whole) return COMMON_LEVELS;
+  const further = CURVE_NETWORKS.includes(name) ? CURVE_LEVELS : [];
   return [
-    ...(CURVE_NETWORKS.includes(name) ? CURVE_LEVELS : []),
-    { connections: 8, share: 0.5, body: 'raw' },
+    ...(whole ? [...further, RAW_LEVEL] : []),
     ...COMMON_LEVELS,
-    { connections: MOST_CONNECTIONS, share: 1 },
-    ...(large ? [/** @type {Level} */ ({ connections: 8, share: 0.5, picture: 'large' })] : []),
+    ...(whole ? [{ connections: MOST_CONNECTIONS, share: 1 }] : []),
+    ...(large ? [LARGE_LEVEL] : []),
   ];
 }
 

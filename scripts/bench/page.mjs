@@ -2,7 +2,7 @@
 import { aims } from './aims.mjs';
 import { readFigures } from './figures.mjs';
 import { bodiesTable, curveTable, healthTable, openTable, usageTable } from './load-tables.mjs';
-import { latencyTable, limitTable, throughputTable } from './tables.mjs';
+import { largeTable, latencyTable, limitTable, throughputTable } from './tables.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */
 
@@ -23,11 +23,15 @@ export function pageOf(figures) {
         .join(''),
     ],
     ['The limit', `${LIMIT}\n${limitTable(figures)}`],
-    ['Throughput', `${THROUGHPUT}${pythonChoice(figures)}${differences(figures)}\n${throughputTable(figures)}`],
+    [
+      'Throughput',
+      `${THROUGHPUT}The pictures have ${pictures(figures)}.\n${pythonChoice(figures)}${differences(figures)}\n${throughputTable(figures)}`,
+    ],
+    ['Large photographs', `${largeText(figures)}\n${largeTable(figures)}`],
     ['Latency', `${LATENCY}\n${latencyTable(figures)}`],
     ['More connections', `${CURVE}\n${curveTable(figures)}`],
     ['At a steady rate', `${OPEN}\n${openTable(figures)}`],
-    ['Bodies', `${bodiesText(figures)}\n${bodiesTable(figures)}`],
+    ['Bodies', `${BODIES}\n${bodiesTable(figures)}`],
     ['CPU and memory', `${USAGE}\n${usageTable(figures)}`],
     ['Health checks', `${HEALTH}\n${healthTable(figures)}`],
   ];
@@ -58,6 +62,9 @@ sharp with the network on the main thread (\`naive_service.mjs\` beside it). Wit
 others only make the picture small.
 `;
 
+const BODIES = `Pictures a second with 8 connections: a picture in a form, and as the body itself.
+`;
+
 const LATENCY = `Milliseconds from a request to its answer.
 `;
 
@@ -77,21 +84,26 @@ of the event loop, sampled every 10 ms, which is part of it.
 const HEALTH = `\`GET /livez\` of this server every 25 ms, from a thread of its own on the same cores: 50th and 99th percentile.
 `;
 
+/** What the pictures are. @param {BenchFigures} figures */
+function pictures({ networks }) {
+  const described = (/** @type {import('./figures.mjs').PictureFacts} */ { width, height, bytes }) =>
+    `${width}x${height} pixels and ${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} KB`;
+  const shown = new Map();
+  for (const { name, picture } of networks) {
+    shown.set(described(picture), [...(shown.get(described(picture)) ?? []), name]);
+  }
+  return [...shown].map(([picture, names]) => `${picture} (${names.join(', ')})`).join('; ');
+}
+
 /** @param {BenchFigures} figures */
-function bodiesText({ networks }) {
-  const kilobytes = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} KB`;
-  const [photograph] = networks.filter(({ large }) => large);
-  const { picture, large } = photograph ?? {};
-  const sizes =
-    picture && large
-      ? `: ${picture.width}x${picture.height} pixels and ${kilobytes(picture.bytes)}, and ${large.width}x${large.height} and ${kilobytes(large.bytes)}`
-      : '';
-  const others = networks
-    .filter((network) => network !== photograph && !network.large)
-    .map(({ name, picture: { width, height, bytes } }) => `${name} sees ${width}x${height} pixels, ${kilobytes(bytes)}`)
-    .join('; ');
-  return `Pictures a second with 8 connections: a picture in a form, as the body itself, and one of 12 megapixels${sizes}.
-${others}${others && '.\n'}`;
+function largeText({ networks }) {
+  const large = networks.find((network) => network.large)?.large;
+  if (!large) return 'Not measured.\n';
+  const size = `${large.width}x${large.height} pixels and ${Math.round(large.bytes / 1000)} KB`;
+  return `Pictures a second with 8 connections, of ${size}, as cameras make them, each as a form.
+This server and the Python service decode all of their pixels, as was done when the networks were trained; the naive Node service
+lets the decoder shrink them, as sharp does by itself, which is quicker, and shows the networks something else.
+`;
 }
 
 /** @param {BenchFigures} figures */

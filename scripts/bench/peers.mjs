@@ -37,22 +37,24 @@ export async function choosePython(network, python, seconds) {
  * Closed loops of another service.
  * @param {Service} service stopped at the end
  * @param {Network} network
- * @param {{ seconds: number, levels: readonly import('./own-server.mjs').Level[] }} options
+ * @param {{ seconds: number, levels: readonly import('./own-server.mjs').Level[] }} options levels with forms
  * @param {import('./own-server.mjs').Recorder} record
- * @returns {Promise<{ commonRate: number, topClass: number }>} images/s at best
+ * @returns {Promise<{ rates: import('./own-server.mjs').Rates, topClass: number }>}
  */
 export async function measurePeer(service, network, { seconds, levels }, record) {
-  const form = asForm(network.small);
   try {
     const found = await topClass(service, network);
-    await warmUp(service, form, seconds);
-    const rates = [];
-    for (const { connections, share } of levels) {
-      const figures = await measureLoad(service, form, { connections }, seconds * share);
-      rates.push(figures.images_per_s ?? 0);
-      record({ service: service.name, load: 'closed', level: connections, body: 'form', picture: 'small' }, figures);
+    await warmUp(service, asForm(network.small), seconds);
+    /** @type {import('./own-server.mjs').Rates} */
+    const rates = { small: 0 };
+    for (const { connections, share, picture = 'small' } of levels) {
+      const shown = network[picture];
+      if (!shown) continue;
+      const figures = await measureLoad(service, asForm(shown), { connections }, seconds * share);
+      rates[picture] = Math.max(rates[picture] ?? 0, figures.images_per_s ?? 0);
+      record({ service: service.name, load: 'closed', level: connections, body: 'form', picture }, figures);
     }
-    return { commonRate: Math.max(...rates), topClass: found };
+    return { rates, topClass: found };
   } finally {
     await service.stop();
   }

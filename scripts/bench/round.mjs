@@ -1,6 +1,6 @@
 // One round of one network: the limit, this server, and the others, one after the other.
 import { measureLimits } from './limits.mjs';
-import { COMMON_LEVELS, measureClosed, measureOpen } from './own-server.mjs';
+import { COMMON_LEVELS, LARGE_LEVEL, measureClosed, measureOpen } from './own-server.mjs';
 import { choosePython, measurePeer } from './peers.mjs';
 import { startNaive, startPython } from './services.mjs';
 
@@ -42,8 +42,8 @@ export async function measureRound(network, facts, options) {
   if (parts.has('open')) {
     await measureOpen(network, { settings, seconds, capacity: own.bestRate, gmacs: own.gmacs }, record);
   }
-  /** @type {Record<string, number>} */
-  const rates = { menagerie: own.commonRate };
+  /** @type {Record<string, import('./own-server.mjs').Rates>} */
+  const rates = { menagerie: own.rates };
   if (parts.has('peers')) {
     if (python) facts.python ??= await choosePython(network, python, seconds / 2);
     const { variant } = facts.python ?? {};
@@ -53,25 +53,30 @@ export async function measureRound(network, facts, options) {
     ];
     for (const start of starts) {
       const service = await start();
-      const peer = await measurePeer(service, network, { seconds, levels: COMMON_LEVELS }, record);
-      rates[service.name] = peer.commonRate;
+      const peer = await measurePeer(service, network, { seconds, levels: [...COMMON_LEVELS, LARGE_LEVEL] }, record);
+      rates[service.name] = peer.rates;
       if (peer.topClass === own.topClass || facts.differing.includes(service.name)) continue;
       facts.differing.push(service.name);
       progress(`${network.name}: warning: ${service.name} says class ${peer.topClass}, menagerie ${own.topClass}`);
     }
   }
-  for (const [service, rate] of Object.entries(rates)) {
-    // Of the same round, so that a machine that is slower for a while does not spoil them.
-    const of = (/** @type {number | undefined} */ other) => (other === undefined ? null : rate / other);
-    rows.add(
-      { network: network.name, service, load: 'best' },
-      {
-        images_per_s: rate,
-        of_limit: of(limits?.figures.all),
-        of_network: of(limits?.figures.network),
-        of_python: of(rates.python),
-        of_naive: of(rates.naive),
-      },
-    );
+  for (const [service, own] of Object.entries(rates)) {
+    for (const picture of /** @type {const} */ (['small', 'large'])) {
+      const rate = own[picture];
+      if (rate === undefined) continue;
+      // Of the same round, so that a machine that is slower for a while does not spoil them.
+      const of = (/** @type {number | undefined} */ other) => (other === undefined ? null : rate / other);
+      const limit = picture === 'small' ? limits?.figures : undefined;
+      rows.add(
+        { network: network.name, service, load: 'best', picture },
+        {
+          images_per_s: rate,
+          of_limit: of(limit?.all),
+          of_network: of(limit?.network),
+          of_python: of(rates.python?.[picture]),
+          of_naive: of(rates.naive?.[picture]),
+        },
+      );
+    }
   }
 }

@@ -3,7 +3,7 @@ import { spreadOf } from '../statistics.mjs';
 
 /**
  * What was measured. `load` is one of: limit (no HTTP), idle, closed (so many connections, each with one request at a time),
- * open (requests at a rate, in percent of capacity), best (of the connections that all services were measured at).
+ * open (requests at a rate, in percent of capacity), best (of the connections that all services were measured at with that picture).
  * @typedef {{ network: string, service: string, load: string, level?: number, body?: string, picture?: string }} Labels
  */
 /** Figures of one measurement; null where there is none. @typedef {Record<string, number | null>} Figures */

@@ -40,7 +40,7 @@ export function throughputTable(figures) {
     header,
     figures.networks.map(({ name: network }) => {
       const best = (/** @type {string} */ service, /** @type {string} */ figure) =>
-        find(figures, { network, service, load: 'best' }, figure);
+        find(figures, { network, service, load: 'best', picture: 'small' }, figure);
       return [
         network,
         ...services.map((service) => withSpread(best(service, 'images_per_s'))),
@@ -48,6 +48,29 @@ export function throughputTable(figures) {
         percent(best('menagerie', 'of_network')),
         times(best('menagerie', 'of_python')),
         times(best('menagerie', 'of_naive')),
+      ];
+    }),
+  );
+}
+
+/** The same of large pictures. @param {BenchFigures} figures */
+export function largeTable(figures) {
+  const services = servicesOf(figures);
+  const header = ['Network', ...services.map((name) => TITLES[name] ?? ''), 'to Python', 'to naive Node'];
+  const latency = 'menagerie: p50 / p95 / p99 ms';
+  const networks = figures.networks.filter(({ large }) => large);
+  return table(
+    [...header, latency],
+    networks.map(({ name: network }) => {
+      const best = (/** @type {string} */ service, /** @type {string} */ figure) =>
+        find(figures, { network, service, load: 'best', picture: 'large' }, figure);
+      const own = { network, service: 'menagerie', load: 'closed', picture: 'large' };
+      return [
+        network,
+        ...services.map((service) => withSpread(best(service, 'images_per_s'))),
+        times(best('menagerie', 'of_python')),
+        times(best('menagerie', 'of_naive')),
+        ['p50_ms', 'p95_ms', 'p99_ms'].map((figure) => median(find(figures, own, figure))).join(' / '),
       ];
     }),
   );

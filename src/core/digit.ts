@@ -45,13 +45,20 @@ export function prepareDigit(
   return out;
 }
 
-/** Grey levels, brought to the working size. */
+/** Grey levels, brought to the working size: a few rows at a time, as a photograph's would take much memory. */
 function greyOf({ data, width, height }: Picture): Plane {
-  const grey = new Float32Array(width * height);
-  for (let i = 0, k = 0; i < grey.length; i++, k += 3) {
-    grey[i] = luma(data[k] as number, data[k + 1] as number, data[k + 2] as number);
+  const factor = Math.ceil(Math.max(width, height) / WORKING);
+  const columns = Math.ceil(width / factor);
+  const grey = new Float32Array(columns * Math.ceil(height / factor));
+  const band = new Float32Array(factor * width);
+  for (let y = 0, row = 0; y < height; y += factor, row += columns) {
+    const rows = Math.min(factor, height - y);
+    for (let i = 0, k = 3 * y * width; i < rows * width; i++, k += 3) {
+      band[i] = luma(data[k] as number, data[k + 1] as number, data[k + 2] as number);
+    }
+    grey.set(shrink({ data: band, width, height: rows }, factor).data, row);
   }
-  return shrink({ data: grey, width, height }, Math.ceil(Math.max(width, height) / WORKING));
+  return { data: grey, width: columns, height: grey.length / columns };
 }
 
 /** The digit alone, its longer side `box` pixels, hair lines made as strong as a pen's. */

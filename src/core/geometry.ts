@@ -12,8 +12,11 @@ export interface Point {
   y: number;
 }
 
+/** A rectangle of a picture. */
+export interface Box extends Size, Point {}
+
 /** A rectangle of a picture resized to `resized`, in pixels of the resized picture. Beyond its edges all is black. */
-export interface Window extends Size, Point {
+export interface Window extends Box {
   resized: Size;
 }
 
@@ -41,6 +44,17 @@ export function centreCorner(resized: Size, crop: Size): Point {
     x: roundHalfToEven((resized.width - crop.width) / 2),
     y: roundHalfToEven((resized.height - crop.height) / 2),
   };
+}
+
+/** The smallest box around some; empty around none. */
+export function union(boxes: readonly Box[]): Box {
+  const [first, ...others] = boxes;
+  if (!first) return { x: 0, y: 0, width: 0, height: 0 };
+  return others.reduce((a, b) => {
+    const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)];
+    const [right, bottom] = [Math.max(a.x + a.width, b.x + b.width), Math.max(a.y + a.height, b.y + b.height)];
+    return { x, y, width: right - x, height: bottom - y };
+  }, first);
 }
 
 /** Just the size of something that has more. */

@@ -1,10 +1,10 @@
 import { type Affine, affineBounds, mirror, rotation, shear, shiftColours, warp } from './augment.js';
 import { channelsOf, luma } from './color.js';
 import { prepareDigit } from './digit.js';
-import type { Point, Size, Window } from './geometry.js';
+import { type Box, type Point, type Size, sizeOf, union, type Window } from './geometry.js';
 import type { Filter } from './manifest.js';
 import type { Picture } from './picture.js';
-import { resizeWindow } from './resample.js';
+import { resizeWindow, sourceWindow } from './resample.js';
 import type { Geometry, View } from './views.js';
 
 /** A part of a resized picture, and where it lies in it. */
@@ -23,7 +23,7 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
   const out = new Uint8Array(views.length * length);
   for (const scale of byScale(views)) {
     const boxes = scale.map(({ view, window }) => sourceBox(view, window));
-    const shared = union(boxes);
+    const shared = { ...union(boxes), resized: (boxes[0] as Window).resized };
     // Of a very long picture the corners lie far apart, and what is between them is not wanted.
     const together = area(shared) <= boxes.reduce((sum, box) => sum + area(box), 0);
     const region = together ? cut(source, shared, resize.filter) : undefined;
@@ -33,6 +33,13 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
     }
   }
   return out;
+}
+
+/** The part of a picture that its views depend on. */
+export function partSeen(picture: Size, { resize }: Geometry, views: readonly View[]): Box {
+  const windows = views.flatMap((view) => (view.window ? [sourceBox(view, view.window)] : []));
+  if (resize.mode === 'digit' || windows.length === 0) return { x: 0, y: 0, ...sizeOf(picture) };
+  return union(windows.map((window) => sourceWindow(picture, window, resize.filter)));
 }
 
 interface Placed {
@@ -76,15 +83,6 @@ function sourceBox({ distortion }: View, window: Window): Window {
 function affineOf({ rotate, shear: degrees }: NonNullable<View['distortion']>, { width, height }: Size): Affine {
   const centre = { x: width / 2, y: height / 2 };
   return rotate === 0 ? shear(degrees, centre) : rotation(rotate, centre);
-}
-
-/** The smallest box around all. */
-function union(boxes: readonly Window[]): Window {
-  const x = Math.min(...boxes.map((box) => box.x));
-  const y = Math.min(...boxes.map((box) => box.y));
-  const right = Math.max(...boxes.map((box) => box.x + box.width));
-  const bottom = Math.max(...boxes.map((box) => box.y + box.height));
-  return { x, y, width: right - x, height: bottom - y, resized: (boxes[0] as Window).resized };
 }
 
 function area({ width, height }: Size): number {

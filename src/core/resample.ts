@@ -1,4 +1,4 @@
-import type { Window } from './geometry.js';
+import type { Box, Size, Window } from './geometry.js';
 import type { Filter } from './manifest.js';
 import type { Picture } from './picture.js';
 import { PRECISION_BITS, scratch, weightedSums } from './weighted-sums.js';
@@ -74,9 +74,27 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
   return { first, count, weights };
 }
 
+/** The source pixels, from the first to the one after the last, that output pixels `offset .. offset + length` depend on. */
+function sourceOf(source: number, target: number, offset: number, length: number, kernel: Kernel): [number, number] {
+  const firstOf = (at: number) => {
+    const { first, count } = tapsOf(source, target, at, 1, kernel);
+    return { first: first[0] as number, count };
+  };
+  const { first, count } = firstOf(offset + length - 1);
+  return [firstOf(offset).first, first + count];
+}
+
+/** The part of a picture that a window of it, resized, depends on. */
+export function sourceWindow(source: Size, { x, y, width, height, resized }: Window, filter: Filter): Box {
+  const kernel = KERNELS[filter];
+  const [left, right] = sourceOf(source.width, resized.width, x, width, kernel);
+  const [top, bottom] = sourceOf(source.height, resized.height, y, height, kernel);
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
 /**
  * A window of a picture resized to `window.resized`.
- * @param picture RGB u8, height x width x 3
+ * @param picture RGB u8, height x width x 3; a part of it must hold `sourceWindow`
  * @returns RGB u8, `window.height` x `window.width` x 3, equal to Pillow's `resize(...).crop(...)` in every byte
  */
 export function resizeWindow(picture: Picture, window: Window, filter: Filter): Uint8Array<ArrayBuffer> {
@@ -105,6 +123,8 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   new Int32Array(memory, rowOffsets).set(Int32Array.from({ length: groups }, (_, i) => 4 * i));
   new Int32Array(memory, rowWeights).set(rows.weights);
 
+  // Of what there is of the picture.
+  const part = picture.part ?? { x: 0, y: 0, width: picture.width };
   const out = new Uint8Array(height * rowLength);
   // The strip holds the narrowed source rows `top .. bottom`: those that the output row depends on.
   let top = rows.first[0] as number;
@@ -114,7 +134,7 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
     if (first > top) bytes.copyWithin(strip, strip + (first - top) * rowLength, strip + (bottom - top) * rowLength);
     top = first;
     for (; bottom < first + rows.count; bottom++) {
-      const start = bottom * picture.width;
+      const start = (bottom - part.y) * part.width - part.x;
       bytes.set(picture.data.subarray((start + left) * 3, (start + right) * 3), sourceRow);
       const target = strip + (bottom - top) * rowLength;
       weightedSums(target, 3, width, sourceRow, columnOffsets, 3, columns.count, columnWeights, 4 * columns.count);

@@ -73,7 +73,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       observeRequest(request, reply, events);
       sendProblem(typedError(error), request, reply, events);
     },
-    clientErrorHandler: refuseMalformed(log, newId),
+    clientErrorHandler: refuseMalformed(log, newId, events),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   server.addSchema(ProblemSchema);

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { MenagerieError } from '../core/errors.js';
+import type { HttpEvents } from './events.js';
 import { problemOf } from './problem.js';
 import { STATUS } from './status.js';
 
@@ -10,11 +11,12 @@ import { STATUS } from './status.js';
  * connection.
  * @param newId makes a request id
  */
-export function refuseMalformed(log: FastifyBaseLogger, newId: () => string) {
+export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, events: HttpEvents) {
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return;
     const id = newId();
     const typed = describe(error);
+    events.connectionFailed(typed.code);
     log.debug({ request_id: id, code: typed.code, reason: error.code, remote: socket.remoteAddress }, 'not a request');
     const body = JSON.stringify(problemOf(typed, id));
     const status = STATUS[typed.code];

@@ -4,4 +4,6 @@ export interface HttpEvents {
   requestFinished(method: string, route: string, status: number, seconds: number): void;
   /** A request was answered with an error of this code. */
   requestFailed(route: string, code: string): void;
+  /** What came on a connection never was a request, or stopped being one half-way, and was answered with this code. */
+  connectionFailed(code: string): void;
 }

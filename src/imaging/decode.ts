@@ -1,7 +1,9 @@
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
 import { MenagerieError } from '../core/errors.js';
+import { type Box, type Size, sizeOf } from '../core/geometry.js';
 import type { Picture } from '../core/picture.js';
 import { quickHeader } from './quick-header.js';
+import { release } from './release.js';
 import { ACCEPTED_FORMATS, type Format, sniff } from './sniff.js';
 
 /** What a decoder may spend on one picture. */
@@ -30,11 +32,17 @@ sharp.cache(false);
  *
  * @param bytes the file
  * @param autoOrient whether to apply the EXIF orientation
+ * @param wanted which part of a picture of this size will be looked at; by default all. Of a JPEG little else is kept.
  * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
  */
-export async function decode(bytes: Uint8Array, autoOrient: boolean, limits: DecodeLimits): Promise<Decoded> {
+export async function decode(
+  bytes: Uint8Array,
+  autoOrient: boolean,
+  limits: DecodeLimits,
+  wanted?: (size: Size) => Box,
+): Promise<Decoded> {
   const format = acceptedFormat(bytes);
-  const header = await readHeader(bytes, format);
+  const header = await readHeader(bytes, format, autoOrient);
   const { width, height } = header;
   if (width * height > limits.maxPixels) {
     throw new MenagerieError(
@@ -42,11 +50,13 @@ export async function decode(bytes: Uint8Array, autoOrient: boolean, limits: Dec
       `The picture has ${width} x ${height} = ${width * height} pixels; the limit is ${limits.maxPixels}.`,
     );
   }
+  const part = format === 'jpeg' && wanted ? keptPart(header, wanted(sizeOf(header))) : undefined;
   try {
     const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
     if (autoOrient) pipeline.autoOrient();
+    if (part) pipeline.extract({ left: part.x, top: part.y, ...sizeOf(part) });
     const picture = await (header.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, header));
-    return { ...picture, format };
+    return part ? { ...picture, width, height, part, format } : { ...picture, format };
   } catch (error) {
     throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
       cause: error,
@@ -79,28 +89,40 @@ function open(bytes: Uint8Array, maxPixels: number): Sharp {
   });
 }
 
-async function readHeader(bytes: Uint8Array, format: Format): Promise<Header> {
+/**
+ * The columns that are wanted, from the first wanted row to the last of all: that a file ends early must be seen. Less memory
+ * is not only that: glibc keeps what it is given back of up to 32 MiB, and the pixels of a whole photograph of 12 megapixels,
+ * a little more, are got from the kernel anew every time. undefined where that is all of the picture.
+ */
+function keptPart(whole: Size, { x, y, width }: Box): Box | undefined {
+  return x === 0 && y === 0 && width === whole.width ? undefined : { x, y, width, height: whole.height - y };
+}
+
+/** With the size that the picture has when it is turned as it is to be; of formats other than JPEG not always. */
+async function readHeader(bytes: Uint8Array, format: Format, autoOrient: boolean): Promise<Header> {
   const quick = quickHeader(bytes, format);
-  if (quick) return { ...quick, space: 'srgb' };
+  if (quick && !(autoOrient && quick.hasExif)) return { ...quick, space: 'srgb' };
   try {
     // The limit is applied by the caller, who can say how many pixels there are.
-    return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
+    const header = await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
+    return autoOrient ? { ...header, ...header.autoOrient } : header;
   } catch (error) {
     throw new MenagerieError('corrupt_image', 'The header of the picture is truncated or damaged.', { cause: error });
   }
 }
 
 /** Not `toUint8Array`: sharp 0.35.5 never frees what that gives (measured: every picture's pixels, for ever). */
-function pixelsOf(pipeline: Sharp): Promise<{ data: Buffer; info: OutputInfo }> {
-  return pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+async function pixelsOf(pipeline: Sharp): Promise<{ data: Uint8Array<ArrayBuffer>; info: OutputInfo }> {
+  const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  // Sharp's own memory: a copy of a large photograph takes as long as resizing it.
+  return { data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength), info };
 }
 
 async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
   if (header.hasAlpha) pipeline.flatten({ background: '#ffffff' });
   const { data, info } = await pixelsOf(pipeline.toColourspace('srgb'));
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
-  // A copy: sharp's own memory, kept by the picture, was given back too late (tests/integration/decode-memory.test.ts).
-  return { data: new Uint8Array(data), width: info.width, height: info.height };
+  return { data, width: info.width, height: info.height };
 }
 
 /**
@@ -115,6 +137,7 @@ async function decodeCmyk(pipeline: Sharp): Promise<Picture> {
     const light = 255 - (data[p + 3] as number);
     for (let c = 0; c < 3; c++) rgb[o + c] = Math.max(0, light - mulDiv255(data[p + c] as number, light));
   }
+  release(data);
   return { data: rgb, width: info.width, height: info.height };
 }
 

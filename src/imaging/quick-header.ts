@@ -4,6 +4,8 @@ import type { Format } from './sniff.js';
 /** What there is to know of a picture before it is decoded. */
 export interface QuickHeader extends Size {
   hasAlpha: boolean;
+  /** Whether it has EXIF data, which may say that the picture is to be turned. Not looked for in a PNG. */
+  hasExif: boolean;
 }
 
 /**
@@ -17,23 +19,27 @@ export function quickHeader(bytes: Uint8Array, format: Format): QuickHeader | un
   return format === 'png' ? png(view) : undefined;
 }
 
-/** A three-channel JPEG, from its frame header (ITU-T T.81, B.2.2), with nothing but segments before that. */
+/** A three-channel JPEG, from its segments up to the first scan (ITU-T T.81, B.2; Exif 2.32, 4.5.4). */
 function colourJpeg(view: DataView): QuickHeader | undefined {
+  let size: Size | undefined;
+  let hasExif = false;
   // A segment is FF, its marker, and two bytes with its length from there. A frame header goes on with a byte of
-  // precision, two each of height and width, and the number of channels.
+  // precision, two each of height and width, and the number of channels; EXIF data with its name.
   for (let at = 2; at + 10 <= view.byteLength && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
     const marker = view.getUint8(at + 1);
-    if (marker < 0xc0 || marker === 0xda) return undefined;
+    if (marker < 0xc0) return undefined;
+    if (marker === 0xda) return size && { ...size, hasAlpha: false, hasExif };
+    if (marker === 0xe1 && view.getUint32(at + 4) === EXIF) hasExif = true;
     const isFrameHeader = marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrameHeader) {
-      const size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
-      return view.getUint8(at + 9) === 3 && size.height > 0 ? { ...size, hasAlpha: false } : undefined;
-    }
+    if (!isFrameHeader) continue;
+    size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+    if (view.getUint8(at + 9) !== 3 || size.height === 0) return undefined;
   }
   return undefined;
 }
 
-const [IHDR, IDAT, TRNS] = ['IHDR', 'IDAT', 'tRNS'].map((name) => Buffer.from(name).readUInt32BE()) as [
+const [EXIF, IHDR, IDAT, TRNS] = ['Exif', 'IHDR', 'IDAT', 'tRNS'].map((name) => Buffer.from(name).readUInt32BE()) as [
+  number,
   number,
   number,
   number,
@@ -50,7 +56,7 @@ function png(view: DataView): QuickHeader | undefined {
   let hasAlpha = colourType === 4 || colourType === 6;
   for (let at = 33, chunks = 0; at + 8 <= view.byteLength && chunks < MOST_CHUNKS; chunks++) {
     const name = view.getUint32(at + 4);
-    if (name === IDAT) return { ...size, hasAlpha };
+    if (name === IDAT) return { ...size, hasAlpha, hasExif: false };
     if (name === TRNS) hasAlpha = true;
     at += 12 + view.getUint32(at);
   }

@@ -1,7 +1,9 @@
-import { renderViews } from '../core/render.js';
+import { type Size, union } from '../core/geometry.js';
+import { partSeen, renderViews } from '../core/render.js';
 import { type LookOptions, viewsOf } from '../core/test-time.js';
 import type { Geometry, View } from '../core/views.js';
 import { type DecodeLimits, decode } from './decode.js';
+import { release } from './release.js';
 import type { Format } from './sniff.js';
 
 /** How the networks of one geometry look at a picture. */
@@ -42,13 +44,16 @@ export async function readPicture(
   limits: DecodeLimits,
 ): Promise<ReadPicture> {
   const started = performance.now();
-  const picture = await decode(bytes, autoOrient, limits);
+  const seenBy = (size: Size) =>
+    union(looks.map(({ geometry, options }) => partSeen(size, geometry, viewsOf(size, geometry, options))));
+  const picture = await decode(bytes, autoOrient, limits, looks.length > 0 ? seenBy : undefined);
   const decoded = performance.now();
   const { width, height, format } = picture;
   const rendered = looks.map(({ geometry, options }): RenderedLook => {
     const views = viewsOf(picture, geometry, options);
     return { views, pixels: renderViews(picture, geometry, views) };
   });
+  release(picture.data);
   const preprocessMs = performance.now() - decoded;
   return { width, height, format, looks: rendered, decodeMs: decoded - started, preprocessMs };
 }

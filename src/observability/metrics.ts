@@ -46,6 +46,11 @@ export class Metrics {
     'route',
     'code',
   ]);
+  readonly #connectionErrors = this.#counter(
+    'menagerie_connection_errors_total',
+    'Connections closed with an error because what came on them was no request, or not all of one, by code',
+    ['code'],
+  );
   readonly #classifications = this.#counter('menagerie_classify_requests_total', 'Requests to classify taken on', [
     'model',
   ]);
@@ -183,6 +188,7 @@ export class Metrics {
       this.#requestDuration.observe({ method, route, status }, seconds);
     },
     requestFailed: (route, code) => this.#errors.inc({ route, code }),
+    connectionFailed: (code) => this.#connectionErrors.inc({ code }),
   };
 
   readonly #served = new Map<string, Record<string, string>>();

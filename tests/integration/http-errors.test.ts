@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { STATUS } from '../../src/http/status.js';
-import { exchange, type RawReply } from '../support/http-client.js';
+import { exchange, metric, type RawReply } from '../support/http-client.js';
 import { instructPng, until } from '../support/lane-script.js';
 import { manifestOf } from '../support/model-folders.js';
 import { FORM, form, image, part, pixelBomb, post, raw } from '../support/raw-requests.js';
@@ -122,6 +122,14 @@ describe('what a client can do wrong', () => {
   it.each(CASES)('%s: %s', async (_what, code, request) => {
     const { port, folder } = await start();
     expectProblem(await exchange(port, ...request), code, folder);
+  });
+
+  it('is counted even where no request came of it', async () => {
+    const { port, url } = await start();
+    await exchange(port, Buffer.from('hello\r\n\r\n'));
+    await exchange(port, Buffer.from('GET /livez HTTP/9\r\n\r\n'));
+    expect(await metric(url, 'menagerie_connection_errors_total', { code: 'malformed_request' })).toBe(2);
+    expect(await metric(url, 'menagerie_errors_total')).toBe(0);
   });
 
   it('is told which methods an address has', async () => {

@@ -37,9 +37,12 @@ const formatOf = (name: string): Format => (name.includes('jpeg') ? 'jpeg' : 'pn
 describe('quickHeader', () => {
   test.each(Object.entries(KNOWN))('of a %s says what libvips says', async (name, picture) => {
     const bytes = await picture.toBuffer();
-    const { width, height, hasAlpha } = await sharp(bytes).metadata();
+    const { width, height, hasAlpha, exif } = await sharp(bytes).metadata();
     expect([width, height]).toEqual([SIZE.width, SIZE.height]);
-    expect(quickHeader(bytes, formatOf(name))).toEqual({ width, height, hasAlpha });
+    expect(quickHeader(bytes, formatOf(name))).toEqual({
+      ...{ width, height, hasAlpha },
+      hasExif: exif !== undefined && formatOf(name) === 'jpeg',
+    });
   });
 
   test('says nothing of the less usual', async () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { rotation, shear, warp } from '../../src/core/augment.js';
-import type { Size, Window } from '../../src/core/geometry.js';
+import type { Box, Size, Window } from '../../src/core/geometry.js';
 import type { Picture } from '../../src/core/picture.js';
 import { createRandom } from '../../src/core/random.js';
-import { renderViews } from '../../src/core/render.js';
+import { partSeen, renderViews } from '../../src/core/render.js';
 import { resizeWindow } from '../../src/core/resample.js';
 import { parseAugmentation, viewsOf } from '../../src/core/test-time.js';
 import { CROPS, cropViews, type Geometry, type View } from '../../src/core/views.js';
@@ -68,8 +68,21 @@ function naive(source: Picture, { input, resize, color }: Geometry, view: View):
   return Uint8Array.from(color === 'GRAY' ? shifted.filter((_, i) => i % 3 === 0) : shifted);
 }
 
+/** What decoding keeps of a picture of which only a part is looked at. */
+function onlyPart({ data, width, height }: Picture, part: Box): Picture {
+  const rows = Array.from({ length: part.height }, (_, i) => {
+    const start = (part.y + i) * width + part.x;
+    return data.subarray(3 * start, 3 * (start + part.width));
+  });
+  return { data: Uint8Array.from(Buffer.concat(rows)), width, height, part };
+}
+
 function expectNaive(source: Picture, look: Geometry, views: readonly View[]): void {
   const rendered = renderViews(source, look, views);
+  const part = partSeen(source, look, views);
+  expect(Buffer.compare(renderViews(onlyPart(source, part), look, views), rendered), 'of the part that is seen').toBe(
+    0,
+  );
   const length = rendered.length / views.length;
   expect(length).toBe(look.input.width * look.input.height * (look.color === 'GRAY' ? 1 : 3));
   for (const [i, view] of views.entries()) {
@@ -156,6 +169,19 @@ describe('every view equals the same cut from the whole resized picture', () => 
     const picture = noise({ width: 40, height: 7 }, 2);
     const options = { crops: 1, augmentation: parseAugmentation('rotate:90,shear:10,mirror'), seed: 3 } as const;
     expectNaive(picture, look, viewsOf(picture, look, options));
+  });
+
+  test('no more of a picture is wanted than is seen', () => {
+    const look: Geometry = {
+      input: { width: 10, height: 10 },
+      resize: { mode: 'shorter_side', size: 10, filter: 'bilinear' },
+      color: 'RGB',
+    };
+    const partOf = (size: Size) => partSeen(size, look, cropViews(size, look, 1));
+    // A tenth as large: from the middle a square, half an output pixel's reach around it, and up to two pixels of no weight.
+    expect(partOf({ width: 300, height: 100 })).toEqual({ x: 95, y: 0, width: 112, height: 100 });
+    expect(partOf({ width: 100, height: 300 })).toEqual({ x: 0, y: 95, width: 100, height: 112 });
+    expect(partOf({ width: 100, height: 100 })).toEqual({ x: 0, y: 0, width: 100, height: 100 });
   });
 
   test('the picture itself is not changed', () => {
