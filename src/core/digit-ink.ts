@@ -164,7 +164,10 @@ function isLightOnDark({ data, width, height }: Plane): boolean {
   }
   const paper = Float32Array.from(margin).sort()[margin.length >> 1] ?? 0;
   let skew = 0;
-  for (const level of data) skew += (level - paper) * (level - paper) * (level - paper);
+  for (let i = 0; i < data.length; i++) {
+    const distance = (data[i] as number) - paper;
+    skew += distance * distance * distance;
+  }
   return skew > 0;
 }
 

@@ -178,7 +178,9 @@ function weights(from: number, to: number): Weights[] {
 export function histogram(data: Float32Array, from: number): Float64Array {
   // Whole numbers count quicker.
   const counts = new Uint32Array(256);
-  for (const level of data) {
+  // An iterator would take four times as long.
+  for (let i = 0; i < data.length; i++) {
+    const level = data[i] as number;
     if (level < from) continue;
     // Rounded, and quicker than by Math.round.
     const bin = level > 0 ? Math.min(255, (level + 0.5) | 0) : 0;

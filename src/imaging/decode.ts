@@ -56,7 +56,9 @@ export async function decode(
     if (autoOrient) pipeline.autoOrient();
     if (part) pipeline.extract({ left: part.x, top: part.y, ...sizeOf(part) });
     const picture = await (header.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, header));
-    return part ? { ...picture, width, height, part, format } : { ...picture, format };
+    if (!part) return { ...picture, format };
+    if (picture.width !== part.width || picture.height !== part.height) throw new Error('decoded to another size');
+    return { ...picture, width, height, part, format };
   } catch (error) {
     throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
       cause: error,
