@@ -118,9 +118,11 @@ export function membersOf({ ensembles }: Repository, asked: Asked): string[] {
 }
 
 /** What a file of an ensemble is checked for when it is read. */
-function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, refused }: Repository): void {
+function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, ensembles, refused }: Repository): void {
   const ids = members.map(({ model }) => model);
   const fault = (what: string) => new MenagerieError('invalid_request', what);
+  const named = ids.find((id) => ensembles.has(id));
+  if (named !== undefined) throw fault(`"${named}" is an ensemble itself: name it as the model, alone.`);
   const { fewest, most } = ENSEMBLE_SIZE;
   if (ids.length < fewest || ids.length > most) {
     throw fault(`An ensemble has ${fewest} to ${most} models; these are ${ids.length}.`);

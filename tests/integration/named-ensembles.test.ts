@@ -50,6 +50,20 @@ describe('an ensemble with a file of its own', () => {
     expect(body.labels).toHaveLength(10);
   });
 
+  it('is no member of another', async () => {
+    const server = await start({ pair: {} });
+    for (const models of ['pair', 'a,pair']) {
+      const reply = await postPicture(server.url, await instructPng('answer', 0), {
+        path: '/ensemble',
+        query: `models=${models}`,
+      });
+      expect(await reply.json()).toMatchObject({
+        code: 'invalid_request',
+        detail: '"pair" is an ensemble itself: name it as the model, alone.',
+      });
+    }
+  });
+
   it('classifies like a model, with the weights and the rule of its file', async () => {
     const server = await start({ pair: { combine: 'vote' } });
     const reply = await ask(server, 'model=pair');

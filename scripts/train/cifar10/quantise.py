@@ -8,7 +8,11 @@ activations are those seen on training pictures.
 
 import argparse
 import hashlib
+import os
 from pathlib import Path
+
+# ONNX Runtime reports to its makers unless it finds this when it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
