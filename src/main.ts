@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { runCli } from './cli/program.js';
 
 // The only file that knows the process: its arguments, environment, signals and end.
 
@@ -18,6 +18,10 @@ process.env.ORT_DISABLE_TELEMETRY = '1';
 // which leaves 8 MB to both together, every fifty to a hundred pictures would have all of the server's heap gone through.
 setFlagsFromString('--heap-growing-percent=300');
 
+// Pictures are decoded by libuv's threads: four, unless it finds this before it starts them. Loading the rest of the program
+// does that; Node 20 has done so by now.
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
+
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     // The first asks, the second insists: process.exit would wait for what runs natively in the lanes.
@@ -31,6 +35,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+const { runCli } = await import('./cli/program.js');
 const { env, stdout: out, stderr: err } = process;
 const code = await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
 // What has been written must have left: a pipe takes 64 KiB at a time, and an exit drops the rest.

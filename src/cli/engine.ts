@@ -27,12 +27,10 @@ const READ_SCRIPT = new URL('../runtime/read-worker.js', import.meta.url);
 const INSPECT_SCRIPT = new URL('../runtime/inspect-worker.js', import.meta.url);
 
 /**
- * More readers than this would wait for the one thread that speaks HTTP: it has a millisecond to do for each picture, a reader
- * one to four, and decoding is done by libuv's threads, of which there are four.
+ * Readers for so many cores. With small pictures more than four would wait for the one thread that speaks HTTP, which has a
+ * millisecond to do for each, a reader one to four. Large photographs take a reader a fifth of what they take in all.
  */
-const MAX_READERS = 4;
-/** One that is decoded while another is rendered. */
-const READS_PER_READER = 2;
+const readersFor = (cores: number): number => Math.min(cores, Math.max(4, Math.ceil(cores / 4)));
 
 export interface Engine {
   repository: Repository;
@@ -101,7 +99,8 @@ export async function createEngine(
 ): Promise<Engine> {
   const repository = findings?.repository ?? (await openRepository(modelDirectories(config)));
   const { lanes, threads } = layoutOf(config);
-  const readerCount = Math.min(lanes * threads, MAX_READERS);
+  const cores = lanes * threads;
+  const readerCount = readersFor(cores);
   const readers = new Readers({
     count: readerCount,
     script: READ_SCRIPT,
@@ -142,7 +141,8 @@ export async function createEngine(
   const answers = new SharedAnswers(config.cache);
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
-    answerer: new Answerer({ pool, read, readsAtOnce: READS_PER_READER * readerCount }),
+    // One decoded on each core, by libuv's threads, while each reader renders another.
+    answerer: new Answerer({ pool, read, readsAtOnce: cores + readerCount }),
     answers,
     admission,
     lanes,
