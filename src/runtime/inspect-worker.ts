@@ -14,6 +14,10 @@ import { timeLayers } from './time-layers.js';
 
 // A short-lived thread that looks into one ONNX file: never a lane, so that nothing that serves is disturbed.
 
+// Where it is there (Node 24), the runtime makes float16 tensors of it, and then takes them to be empty
+// (https://github.com/microsoft/onnxruntime/pull/32323). Where it is not, Uint16Array does.
+Reflect.deleteProperty(globalThis, 'Float16Array');
+
 async function inspect({ file, inputShape, timing }: InspectRequest): Promise<InspectReply & { type: 'done' }> {
   const source = new FileBytes(file);
   try {

@@ -45,6 +45,18 @@ describe('menagerie eval', () => {
     });
   });
 
+  it('reads pictures that are in no files of their own', async () => {
+    const root = await temporaryFolder();
+    const pictures = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28, ...new Array(2 * 28 * 28).fill(0)];
+    await writeTree(root, {
+      't10k-images-idx3-ubyte': Uint8Array.from(pictures),
+      't10k-labels-idx1-ubyte': Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 7, 1),
+    });
+    const { status, out } = await run(['eval', 'lenet5', '--data', root, '--json']);
+    expect(JSON.parse(out)).toMatchObject({ images: 2, failed: [], dataset: { form: 'idx' } });
+    expect(status).toBe(0);
+  });
+
   it('says what is wrong with its arguments', async () => {
     const root = await temporaryFolder();
     expect((await run(['eval', 'lenet5'])).status).toBe(2);

@@ -168,6 +168,33 @@ describe('what is no layer', () => {
     expect(totals.parameters).toBe(3);
   });
 
+  // Node 24 has a type for these, of which the runtime makes nothing.
+  test('weights may be kept in half precision', async () => {
+    const half: Encodable = [
+      5,
+      [
+        [1, 64],
+        [1, 3],
+        [1, 5],
+        [1, 5],
+        [2, 10],
+        [8, 'w16'],
+        [9, new Uint8Array(2 * 64 * 3 * 5 * 5)],
+      ],
+    ];
+    const toFloat: Encodable = [
+      5,
+      [
+        [1, 'to'],
+        [3, 1],
+        [20, 2],
+      ],
+    ];
+    const graph = [node('Cast', ['w16'], ['w'], [toFloat]), node('Conv', ['x', 'w'], ['y']), half, input, output];
+    const { totals } = (await inspect(model(graph))).summary;
+    expect(totals).toMatchObject({ parameters: 4800, macs: 4 * 4 * 4800 });
+  });
+
   test('weights that two layers share count once', async () => {
     const graph = [
       node('Conv', ['x', 'w'], ['a']),
