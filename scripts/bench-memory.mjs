@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 // Measures how much memory the server takes with one allocator and another, for the table in docs/deployment.md.
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
 import { table } from '../dist/report/format.js';
 import { writeAssetModels } from './asset-models.mjs';
-import { number } from './bench/figures.mjs';
+import { withSpread } from './bench/figures.mjs';
+import { photographOf } from './bench/networks.mjs';
 import { nodeVersions } from './bench/versions.mjs';
 import { keepFigures, MACHINE } from './measuring.mjs';
 import { memoryOf } from './process-memory.mjs';
@@ -70,10 +70,7 @@ const ALLOCATORS = {
 
 const pictures = await Promise.all(
   WIDTHS.map((width) =>
-    sharp(readFileSync(join(options.assets, 'images/triton_mug.jpg')))
-      .resize({ width, height: (width * 3) / 4, fit: 'cover' })
-      .jpeg({ quality: 90 })
-      .toBuffer(),
+    photographOf(join(options.assets, 'images/triton_mug.jpg'), { width, height: (width * 3) / 4 }),
   ),
 );
 
@@ -155,10 +152,7 @@ const figures = {
 };
 if (options.json) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 else {
-  const lines = rows.map(({ allocator, ...spreads }) => [
-    allocator,
-    ...Object.values(spreads).map(({ median, min, max }) => `${number(median)} (${number(min)}-${number(max)})`),
-  ]);
+  const lines = rows.map(({ allocator, ...spreads }) => [allocator, ...Object.values(spreads).map(withSpread)]);
   process.stdout.write(table([['ALLOCATOR', 'FIRST MB', 'PEAK MB', 'AFTER MB', 'IMAGES/S', '24 MP/S'], ...lines]));
 }
 if (options.write) keepFigures('memory', figures);

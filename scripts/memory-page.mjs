@@ -1,6 +1,6 @@
 // What bench-memory.mjs has measured, for docs/deployment.md.
 import { readFileSync } from 'node:fs';
-import { number } from './bench/figures.mjs';
+import { withSpread } from './bench/figures.mjs';
 import { measuredFile } from './measuring.mjs';
 
 /** @import { Spread } from './statistics.mjs' */
@@ -20,17 +20,15 @@ export function memoryText() {
 
 /** @returns {{ header: string[], rows: unknown[][] }} */
 export function memoryTable() {
-  const shown = (/** @type {Spread} */ { median, min, max }, unit = '') =>
-    `${number(median)}${unit} (${number(min)}-${number(max)})`;
   return {
-    header: ['', 'First eight', 'Most', 'Afterwards', 'Pictures a second', 'Of 24 megapixels'],
+    header: ['', 'First eight, MB', 'Most, MB', 'Afterwards, MB', 'Pictures a second', 'Of 24 megapixels'],
     rows: figures().rows.map(({ allocator, first_mb, peak_mb, after_mb, images_per_s, largest_per_s }) => [
       allocator,
-      shown(first_mb, ' MB'),
-      shown(peak_mb, ' MB'),
-      shown(after_mb, ' MB'),
-      shown(images_per_s),
-      shown(largest_per_s),
+      withSpread(first_mb),
+      withSpread(peak_mb),
+      withSpread(after_mb),
+      withSpread(images_per_s),
+      withSpread(largest_per_s),
     ]),
   };
 }

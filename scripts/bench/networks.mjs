@@ -83,9 +83,13 @@ async function pictureOf(file) {
 
 /** @param {string} file @returns {Promise<Picture>} */
 async function largePicture(file) {
-  const bytes = await sharp(await readFile(file))
-    .resize({ ...LARGE_SIZE, fit: 'cover' })
+  return { name: basename(file), bytes: await photographOf(file, LARGE_SIZE), ...LARGE_SIZE };
+}
+
+/** A picture as a camera of that size would have made it: as JPEG. @param {string} file @param {{ width: number, height: number }} size */
+export async function photographOf(file, size) {
+  return sharp(await readFile(file))
+    .resize({ ...size, fit: 'cover' })
     .jpeg({ quality: 90 })
     .toBuffer();
-  return { name: basename(file), bytes, ...LARGE_SIZE };
 }

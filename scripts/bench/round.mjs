@@ -60,9 +60,9 @@ export async function measureRound(network, facts, options) {
       progress(`${network.name}: warning: ${service.name} says class ${peer.topClass}, menagerie ${own.topClass}`);
     }
   }
-  for (const [service, own] of Object.entries(rates)) {
+  for (const [service, found] of Object.entries(rates)) {
     for (const picture of /** @type {const} */ (['small', 'large'])) {
-      const rate = own[picture];
+      const rate = found[picture];
       if (rate === undefined) continue;
       // Of the same round, so that a machine that is slower for a while does not spoil them.
       const of = (/** @type {number | undefined} */ other) => (other === undefined ? null : rate / other);

@@ -59,12 +59,8 @@ export class Audit {
       replies,
     );
     report.sameTally('errors counted by route and code', by('errors_total', 'route', 'code'), books.errors);
-    const refused = books.unasked.entries.map(([name, count]) => [name.replace(/^\d+ /, ''), count]);
-    report.sameTally(
-      'connections closed with an error, by code',
-      by('connection_errors_total', 'code'),
-      new Tally(/** @type {[string, number][]} */ (refused)),
-    );
+    const refused = new Tally(books.unasked.entries.map(([name, count]) => [name.replace(/^\d+ /, ''), count]));
+    report.sameTally('connections closed with an error, by code', by('connection_errors_total', 'code'), refused);
     report.sameTally('pictures counted by model and outcome', by('images_total', 'model', 'outcome'), books.pictures);
     const ok = books.pictures.entries.filter(([name]) => name.endsWith(' ok'));
     const answered = new Tally(ok.map(([name, count]) => [name.replace(/ ok$/, ''), count]));

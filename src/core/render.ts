@@ -22,8 +22,7 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
   const length = input.width * input.height * channelsOf(color);
   const out = new Uint8Array(views.length * length);
   for (const scale of byScale(views)) {
-    const boxes = scale.map(({ view, window }) => sourceBox(view, window));
-    const shared = { ...union(boxes), resized: (boxes[0] as Window).resized };
+    const { boxes, shared } = boxesOf(scale);
     // Of a very long picture the corners lie far apart, and what is between them is not wanted.
     const together = area(shared) <= boxes.reduce((sum, box) => sum + area(box), 0);
     const region = together ? cut(source, shared, resize.filter) : undefined;
@@ -37,9 +36,8 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
 
 /** The part of a picture that its views depend on. */
 export function partSeen(picture: Size, { resize }: Geometry, views: readonly View[]): Box {
-  const windows = views.flatMap((view) => (view.window ? [sourceBox(view, view.window)] : []));
-  if (resize.mode === 'digit' || windows.length === 0) return { x: 0, y: 0, ...sizeOf(picture) };
-  return union(windows.map((window) => sourceWindow(picture, window, resize.filter)));
+  if (resize.mode === 'digit') return { x: 0, y: 0, ...sizeOf(picture) };
+  return union(byScale(views).map((scale) => sourceWindow(picture, boxesOf(scale).shared, resize.filter)));
 }
 
 interface Placed {
@@ -60,6 +58,12 @@ function byScale(views: readonly View[]): Placed[][] {
     group.push({ at, view, window });
   }
   return [...groups.values()];
+}
+
+/** The parts of the resized picture that the views of a scale depend on, and the smallest around them. */
+function boxesOf(scale: readonly Placed[]): { boxes: Window[]; shared: Window } {
+  const boxes = scale.map(({ view, window }) => sourceBox(view, window));
+  return { boxes, shared: { ...union(boxes), resized: (boxes[0] as Window).resized } };
 }
 
 /** The part of the resized picture that a view depends on. */

@@ -74,14 +74,16 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
   return { first, count, weights };
 }
 
-/** The source pixels, from the first to the one after the last, that output pixels `offset .. offset + length` depend on. */
+/** The first source pixel of a run of output pixels, and the one after the last. */
+function spanOf({ first, count }: Taps): [number, number] {
+  return [first[0] as number, (first[first.length - 1] as number) + count];
+}
+
+/** The same of output pixels `offset .. offset + length`, from the weights of the first and the last alone. */
 function sourceOf(source: number, target: number, offset: number, length: number, kernel: Kernel): [number, number] {
-  const firstOf = (at: number) => {
-    const { first, count } = tapsOf(source, target, at, 1, kernel);
-    return { first: first[0] as number, count };
-  };
-  const { first, count } = firstOf(offset + length - 1);
-  return [firstOf(offset).first, first + count];
+  const [start] = spanOf(tapsOf(source, target, offset, 1, kernel));
+  const [, end] = spanOf(tapsOf(source, target, offset + length - 1, 1, kernel));
+  return [start, end];
 }
 
 /** The part of a picture that a window of it, resized, depends on. */
@@ -102,8 +104,7 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   const { width, height } = window;
   const columns = tapsOf(picture.width, window.resized.width, window.x, width, kernel);
   const rows = tapsOf(picture.height, window.resized.height, window.y, height, kernel);
-  const left = columns.first[0] as number;
-  const right = (columns.first[width - 1] as number) + columns.count;
+  const [left, right] = spanOf(columns);
   const rowLength = width * 3;
   const groups = Math.ceil(rowLength / 4);
 

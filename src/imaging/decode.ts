@@ -32,7 +32,8 @@ sharp.cache(false);
  *
  * @param bytes the file
  * @param autoOrient whether to apply the EXIF orientation
- * @param wanted which part of a picture of this size will be looked at; by default all. Of a JPEG little else is kept.
+ * @param wanted which part of the picture, of this size, will be looked at; by default all. Of a JPEG little else is kept;
+ *   of other formats all is, and it is not asked.
  * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
  */
 export async function decode(

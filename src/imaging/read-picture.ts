@@ -44,15 +44,19 @@ export async function readPicture(
   limits: DecodeLimits,
 ): Promise<ReadPicture> {
   const started = performance.now();
-  const seenBy = (size: Size) =>
-    union(looks.map(({ geometry, options }) => partSeen(size, geometry, viewsOf(size, geometry, options))));
-  const picture = await decode(bytes, autoOrient, limits, looks.length > 0 ? seenBy : undefined);
+  const planFor = (size: Size) =>
+    looks.map(({ geometry, options }) => ({ geometry, views: viewsOf(size, geometry, options) }));
+  let plan: ReturnType<typeof planFor> | undefined;
+  const seenOf = (size: Size) => {
+    plan = planFor(size);
+    return union(plan.map(({ geometry, views }) => partSeen(size, geometry, views)));
+  };
+  const picture = await decode(bytes, autoOrient, limits, looks.length > 0 ? seenOf : undefined);
   const decoded = performance.now();
   const { width, height, format } = picture;
-  const rendered = looks.map(({ geometry, options }): RenderedLook => {
-    const views = viewsOf(picture, geometry, options);
-    return { views, pixels: renderViews(picture, geometry, views) };
-  });
+  const rendered = (plan ?? planFor(picture)).map(
+    ({ geometry, views }): RenderedLook => ({ views, pixels: renderViews(picture, geometry, views) }),
+  );
   release(picture.data);
   const preprocessMs = performance.now() - decoded;
   return { width, height, format, looks: rendered, decodeMs: decoded - started, preprocessMs };
