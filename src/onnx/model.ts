@@ -1,6 +1,7 @@
+import type { ByteSource } from '../core/byte-source.js';
 import { type Node, readNode } from './node.js';
 import { topologicalOrder } from './topological-order.js';
-import { type ByteSource, type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
+import { type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
 
 // An ONNX file as data (onnx.proto3 of github.com/onnx/onnx). Weights are not read: of large tensors only the shape is kept.
 

@@ -1,4 +1,5 @@
-import { type ByteSource, bytesInMemory, type Field, fieldsOf, integersOf, textOf } from './wire.js';
+import { type ByteSource, bytesInMemory } from '../core/byte-source.js';
+import { type Field, fieldsOf, integersOf, textOf } from './wire.js';
 
 /** Of a tensor, its TensorProto.DataType. */
 export type Attribute = number | number[] | string;

@@ -1,8 +1,9 @@
+import type { ByteSource } from '../core/byte-source.js';
 import { countOf } from '../core/shape.js';
 import type { Initializer, OnnxModel } from './model.js';
 import type { Node } from './node.js';
 import { TENSOR_TYPES } from './tensor-types.js';
-import { type ByteSource, type Encodable, encode, fieldsOf } from './wire.js';
+import { type Encodable, encode, fieldsOf } from './wire.js';
 
 /** A tensor to feed. */
 export interface ProbeFeed {

@@ -1,19 +1,7 @@
+import type { ByteSource } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
 
 // The protocol-buffer wire format (protobuf.dev/programming-guides/encoding), as far as ONNX files need it.
-
-/** Bytes that may lie in a file: only the pieces asked for are read. */
-export interface ByteSource {
-  /** In bytes. */
-  readonly length: number;
-  /** The bytes from `start` to before `end`; valid until the next call. */
-  slice(start: number, end: number): Uint8Array;
-}
-
-/** Bytes in memory. */
-export function bytesInMemory(bytes: Uint8Array): ByteSource {
-  return { length: bytes.length, slice: (start, end) => bytes.subarray(start, end) };
-}
 
 /** One field of a message. */
 export interface Field {

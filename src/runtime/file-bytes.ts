@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { ByteSource } from '../onnx/wire.js';
+import type { ByteSource } from '../core/byte-source.js';
 
 const PAGE = 1 << 16;
 

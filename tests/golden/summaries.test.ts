@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { Inspector } from '../../dist/runtime/inspector.js';
-import { bytesInMemory, fieldsOf } from '../../src/onnx/wire.js';
+import { bytesInMemory } from '../../src/core/byte-source.js';
+import { fieldsOf } from '../../src/onnx/wire.js';
 import { assetsDir } from '../support/assets.js';
 
 // Networks whose figures are known from their papers and from other tools.

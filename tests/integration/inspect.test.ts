@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Inspector } from '../../dist/runtime/inspector.js';
+import { bytesInMemory } from '../../src/core/byte-source.js';
 import { readModel } from '../../src/onnx/model.js';
-import { bytesInMemory, type Encodable, encode } from '../../src/onnx/wire.js';
+import { type Encodable, encode } from '../../src/onnx/wire.js';
 import { temporaryFolder } from '../support/model-folders.js';
 
 // Files that are no networks, or none that the runtime takes; and networks made here, field by field (onnx.proto3).

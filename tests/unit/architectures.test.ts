@@ -8,9 +8,9 @@ import { describe, expect, test } from 'vitest';
 import { countParameters, type Graph, type Network, network } from '../../src/architectures/builder.js';
 import { ARCHITECTURES } from '../../src/architectures/index.js';
 import { onnxFile, toOnnx } from '../../src/architectures/onnx-file.js';
+import { bytesInMemory } from '../../src/core/byte-source.js';
 import { countOf } from '../../src/core/shape.js';
 import { readModel, UNTRAINED } from '../../src/onnx/model.js';
-import { bytesInMemory } from '../../src/onnx/wire.js';
 
 const CONSTANT = { weights: 'constant' } as const;
 const ids = Object.keys(ARCHITECTURES);
