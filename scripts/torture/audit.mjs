@@ -11,7 +11,7 @@ const STAGES = ['decode', 'queue', 'preprocess', 'inference'];
 const LANES = 2;
 
 /** The gauges that are not at rest. @param {Metrics} metrics */
-function unrest(metrics) {
+export function unrest(metrics) {
   const restless = GAUGES.filter((gauge) => metrics.value(gauge) !== 0).map(
     (gauge) => `${gauge} is ${metrics.value(gauge)}`,
   );

@@ -11,14 +11,17 @@ export class Context {
   report = new Report();
   /** Pictures to damage. */
   pictures;
+  /** Connections to break off. */
+  aborts;
   #seed;
   /** @type {Subject[]} */
   #subjects = [];
   #progress;
 
-  /** @param {{ seed: number, pictures: number, progress: (text: string) => void }} options */
-  constructor({ seed, pictures, progress }) {
+  /** @param {{ seed: number, pictures: number, aborts: number, progress: (text: string) => void }} options */
+  constructor({ seed, pictures, aborts, progress }) {
     this.pictures = pictures;
+    this.aborts = aborts;
     this.#seed = seed;
     this.#progress = progress;
   }

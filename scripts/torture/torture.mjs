@@ -2,6 +2,7 @@
 // A reliability run: sends the server everything that should not hurt it, and holds its counters against what came back.
 import { parseArgs } from 'node:util';
 import { MACHINE } from '../measuring.mjs';
+import { aborts } from './aborts.mjs';
 import { bombs } from './bombs.mjs';
 import { Context } from './context.mjs';
 import { disk } from './disk.mjs';
@@ -14,7 +15,7 @@ import { textOf } from './report.mjs';
 import { sigterm } from './sigterm.mjs';
 import { slow } from './slow.mjs';
 
-const SCENARIOS = [mutated, bombs, slow, idle, overload, lanes, reloads, sigterm, disk];
+const SCENARIOS = [mutated, bombs, aborts, slow, idle, overload, lanes, reloads, sigterm, disk];
 
 const HELP = `Usage: npm run torture -- [options]
 
@@ -25,6 +26,7 @@ ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')
 
   --only <names>   only these, by commas
   --pictures <n>   pictures that "mutated" damages (default 10000)
+  --aborts <n>     connections that "aborts" breaks off (default 20000)
   --seed <n>       of everything random (default 1)
   --json           for machines
   --help           this text
@@ -36,6 +38,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     pictures: { type: 'string', default: '10000' },
+    aborts: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -45,10 +48,10 @@ const { values: options } = parseArgs({
 const names = SCENARIOS.map(({ name }) => name);
 const wanted = options.only?.split(',') ?? names;
 const unknown = wanted.filter((name) => !names.includes(name));
-const [pictures, seed] = [Number(options.pictures), Number(options.seed)];
+const [pictures, abortCount, seed] = [Number(options.pictures), Number(options.aborts), Number(options.seed)];
 const isWhole = (/** @type {number} */ value, /** @type {number} */ least) =>
   Number.isInteger(value) && value >= least && value < 2 ** 32;
-const wrong = unknown.length > 0 || !isWhole(pictures, 1) || !isWhole(seed, 0);
+const wrong = unknown.length > 0 || !isWhole(pictures, 1) || !isWhole(abortCount, 1) || !isWhole(seed, 0);
 if (options.help || wrong) {
   (wrong ? process.stderr : process.stdout).write(HELP);
   process.exit(wrong ? 2 : 0);
@@ -61,7 +64,7 @@ const started = performance.now();
 const results = [];
 for (const { name, about, run } of SCENARIOS) {
   if (!wanted.includes(name)) continue;
-  const context = new Context({ seed, pictures, progress: (text) => progress(`${name}: ${text}`) });
+  const context = new Context({ seed, pictures, aborts: abortCount, progress: (text) => progress(`${name}: ${text}`) });
   const begun = performance.now();
   progress(`${name} ...`);
   try {

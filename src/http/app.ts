@@ -79,11 +79,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   server.addSchema(ProblemSchema);
   installErrorHandling(server, events);
   observeRequests(server, events);
-  // When it is answered, not when it comes: a request that was there before must not keep its connection either.
-  server.addHook('onSend', async (_request, reply) => {
-    if (draining) reply.header('connection', 'close');
-  });
   const connections = followConnections(server.server);
+  // When it is answered, not when it comes: a request that was there before must not keep its connection either. Whatever was
+  // sent behind it without waiting is still answered.
+  server.addHook('onSend', async (request, reply) => {
+    if (draining && connections.isNewest(request.raw)) reply.header('connection', 'close');
+  });
   server.addHook('preClose', async () => connections.closeUnused());
 
   server.removeAllContentTypeParsers();

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { routeOf } from './error-handling.js';
 import type { HttpEvents } from './events.js';
+import { onResponseClose } from './response-close.js';
 
 /** Addresses that are asked every few seconds; they are logged at a lower level. */
 const CHATTER = new Set(['/livez', '/readyz', '/metrics']);
@@ -15,8 +16,7 @@ export function observeRequest(request: FastifyRequest, reply: FastifyReply, eve
   const started = performance.now();
   events.requestStarted();
   reply.header('x-request-id', request.id);
-  // `close` comes after a finished reply and after a lost connection alike, once.
-  reply.raw.once('close', () => {
+  onResponseClose(request.raw, reply.raw, () => {
     const route = routeOf(request);
     const aborted = !reply.raw.writableFinished;
     const status = aborted ? 499 : reply.statusCode;

@@ -119,11 +119,12 @@ function tooManyBytes(what: string, limits: UploadLimits): MenagerieError {
   return new MenagerieError('too_many_bytes', `${what} is larger than the limit of ${limits.maxBytes} bytes.`);
 }
 
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return await new Promise<T>((resolve, reject) => {
+/** What a promise brings, or the signal's reason if that comes first. Whatever comes of the promise, it is listened to. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
 }

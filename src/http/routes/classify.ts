@@ -6,6 +6,7 @@ import { ClassificationSchema, EstimateSchema } from '../answer-schemas.js';
 import { classificationView, estimateView, serverTiming } from '../answer-views.js';
 import type { ByteBudget } from '../byte-budget.js';
 import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOf } from '../look-query.js';
+import { onResponseClose } from '../response-close.js';
 import { problems } from '../schemas.js';
 import { readImages, type UploadLimits } from '../upload.js';
 
@@ -88,7 +89,7 @@ async function answer(
   const abort = new AbortController();
   const stop = (error: MenagerieError) => abort.abort(error);
   const timer = startTimer(uploadTimeoutMs, () => stop(uploadTimeout(uploadTimeoutMs)));
-  const unwatch = onClientGone(reply, () => stop(clientGone()));
+  const unwatch = onResponseClose(request.raw, reply.raw, () => stop(clientGone()));
   const { signal } = abort;
   const receive = async () => {
     const images = await readImages(request, options, account, signal);
@@ -118,15 +119,6 @@ function startTimer(ms: number, onExpiry: () => void) {
     },
     stop: () => clearTimeout(timeout),
   };
-}
-
-/** Calls back if the connection closes before the reply is written. */
-function onClientGone(reply: FastifyReply, callback: () => void): () => void {
-  const onClose = () => {
-    if (!reply.raw.writableFinished) callback();
-  };
-  reply.raw.once('close', onClose);
-  return () => reply.raw.off('close', onClose);
 }
 
 function uploadTimeout(ms: number): MenagerieError {
