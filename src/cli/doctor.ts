@@ -5,6 +5,7 @@ import { formatBytes, table } from '../report/format.js';
 import { readMachine, runtimeVersion } from '../runtime/machine.js';
 import type { Provider } from '../runtime/protocol.js';
 import { cudaObstacle, obstacleText } from '../runtime/providers.js';
+import { openFilesLimit } from '../system/open-files.js';
 import { createEngine, SILENT } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { planStart, type StartPlan } from './start-plan.js';
@@ -123,13 +124,6 @@ async function checkProvider(provider: Provider): Promise<ProviderCheck> {
   } finally {
     await engine.stop();
   }
-}
-
-/** How many files and connections this process may have open; undefined where the system does not say. */
-function openFilesLimit(): number | undefined {
-  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: number | string } } };
-  const soft = Number(userLimits?.open_files?.soft);
-  return Number.isFinite(soft) ? soft : undefined;
 }
 
 /** What each instruction set is good for. */

@@ -4,9 +4,16 @@ export interface CommandIo {
   /** Results. */
   out: NodeJS.WriteStream;
   /** Messages, progress and errors. */
-  err: NodeJS.WriteStream;
-  /** Aborts at the first SIGINT or SIGTERM. */
+  err: Messages;
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */
   signal: AbortSignal;
+}
+
+/** Where messages go: writing neither waits nor fails, whoever reads them or does not. */
+export interface Messages {
+  /** Whether somebody looks at a terminal. */
+  readonly isTTY: boolean;
+  write(text: string): void;
 }
 
 /** How a command ended, as the process's exit status. */

@@ -5,6 +5,7 @@ import { SETTINGS, type Setting, type SettingName } from '../config/settings.js'
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
+import { ioError, isSystemError } from '../system/errors.js';
 import { architecture } from './architecture.js';
 import { type ClassifyCommandOptions, classify } from './classify.js';
 import { doctor } from './doctor.js';
@@ -169,11 +170,16 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
   } catch (error) {
     // Help and version end here too; commander has printed what there was to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const { code, message, cause } = toMenagerieError(error);
+    const { code, message, cause } = isSystemError(error) ? ioError(callOf(error), error) : toMenagerieError(error);
     io.err.write(`${message} [${code}]\n`);
     if (code === 'internal') io.err.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
     return code === 'usage' || code === 'invalid_config' ? 2 : 1;
   }
+}
+
+/** What the system was asked when it refused. */
+function callOf({ syscall, path }: NodeJS.ErrnoException): string {
+  return path === undefined ? `${syscall} failed` : `cannot ${syscall} ${path}`;
 }
 
 /** Adds a flag for each setting. Values are checked with the environment's, all at once. */

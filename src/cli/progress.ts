@@ -1,13 +1,15 @@
+import type { Messages } from './io.js';
+
 const WIDTH = 30;
 const INTERVAL_MS = 100;
 
 /** One line of progress that is redrawn in place; on anything but a terminal nothing is drawn. */
 export class ProgressBar {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Messages;
   readonly #label: string;
   #drawn = 0;
 
-  constructor(stream: NodeJS.WriteStream, label: string) {
+  constructor(stream: Messages, label: string) {
     this.#stream = stream;
     this.#label = label;
   }

@@ -3,7 +3,7 @@ import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type App, createApp } from '../http/app.js';
 import { ByteBudget } from '../http/byte-budget.js';
-import { createLogger } from '../observability/logger.js';
+import { createLogger, logOutput } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { table } from '../report/format.js';
 import { readMachine } from '../runtime/machine.js';
@@ -12,6 +12,9 @@ import { createEngine, type Engine, type EngineEvents } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { planStart } from './start-plan.js';
 
+/** Milliseconds that the last lines of the log may take: nobody may be reading them. */
+const LAST_LINES_MS = 1000;
+
 /**
  * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts; then says so on
  * /readyz, finishes what was accepted and ends.
@@ -19,7 +22,8 @@ import { planStart } from './start-plan.js';
  * @throws MenagerieError `invalid_config`, `io_error`, `provider_unavailable`
  */
 export async function serve(settings: Config, version: string, io: CommandIo): Promise<ExitCode> {
-  const log = createLogger(settings.logLevel);
+  const output = logOutput();
+  const log = createLogger(settings.logLevel, output);
   const plan = await planStart(settings, readMachine());
   const { config, wanted } = plan;
   for (const note of plan.notes) log.info(note);
@@ -32,6 +36,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     waiting: () => engine.pool.waiting,
     lanes: () => engine.pool.lanes,
     uploadBytes: () => budget.used,
+    logLinesDropped: () => output.dropped,
   });
   const events: EngineEvents = {
     serving: {
@@ -104,6 +109,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     return finished ? 0 : 1;
   } finally {
     await engine.stop();
+    await output.flush(LAST_LINES_MS);
   }
 }
 

@@ -24,6 +24,8 @@ export interface MetricSources {
   lanes(): { alive: number; busy: number };
   /** Bytes of uploads in memory. */
   uploadBytes(): number;
+  /** Lines of the log that could not be written and for which there was no room. */
+  logLinesDropped(): number;
 }
 
 /**
@@ -139,6 +141,15 @@ export class Metrics {
     this.#sampled('menagerie_lanes_alive', 'Lanes that are up', () => sources.lanes().alive);
     this.#sampled('menagerie_lanes_busy', 'Lanes at work now', () => sources.lanes().busy);
     this.#sampled('menagerie_upload_bytes', 'Bytes of uploads in memory', sources.uploadBytes);
+    new Counter({
+      name: 'menagerie_log_lines_dropped_total',
+      help: 'Lines of the log that were dropped because standard output did not take them',
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        this.inc(sources.logLinesDropped());
+      },
+    });
   }
 
   /** Listeners for the serving room. */

@@ -7,21 +7,23 @@ import { describe, expect, test } from 'vitest';
 
 const ROOMS: Record<string, string[]> = {
   core: [],
+  system: ['core'],
   config: ['core'],
   imaging: ['core'],
   onnx: ['core'],
   architectures: ['core', 'onnx'],
   runtime: ['core', 'onnx', 'imaging'],
-  zoo: ['core'],
-  datasets: ['core'],
+  zoo: ['core', 'system'],
+  datasets: ['core', 'system'],
   serving: ['core', 'imaging', 'runtime', 'zoo'],
   // It takes the types of what it reports.
   report: ['core', 'onnx', 'runtime', 'serving', 'zoo'],
   http: ['core', 'serving', 'report'],
   // It listens: from the others it takes the types of what they tell.
-  observability: ['runtime', 'serving', 'http'],
+  observability: ['system', 'runtime', 'serving', 'http'],
   cli: [
     'core',
+    'system',
     'config',
     'architectures',
     'imaging',
@@ -33,7 +35,7 @@ const ROOMS: Record<string, string[]> = {
     'http',
     'observability',
   ],
-  'main.ts': ['cli'],
+  'main.ts': ['system', 'cli'],
 };
 /** Packages that one room has to itself. */
 const OWNERS: [pattern: RegExp, room: string][] = [

@@ -37,6 +37,7 @@ describe('the dashboard and the alerts', () => {
       cacheBytes: zero,
       lanes: () => ({ alive: 0, busy: 0 }),
       uploadBytes: zero,
+      logLinesDropped: zero,
     });
     const has = new Set(
       (await registry.getMetricsAsJSON()).flatMap(({ name, type }) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { cudaObstacle } from '../../src/runtime/providers.js';
+import { until } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { run, serve } from '../support/process.js';
 
@@ -86,7 +87,7 @@ test.each([
   const env = { MODEL_DIRS: root, MENAGERIE_MODELS: 'net' };
   const server = await serve(env);
   expect(await serving(server.url)).toMatchObject({ variant: 'fp32' });
-  expect(server.out()).toMatch(/tune/);
+  await until(() => /tune/.test(server.out()), 'the log to say so');
 });
 
 test('tune names what it cannot tune', { timeout: 60_000 }, async () => {
@@ -124,7 +125,7 @@ test.skipIf(cudaObstacle() === undefined)(
 
     // Asked for and not had: the log, the models, the gauge and every reply say so.
     const { url, out } = await serve({ DEVICE: 'cuda' });
-    expect(out()).toMatch(/the CPU computes although CUDA was asked for/);
+    await until(() => /the CPU computes although CUDA was asked for/.test(out()), 'the log to say so');
     const models = (await (await fetch(`${url}/models/lenet5`)).json()) as { serving: { provider_fallback: string } };
     expect(models.serving).toMatchObject({ provider: 'cpu', provider_fallback: expect.stringMatching(/^cuda: /) });
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^menagerie_provider_fallback\{model="lenet5"\} 1$/m);

@@ -22,16 +22,22 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
+/** Where a process writes that is not read as a pipe by the test: descriptors. */
+export interface Descriptors {
+  out?: number;
+  err?: number;
+}
+
 /** Starts `menagerie`. The environment holds what is given here and PATH, nothing else. */
-function start(args: readonly string[], env: Record<string, string> = {}): Running {
+export function start(args: readonly string[], env: Record<string, string> = {}, to: Descriptors = {}): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', to.out ?? 'pipe', to.err ?? 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (chunk) => out.push(chunk));
-  child.stderr.on('data', (chunk) => err.push(chunk));
+  child.stdout?.on('data', (chunk) => out.push(chunk));
+  child.stderr?.on('data', (chunk) => err.push(chunk));
   const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
   const ended = once(child, 'close').then(([code, signal]) => ({
     status: code ?? signal,
@@ -42,13 +48,16 @@ function start(args: readonly string[], env: Record<string, string> = {}): Runni
 }
 
 /** Runs `menagerie` to its end. */
-export function run(args: readonly string[], env?: Record<string, string>): Promise<Ended> {
-  return start(args, env).ended;
+export function run(args: readonly string[], env?: Record<string, string>, to?: Descriptors): Promise<Ended> {
+  return start(args, env, to).ended;
 }
 
 /** Starts `menagerie serve` with the bundled LeNet-5 on a free port, and waits until it is ready. */
-export async function serve(env: Record<string, string> = {}): Promise<Running & { url: string; port: number }> {
-  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', ...env });
+export async function serve(
+  env: Record<string, string> = {},
+  to?: Pick<Descriptors, 'out'>,
+): Promise<Running & { url: string; port: number }> {
+  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', ...env }, to);
   let ended = false;
   void running.ended.then(() => {
     ended = true;

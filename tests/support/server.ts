@@ -144,6 +144,7 @@ export async function startServer(options: ServerOptions = {}) {
     waiting: () => pool.waiting,
     lanes: () => pool.lanes,
     uploadBytes: () => budget.used,
+    logLinesDropped: () => 0,
   });
   const pool: LanePool = startPool({
     lanes,

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { until } from '../support/lane-script.js';
+import { type Running, serve, start } from '../support/process.js';
+
+/** Processes whose parent is this one. */
+function childrenOf({ child }: Running): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return (
+        /^\d+$/.test(pid) &&
+        new RegExp(`^PPid:\\s+${child.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+      );
+    } catch {
+      return false;
+    }
+  });
+}
+
+describe('SIGHUP', () => {
+  it('drains like SIGTERM, however often it comes', async () => {
+    const server = await serve({ MENAGERIE_DRAIN_DELAY_MS: '500' });
+    server.child.kill('SIGHUP');
+    await until(async () => server.out().includes('"stopping"'), 'it to begin stopping');
+    server.child.kill('SIGHUP');
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+    const { status, out } = await server.ended;
+    expect(status).toBe(0);
+    expect(out).toContain('"stopped"');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('signals that mean nothing here', () => {
+  it.each(['SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const)('%s changes nothing', async (signal) => {
+    const server = await serve();
+    server.child.kill(signal);
+    for (let i = 0; i < 5; i++) {
+      expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+      await sleep(50);
+    }
+    server.child.kill('SIGTERM');
+    const { status, err } = await server.ended;
+    expect(status).toBe(0);
+    // What Node writes when it opens its port for debuggers.
+    expect(err).not.toMatch(/debugger/i);
+  });
+});
+
+describe('SIGTERM while a server starts', () => {
+  it.each([0, 30, 60, 100, 150, 200, 300, 400, 600, 900])('ends it after %i ms', async (ms) => {
+    const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5,cifar10-vgg16' });
+    await sleep(ms);
+    const children = process.platform === 'linux' ? childrenOf(running) : [];
+    running.child.kill('SIGTERM');
+    // Before the program is there to hear it, the signal ends the process itself.
+    const { status } = await running.ended;
+    expect([0, 'SIGTERM']).toContain(status);
+    await until(async () => children.every((pid) => !alive(Number(pid))), 'its children to be gone');
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
