@@ -1,6 +1,8 @@
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Answer } from '../serving/answerer.js';
 import type { Classification, Classifier, ImageResult, Question } from '../serving/classifier.js';
+import { ioError, isSystemError } from '../system/errors.js';
+import { RefusedFile } from '../system/regular-file.js';
 
 /** What became of one picture. */
 export type Outcome = { classification: Classification; answer: Answer; error?: never } | { error: MenagerieError };
@@ -23,11 +25,9 @@ export async function askAbout(
     const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
     return { classification, answer };
   } catch (error) {
-    const unreadable = error instanceof Error && 'syscall' in error;
+    const unreadable = isSystemError(error) || error instanceof RefusedFile;
     return {
-      error: unreadable
-        ? new MenagerieError('io_error', 'The file cannot be read.', { cause: error })
-        : toMenagerieError(error),
+      error: unreadable ? ioError('The file cannot be read', error) : toMenagerieError(error),
     };
   }
 }

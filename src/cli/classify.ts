@@ -1,10 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { findImageFiles } from '../datasets/image-files.js';
 import { answerView } from '../http/answer-views.js';
 import { csvField, printable, table } from '../report/format.js';
 import type { Question } from '../serving/classifier.js';
+import { readRegular } from '../system/regular-file.js';
 import { askAbout } from './ask.js';
 import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
 import { inOrder } from './in-order.js';
@@ -80,13 +80,7 @@ async function classifyFile(
   config: Config,
   signal: AbortSignal,
 ): Promise<FileResult> {
-  const read = async () => {
-    const { size } = await stat(file);
-    if (size > config.maxBytes) {
-      throw new MenagerieError('too_many_bytes', `The file has ${size} bytes; the limit is ${config.maxBytes}.`);
-    }
-    return readFile(file);
-  };
+  const read = () => readRegular(file, config.maxBytes, 'too_many_bytes');
   const outcome = await askAbout(read, options.question, classifier, signal);
   if (outcome.error) return { file, error: outcome.error };
   return { file, answer: answerView(outcome.answer, outcome.classification.target, options.topK) };

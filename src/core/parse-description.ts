@@ -26,12 +26,24 @@ export function parseDescription<T>(
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new MenagerieError('invalid_manifest', `${file}: not JSON: ${(error as Error).message}`);
+    throw new MenagerieError('invalid_manifest', `${file}: not JSON${placeOf(error as SyntaxError, text)}`);
   }
   if (!validator.Check(value)) throw faulty(file, schemaFaults(validator.Errors(value), patterns));
   const faults = crossFieldFaults(value);
   if (faults.length > 0) throw faulty(file, faults);
   return value;
+}
+
+/**
+ * Where JSON is broken, as far as the parser says. Its message quotes the text, and the file may be a link to one whose content
+ * is nobody's business.
+ */
+function placeOf({ message }: SyntaxError, text: string): string {
+  if (/end of JSON input/.test(message)) return ': it ends too early';
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined) return '';
+  const lines = text.slice(0, Number(position)).split('\n');
+  return ` at line ${lines.length}, column ${(lines.at(-1) as string).length + 1}`;
 }
 
 function faulty(file: string, faults: readonly string[]): MenagerieError {

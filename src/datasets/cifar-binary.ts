@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { invalidData, type LabelledPicture } from './labelled-picture.js';
+import { invalidData, type LabelledPicture, readData } from './labelled-picture.js';
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
@@ -12,7 +11,7 @@ const RECORD = 1 + 3 * PLANE;
  * @throws MenagerieError `invalid_data`
  */
 export async function openCifar(path: string, classes: number): Promise<LabelledPicture[]> {
-  const bytes = await readFile(path);
+  const bytes = await readData(path);
   if (bytes.length === 0 || bytes.length % RECORD !== 0) {
     throw invalidData(`${path} has ${bytes.length} bytes, which is no multiple of CIFAR-10's ${RECORD}`);
   }

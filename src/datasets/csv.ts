@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ClassNames } from './class-names.js';
-import { invalidData, type LabelledPicture, pictureFile } from './labelled-picture.js';
+import { invalidData, type LabelledPicture, pictureFile, readData } from './labelled-picture.js';
 
 /**
  * Reads `file,label` lines, paths relative to the CSV file. A first line `file,label` (or the like) is a header; fields may
@@ -9,7 +8,10 @@ import { invalidData, type LabelledPicture, pictureFile } from './labelled-pictu
  * @throws MenagerieError `invalid_data` naming the line
  */
 export async function openCsv(path: string, names: ClassNames): Promise<LabelledPicture[]> {
-  const lines = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = (await readData(path))
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/);
   const root = dirname(path);
   return lines.flatMap((line, i) => {
     if (line.trim() === '' || (i === 0 && /^"?(file|filename|image|path)"?\s*,/i.test(line))) return [];

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
+import { reasonOf } from '../system/errors.js';
 import { openCifar } from './cifar-binary.js';
 import { ClassNames, type Named } from './class-names.js';
 import { openCsv } from './csv.js';
@@ -38,7 +39,7 @@ export async function openDataset(path: string, labels: readonly Named[]): Promi
     return dataset;
   } catch (error) {
     if (error instanceof MenagerieError) throw error;
-    throw new MenagerieError('io_error', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw new MenagerieError('io_error', `Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

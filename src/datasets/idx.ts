@@ -1,12 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Picture } from '../core/picture.js';
-import { invalidData, type LabelledPicture } from './labelled-picture.js';
-
-/** Unpacked bytes at most: MNIST's training set has 47 million. */
-const MAX_BYTES = 1024 ** 3;
+import { invalidData, type LabelledPicture, MAX_BYTES, readData } from './labelled-picture.js';
 
 /**
  * MNIST's pictures and labels (the MNIST page of LeCun, Cortes and Burges, "FILE FORMATS FOR THE MNIST DATABASE"), gzipped
@@ -36,7 +32,7 @@ function greyPicture(grey: Uint8Array, width: number, height: number): Picture {
 }
 
 async function readIdx(path: string, rank: number): Promise<{ sizes: number[]; data: Uint8Array }> {
-  const raw = await readFile(path);
+  const raw = await readData(path);
   const packed = raw[0] === 0x1f && raw[1] === 0x8b;
   const bytes = packed ? await promisify(gunzip)(raw, { maxOutputLength: MAX_BYTES }) : raw;
   if (bytes.length < 4 + 4 * rank || bytes.readUInt32BE(0) !== 0x0800 + rank) {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
+import { reasonOf } from '../system/errors.js';
 
 const EXTENSIONS: ReadonlySet<string> = new Set([
   '.jpg',
@@ -27,7 +28,7 @@ export async function findImageFiles(paths: readonly string[]): Promise<string[]
       else found.push(path);
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      const message = missing ? `There is no file ${path}.` : `${path} cannot be read.`;
+      const message = missing ? `There is no file ${path}.` : `${path} cannot be read: ${reasonOf(error)}.`;
       throw new MenagerieError(missing ? 'file_missing' : 'io_error', message, { cause: error });
     }
   }

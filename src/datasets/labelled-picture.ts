@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/picture.js';
+import { readRegular } from '../system/regular-file.js';
 
 /** A picture and what it shows. */
 export interface LabelledPicture {
@@ -13,9 +13,20 @@ export interface LabelledPicture {
   read(): Promise<Uint8Array | Picture>;
 }
 
+/** Bytes of a file at most: MNIST's training set, unpacked, has 47 million. */
+export const MAX_BYTES = 1024 ** 3;
+
 /** A picture in a file of its own. */
 export function pictureFile(root: string, name: string, label: number): LabelledPicture {
-  return { name, label, read: () => readFile(join(root, name)) };
+  return { name, label, read: () => readData(join(root, name)) };
+}
+
+/**
+ * The bytes of a file of a data set.
+ * @throws MenagerieError `invalid_data` for one that is too large; RefusedFile for what is no regular file; what the system throws
+ */
+export function readData(file: string): Promise<Buffer<ArrayBuffer>> {
+  return readRegular(file, MAX_BYTES, 'invalid_data');
 }
 
 /** The error of a data set that is not as it should be. */

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { MenagerieError } from '../core/errors.js';
-import { ioError, systemCode } from './files.js';
+import { ioError, systemCode } from '../system/errors.js';
+import { piecesOf } from '../system/regular-file.js';
 
 /** How far a download has come, in bytes. */
 export interface Progress {
@@ -216,13 +216,8 @@ async function checkResponse(
 
 async function copyRest(sink: Sink, { source, bytes, signal }: Omit<Download, 'patience'>): Promise<void> {
   const file = fileURLToPath(source);
-  const input = createReadStream(file, {
-    start: sink.length,
-    highWaterMark: PROGRESS_BYTES,
-    ...(signal && { signal }),
-  });
   try {
-    for await (const chunk of input) await sink.append(chunk as Buffer);
+    for await (const piece of piecesOf(file, { from: sink.length, signal })) await sink.append(piece);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof MenagerieError) throw error;

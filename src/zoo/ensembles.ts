@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ensemble, parseEnsemble } from '../core/ensemble.js';
 import { MenagerieError } from '../core/errors.js';
-import { ioError, readSmallText, systemCode } from './files.js';
+import { ioError, systemCode } from '../system/errors.js';
+import { readSmallText } from './files.js';
 import type { Label } from './labels.js';
 import type { ModelFolder, RefusedFolder } from './repository.js';
 
@@ -74,8 +75,9 @@ function folderOf(id: string, { models, refused }: Known): string | undefined {
 }
 
 async function openEnsemble(place: { id: string; root: string; file: string }, known: Known): Promise<EnsembleFile> {
-  const { id, file } = place;
-  const ensemble = parseEnsemble(await readSmallText(file, MAX_ENSEMBLE_BYTES, 'invalid_manifest'), file);
+  const { id, root, file } = place;
+  const rules = { limit: MAX_ENSEMBLE_BYTES, faulty: 'invalid_manifest', inside: [root] } as const;
+  const ensemble = parseEnsemble(await readSmallText(file, rules), file);
   if (ensemble.id !== id) {
     throw new MenagerieError('invalid_manifest', `${file}: id: is "${ensemble.id}", the file is "${id}${SUFFIX}"`);
   }

@@ -1,54 +1,29 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
+import { ioError, systemCode } from '../system/errors.js';
+import { holdInside, piecesOf, RefusedFile, readRegular } from '../system/regular-file.js';
 
-/** The `code` of a system error such as `ENOENT`, if `error` is one. */
-export function systemCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
-}
-
-const WORDS: Record<string, string> = {
-  ENOENT: 'it is not there',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the disk is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of its path is not a folder',
-  EMFILE: 'too many files are open',
-  EIO: 'the disk reports an error',
-};
-
-/** An `io_error` in plain words. @param doing what was being done, e.g. `cannot write models/a/a.onnx` */
-export function ioError(doing: string, error: unknown): MenagerieError {
-  const code = systemCode(error);
-  const reason = (code && WORDS[code]) ?? (error instanceof Error ? error.message : String(error));
-  return new MenagerieError('io_error', `${doing}: ${reason}`, { cause: error });
+/** What `readSmallText` is to hold a file to. */
+export interface TextRules {
+  /** Largest size accepted, in bytes. */
+  limit: number;
+  /** The code for a file that is too large or not text. */
+  faulty: ErrorCode;
+  /** The folders that it may lie in once links are followed; absolute. */
+  inside: readonly string[];
 }
 
 /**
  * The text of a small file, UTF-8, a byte order mark dropped.
- * @param limit largest size accepted, in bytes
- * @param faulty the code for a file that is too large or not text
- * @throws MenagerieError `file_missing`, `io_error`, or `faulty`
+ * @throws MenagerieError `file_missing`, `io_error` also for what is no regular file or lies outside, or `faulty`
  */
-export async function readSmallText(file: string, limit: number, faulty: ErrorCode): Promise<string> {
+export async function readSmallText(file: string, { limit, faulty, inside }: TextRules): Promise<string> {
   let bytes: Uint8Array;
   try {
-    const handle = await open(file, 'r');
-    try {
-      const { size } = await handle.stat();
-      if (size > limit) {
-        throw new MenagerieError(faulty, `${file}: has ${size} bytes, ${limit} are allowed`);
-      }
-      bytes = await handle.readFile();
-    } finally {
-      await handle.close();
-    }
+    await holdInside(file, inside);
+    bytes = await readRegular(file, limit, faulty);
   } catch (error) {
     if (error instanceof MenagerieError) throw error;
     if (systemCode(error) === 'ENOENT') throw new MenagerieError('file_missing', `${file}: no such file`);
@@ -83,10 +58,9 @@ export async function sha256Of(
   const hash = createHash('sha256');
   let bytes = 0;
   try {
-    // One megabyte at a time: hashing blocks this thread for about a millisecond each, so requests keep being answered.
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-      hash.update(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
+    for await (const piece of piecesOf(file, { signal })) {
+      hash.update(piece);
+      bytes += piece.length;
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -110,13 +84,16 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Writes a file whole or not at all: beside its place, synced, then moved there.
+ * Writes a file whole or not at all: beside its place, synced, then moved there. What is no regular file is not replaced: to
+ * root, a device would be gone for the whole machine.
  * @param write writes the content
  * @throws MenagerieError `io_error`, also for what `write` throws
  */
 export async function writeWhole(target: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
   const partial = `${target}.${process.pid}.partial`;
   try {
+    const there = await stat(target).catch(() => undefined);
+    if (there && !there.isFile()) throw new RefusedFile('it is no regular file');
     const handle = await open(partial, 'wx');
     try {
       await write(handle);

@@ -13,10 +13,12 @@ const WNID = /^n\d{8}$/;
 
 /**
  * Reads class names, one a line in index order: `name`, or `wnid<TAB>name`.
+ * @param inside the folders that the file may lie in once links are followed
  * @throws MenagerieError `invalid_labels` naming the file and the line, `file_missing`, `io_error`
  */
-export async function readLabels(file: string): Promise<readonly Label[]> {
-  const lines = (await readSmallText(file, MAX_BYTES, 'invalid_labels')).split(/\r?\n/);
+export async function readLabels(file: string, inside: readonly string[]): Promise<readonly Label[]> {
+  const text = await readSmallText(file, { limit: MAX_BYTES, faulty: 'invalid_labels', inside });
+  const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   if (lines.length === 0) throw new MenagerieError('invalid_labels', `${file}: holds no labels`);
   return lines.map((line, i) => {
@@ -30,7 +32,7 @@ export async function readLabels(file: string): Promise<readonly Label[]> {
     if (!WNID.test(first)) {
       throw new MenagerieError(
         'invalid_labels',
-        `${where}: "${first}" before the tab is no WordNet id (n and 8 digits)`,
+        `${where}: what stands before the tab is no WordNet id (n and 8 digits)`,
       );
     }
     return { name, wnid: first };

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileSize, systemCode } from './files.js';
+import { systemCode } from '../system/errors.js';
+import { fileSize } from './files.js';
 
 // Half a download. Each pull writes to a file of its own, so that two at once cannot spoil each other's bytes; taking over
 // what another one left is a rename, which only one of two can win. The names, beside the file they are to become:

@@ -2,8 +2,10 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { type Manifest, parseManifest } from '../core/manifest.js';
+import { ioError, systemCode } from '../system/errors.js';
+import { holdInside } from '../system/regular-file.js';
 import { ENSEMBLES, type EnsembleFile, openEnsembles } from './ensembles.js';
-import { fileSize, ioError, readSmallText, systemCode } from './files.js';
+import { fileSize, readSmallText } from './files.js';
 import { type Label, readLabels } from './labels.js';
 
 // The model repository on disk: directories of folders, each with a manifest.json, and of ensembles of them.
@@ -121,13 +123,13 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-type LabelReader = (file: string) => Promise<readonly Label[]>;
+type LabelReader = (file: string, inside: readonly string[]) => Promise<readonly Label[]>;
 
 /** Most models share one label file: it is read once. */
 function labelCache(): LabelReader {
   const read = new Map<string, Promise<readonly Label[]>>();
-  return (file) => {
-    const known = read.get(file) ?? readLabels(file);
+  return (file, inside) => {
+    const known = read.get(file) ?? readLabels(file, inside);
     read.set(file, known);
     return known;
   };
@@ -150,13 +152,15 @@ async function openFolder(
       `${file} is missing: an ONNX file needs a manifest beside it that says how pictures are prepared (docs/models.md)`,
     );
   }
-  const manifest = parseManifest(await readSmallText(file, MAX_MANIFEST_BYTES, 'invalid_manifest'), file);
+  const inside = [place.folder, ...shared];
+  const rules = { limit: MAX_MANIFEST_BYTES, faulty: 'invalid_manifest', inside } as const;
+  const manifest = parseManifest(await readSmallText(file, rules), file);
   if (manifest.id !== place.id) {
     throw new MenagerieError('invalid_manifest', `${file}: id: is "${manifest.id}", the folder is "${place.id}"`);
   }
   const labelFile = await locate(manifest.labels, place.folder, shared, 'labels', '.txt');
   if (!labelFile.found) throw new MenagerieError('invalid_labels', `${file}: labels: ${notThere(labelFile)}`);
-  const model = { ...place, manifest, labels: await readLabelFile(labelFile.found) };
+  const model = { ...place, manifest, labels: await readLabelFile(labelFile.found, inside) };
   const { golden } = manifest;
   if (!golden) return model;
   if (golden.index >= model.labels.length) {
@@ -165,6 +169,9 @@ async function openFolder(
   }
   const picture = await locate(golden.image, place.folder, shared, 'golden', '');
   if (!picture.found) throw new MenagerieError('file_missing', `${file}: golden.image: ${notThere(picture)}`);
+  await holdInside(picture.found, inside).catch((error: unknown) => {
+    throw ioError(`${file}: golden.image: cannot read ${picture.found}`, error);
+  });
   return { ...model, goldenImage: picture.found };
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
 import { parseTuned, type Tuned } from '../core/tuning.js';
-import { fileSize, readSmallText, writeWhole } from './files.js';
+import { readSmallText, writeWhole } from './files.js';
 import type { ModelFolder } from './repository.js';
 
 const TUNED = 'tuned.json';
@@ -17,8 +18,13 @@ export function tunedFile({ folder }: ModelFolder): string {
  */
 export async function readTuned(model: ModelFolder): Promise<Tuned | undefined> {
   const file = tunedFile(model);
-  if ((await fileSize(file)) === undefined) return undefined;
-  return parseTuned(await readSmallText(file, MAX_TUNED_BYTES, 'invalid_manifest'), file);
+  const rules = { limit: MAX_TUNED_BYTES, faulty: 'invalid_manifest', inside: [model.folder, model.root] } as const;
+  try {
+    return parseTuned(await readSmallText(file, rules), file);
+  } catch (error) {
+    if (error instanceof MenagerieError && error.code === 'file_missing') return undefined;
+    throw error;
+  }
 }
 
 /** @throws MenagerieError `io_error` */

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { type Variant, type VariantName, variantsOf } from '../core/manifest.js';
@@ -59,6 +60,8 @@ export async function verifyWeights(
   const file = weightsPath(model, variant);
   const size = await fileSize(file);
   if (size === undefined) {
+    const special = await stat(file).catch(() => undefined);
+    if (special) throw new MenagerieError('file_missing', `${model.id}: ${file} is no regular file`);
     const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
     const advice = variant.url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
     throw new MenagerieError('file_missing', `${model.id}: ${file} is not there${advice}`);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -181,4 +182,20 @@ describe("CIFAR-10's binary files", () => {
       message: expect.stringMatching(/no multiple of CIFAR-10's 3073/),
     });
   });
+});
+
+test('what is no regular file is named, and not waited for', async () => {
+  const root = await temporaryFolder();
+  await writeTree(root, { 'set/1/a.png': 'x', 'idx/t10k-labels-idx1-ubyte': 'x' });
+  const files = ['list.csv', 'x-images-idx3-ubyte', 'batch.bin', 'idx/t10k-images-idx3-ubyte', 'set/1/b.png'];
+  for (const name of files) execFileSync('mkfifo', [join(root, name)]);
+  for (const name of ['list.csv', 'x-images-idx3-ubyte', 'batch.bin', 'idx']) {
+    await expect(openDataset(join(root, name), DIGITS), name).rejects.toMatchObject({
+      code: 'io_error',
+      message: expect.stringContaining('it is a FIFO, not a regular file'),
+    });
+  }
+  const { pictures } = await openDataset(join(root, 'set'), LABELS);
+  expect(pictures.map(({ name }) => name)).toEqual(['1/a.png', '1/b.png']);
+  await expect(pictures[1]?.read()).rejects.toThrow('it is a FIFO, not a regular file');
 });

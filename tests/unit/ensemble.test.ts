@@ -53,7 +53,7 @@ describe('parseEnsemble', () => {
   });
 
   it('names the file where the text is not JSON', () => {
-    expect(fault('[')).toMatch(/^ensembles\/e\.json: not JSON: /);
+    expect(fault('[')).toMatch(/^ensembles\/e\.json: not JSON: it ends too early$/);
   });
 
   it.each([
@@ -157,7 +157,7 @@ describe('openRepository', () => {
           'members.2.model: "more" and "a" have other labels: 3 and 2 classes',
       ],
       ['renamed', 'invalid_manifest', `${file('renamed')}: id: is "e", the file is "renamed.json"`],
-      ['syntax', 'invalid_manifest', expect.stringMatching(/^ensembles\/syntax\.json: not JSON: /)],
+      ['syntax', 'invalid_manifest', expect.stringMatching(/^ensembles\/syntax\.json: not JSON/)],
       [
         'unknown',
         'invalid_manifest',

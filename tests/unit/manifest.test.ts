@@ -56,7 +56,7 @@ describe('parseManifest', () => {
   });
 
   it('names the file where the text is not JSON', () => {
-    expect(fault('{')).toMatch(/^models\/mine\/manifest\.json: not JSON: /);
+    expect(fault('{')).toMatch(/^models\/mine\/manifest\.json: not JSON at line 1, column 2$/);
   });
 
   it.each([

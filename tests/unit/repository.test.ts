@@ -1,8 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Tuned } from '../../src/core/tuning.js';
 import { openRepository, type Repository } from '../../src/zoo/repository.js';
+import { readTuned, writeTuned } from '../../src/zoo/tuned.js';
 import { findVariant, isPulled, verifyWeights, weightsPath } from '../../src/zoo/weights.js';
 import { manifestOf, sha256, temporaryFolder, writeTree } from '../support/model-folders.js';
 
@@ -105,7 +110,7 @@ describe('openRepository', () => {
       ['binary', 'invalid_manifest', 'is not UTF-8 text'],
       ['huge', 'invalid_manifest', 'has 262145 bytes, 262144 are allowed'],
       ['unlabelled', 'invalid_labels', `labels: there is no file ${root}/labels/shapes.txt`],
-      ['tabs', 'invalid_labels', 'labels.txt:2: "n123" before the tab is no WordNet id'],
+      ['tabs', 'invalid_labels', 'labels.txt:2: what stands before the tab is no WordNet id'],
       ['gap', 'invalid_labels', 'labels.txt:2: no name'],
       ['empty', 'invalid_labels', 'labels.txt: holds no labels'],
       ['blind', 'file_missing', `golden.image: there is no file ${root}/golden/no.png`],
@@ -160,6 +165,94 @@ describe('openRepository', () => {
     await symlink(join(elsewhere, 'nowhere'), join(root, 'dangling'));
     const { models, refused } = await openRepository([root]);
     expect([[...models.keys()], refused]).toEqual([['m'], []]);
+  });
+
+  it('refuses what is no regular file, wherever one is expected, without waiting for it', async () => {
+    const golden = { image: './golden.png', index: 0, within: 1 };
+    const [good, weightless] = [manifestOf('good'), { file: 'fifo.onnx' }];
+    const root = await temporaryFolder();
+    await writeTree(root, {
+      'good/manifest.json': good,
+      'good/labels.txt': 'one\n',
+      'manifest/labels.txt': 'one\n',
+      'labels/manifest.json': '',
+      'names/manifest.json': manifestOf('names'),
+      'picture/manifest.json': manifestOf('picture', { golden }),
+      'picture/labels.txt': 'one\n',
+      'weights/manifest.json': manifestOf('weights', { variants: { fp32: weightless } }),
+      'weights/labels.txt': 'one\n',
+      'device/labels.txt': 'one\n',
+      'socket/labels.txt': 'one\n',
+      'folder/manifest.json/x': '',
+      'ensembles/both.txt': '',
+    });
+    for (const name of [
+      'manifest/manifest.json',
+      'names/labels.txt',
+      'picture/golden.png',
+      'weights/fifo.onnx',
+      'good/tuned.json',
+      'ensembles/both.json',
+    ])
+      execFileSync('mkfifo', [join(root, name)]);
+    await symlink('/dev/zero', join(root, 'device/manifest.json'));
+    const socket = createServer().listen(join(root, 'socket/manifest.json'));
+    onTestFinished(() => void socket.close());
+    await once(socket, 'listening');
+
+    const repository = await openRepository([root]);
+    expect([...repository.models.keys()]).toEqual(['good', 'weights']);
+    for (const [id, reason] of [
+      ['manifest', 'it is a FIFO, not a regular file'],
+      ['names', 'there is no file'],
+      ['picture', 'there is no file'],
+      ['device', 'it is a link out of the model directory'],
+      ['socket', 'it is a socket'],
+      ['folder', 'it is a folder'],
+      ['both', 'it is a FIFO, not a regular file'],
+    ] as const) {
+      expect(refusal(repository, id).message, id).toContain(reason);
+    }
+    const [found, tuned] = [repository.models.get('weights'), repository.models.get('good')];
+    if (!found || !tuned) throw new Error('refused');
+    expect(await isPulled(found, findVariant(found))).toBe(false);
+    await expect(verifyWeights(found, findVariant(found))).rejects.toThrow(/fifo\.onnx is no regular file$/);
+    await expect(readTuned(tuned)).rejects.toThrow(/tuned\.json: it is a FIFO/);
+    await expect(writeTuned(tuned, {} as Tuned)).rejects.toThrow(/tuned\.json: it is no regular file/);
+  });
+
+  it('reads no file that links lead to outside the model directories, and quotes none', async () => {
+    const secret = 'root:x:0:0';
+    const [root, elsewhere] = [await temporaryFolder(), await temporaryFolder()];
+    await writeTree(elsewhere, { passwd: `${secret}\n\t\n`, 'x.png': '' });
+    const golden = { image: './in/x.png', index: 0, within: 1 };
+    await writeTree(root, {
+      'names/manifest.json': manifestOf('names'),
+      'deep/manifest.json': manifestOf('deep', { labels: './in/passwd' }),
+      'picture/manifest.json': manifestOf('picture', { golden }),
+      'picture/labels.txt': 'one',
+      'manifest/labels.txt': 'one',
+      'inside/manifest.json': manifestOf('inside'),
+      'broken/manifest.json': `${secret}`,
+      'tabs/manifest.json': manifestOf('tabs'),
+      'tabs/labels.txt': `${secret}\tone\n`,
+      'ensembles/other.txt': '',
+    });
+    await symlink(join(elsewhere, 'passwd'), join(root, 'names/labels.txt'));
+    await symlink(join(elsewhere, 'passwd'), join(root, 'manifest/manifest.json'));
+    await symlink(join(elsewhere, 'passwd'), join(root, 'ensembles/linked.json'));
+    await symlink(elsewhere, join(root, 'deep/in'));
+    await symlink(elsewhere, join(root, 'picture/in'));
+    // As volumes of Kubernetes have their files.
+    await symlink('..data/labels.txt', join(root, 'inside/labels.txt'));
+    await writeTree(root, { 'inside/.1/labels.txt': 'one\n' });
+    await symlink('.1', join(root, 'inside/..data'));
+
+    const repository = await openRepository([root]);
+    expect([...repository.models.keys()]).toEqual(['inside']);
+    for (const id of ['names', 'manifest', 'deep', 'picture', 'linked'])
+      expect(refusal(repository, id).message, id).toContain('it is a link out of the model directory');
+    for (const { error } of repository.refused) expect(error.message).not.toContain(secret);
   });
 
   it.each(['missing', 'file'])('throws invalid_config for a directory that is none: %s', async (name) => {
