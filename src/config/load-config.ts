@@ -12,6 +12,18 @@ export type Config = { readonly [N in SettingName]: Value<(typeof SETTINGS)[N]> 
 
 const PREFIX = 'MENAGERIE_';
 
+/**
+ * What Kubernetes puts into every pod beside a Service called menagerie, or menagerie-something
+ * (https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables). `MENAGERIE_PORT` with
+ * a number is a mistake for PORT, so the address counts too.
+ */
+const SERVICE_VARIABLES: readonly [name: RegExp, value: RegExp][] = [
+  [/_SERVICE_HOST$/, /./],
+  [/_SERVICE_PORT(_[A-Z0-9_]+)?$/, /^\d+$/],
+  [/_PORT$/, /^(tcp|udp|sctp):\/\//],
+  [/_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/, /./],
+];
+
 /** The command-line flag of a setting: `maxBytes` is `--max-bytes`. */
 export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -21,7 +33,8 @@ export function flagOf(name: string): string {
  * Reads the settings. Pure: the same input gives the same result.
  * @param env the environment; an empty value counts as not set
  * @param flags values from the command line, by setting name; they go before the environment
- * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown MENAGERIE_* names included
+ * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown MENAGERIE_* names included, but not those
+ *   that Kubernetes makes of Services
  */
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -29,8 +42,9 @@ export function loadConfig(
 ): Config {
   const faults: string[] = [];
   const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.env));
-  for (const name of Object.keys(env)) {
-    if (name.startsWith(PREFIX) && !known.has(name)) faults.push(`${name}: no such setting`);
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || known.has(name)) continue;
+    if (!isServiceVariable(name, value)) faults.push(`${name}: no such setting`);
   }
   const config: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
@@ -48,6 +62,10 @@ export function loadConfig(
   }
   if (faults.length > 0) throw new MenagerieError('invalid_config', faults.join('\n'));
   return config as Config;
+}
+
+function isServiceVariable(name: string, value: string): boolean {
+  return SERVICE_VARIABLES.some(([names, values]) => names.test(name) && values.test(value));
 }
 
 function parse(setting: Setting, text: string): { value: unknown } | { fault: string } {

@@ -95,6 +95,12 @@ test('containers are given the time that draining takes', () => {
   expect(Number(stop)).toBeGreaterThan((defaults.drainDelayMs + defaults.drainTimeoutMs) / 1000);
 });
 
+test('pods are not given the variables of Services, some of which would be called like settings', () => {
+  const links = (file: string) => matches(read(file), /^\s+enableServiceLinks: (\w+)$/gm);
+  expect(links('deploy/kubernetes/menagerie.yaml')).toEqual(['false']);
+  expect(links('deploy/kubernetes/kserve.yaml')).toEqual(['false']);
+});
+
 test('the image gets the models that the repository has, and is called by the version', () => {
   const weights = (name: string) => matches(read(name), /^(!?models\/\S+\.onnx)$/gm);
   expect(weights('.dockerignore')).toEqual(weights('.gitignore'));

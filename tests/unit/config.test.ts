@@ -57,6 +57,34 @@ describe('loadConfig', () => {
     ]);
   });
 
+  test('what Kubernetes makes of Services called menagerie and menagerie-gpu is no fault, and no setting', () => {
+    const variables = ['MENAGERIE', 'MENAGERIE_GPU', 'MENAGERIE_MODELS'].flatMap((service) => [
+      [`${service}_SERVICE_HOST`, '10.0.0.1'],
+      [`${service}_SERVICE_PORT`, '80'],
+      [`${service}_SERVICE_PORT_HTTP`, '80'],
+      [`${service}_SERVICE_PORT_GRPC_WEB`, '81'],
+      [`${service}_PORT`, 'tcp://10.0.0.1:80'],
+      [`${service}_PORT_80_TCP`, 'tcp://10.0.0.1:80'],
+      [`${service}_PORT_80_TCP_PROTO`, 'tcp'],
+      [`${service}_PORT_80_TCP_PORT`, '80'],
+      [`${service}_PORT_80_TCP_ADDR`, '10.0.0.1'],
+      [`${service}_PORT_53_UDP`, 'udp://10.0.0.1:53'],
+      [`${service}_PORT_53_UDP_ADDR`, 'fd00::1'],
+    ]);
+    expect(loadConfig(Object.fromEntries(variables))).toEqual(loadConfig({}));
+  });
+
+  test.each([
+    ['MENAGERIE_LANE', '2'],
+    ['MENAGERIE_PORT', '8080'],
+    ['MENAGERIE_HOST', '0.0.0.0'],
+    ['MENAGERIE_SERVICE_PORT', 'http'],
+    ['MENAGERIE_PORT_80', 'tcp://10.0.0.1:80'],
+    ['MENAGERIE_PORTS', 'tcp://10.0.0.1:80'],
+  ])('%s=%s is still a fault', (name, value) => {
+    expect(faultsOf({ [name]: value })).toEqual([`${name}: no such setting`]);
+  });
+
   test('unknown MENAGERIE_ names are faults; the rest of the environment is not looked at', () => {
     expect(faultsOf({ MENAGERIE_PROT: '1', PATH: 'x' })).toEqual(['MENAGERIE_PROT: no such setting']);
   });
