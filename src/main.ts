@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { isSystemError, reasonOf } from './system/errors.js';
 import { openFilesFault } from './system/open-files.js';
@@ -13,6 +14,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 const stopping = new AbortController();
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
 // ONNX Runtime reports to its makers, by network and with an identity kept in the home folder, unless it finds this when it is
 // loaded, which the lanes do later (https://github.com/microsoft/onnxruntime/pull/27379).
@@ -71,6 +73,8 @@ if (out.writableLength > 0) {
   await Promise.race([left, givenUp]);
 }
 await err.flush(LAST_WORDS_MS);
+// Node 20 gives a terminal its settings back, and aborts where it was closed.
+for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
 // Not left to the event loop, which an idle lane or an open connection would keep going.
 process.exit(outputFailed && code === 0 ? 1 : code);
 

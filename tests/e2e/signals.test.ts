@@ -1,8 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../support/lane-script.js';
+import { temporaryFolder } from '../support/model-folders.js';
 import { type Running, serve, start } from '../support/process.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** Processes whose parent is this one. */
 function childrenOf({ child }: Running): string[] {
@@ -28,6 +34,27 @@ describe('SIGHUP', () => {
     const { status, out } = await server.ended;
     expect(status).toBe(0);
     expect(out).toContain('"stopped"');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a terminal that is closed', () => {
+  it('drains the server in it, which ends in good order', async () => {
+    const folder = await temporaryFolder();
+    const status = join(folder, 'status');
+    // The shell that the terminal belongs to ends with it, the other one stays to say how the server ended.
+    const inner = join(folder, 'inner.sh');
+    writeFileSync(inner, `trap '' HUP\n'${process.execPath}' '${MAIN}' serve\necho "status $?" > '${status}'\n`);
+    const inside = `sh '${inner}'; true`;
+    const terminal = spawn('script', ['-q', '-f', '-c', inside, join(folder, 'screen')], {
+      env: { PATH: process.env.PATH, PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', SHELL: '/bin/sh' },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    onTestFinished(() => void terminal.kill('SIGKILL'));
+    const screen = () => readFileSync(join(folder, 'screen'), 'utf8');
+    await until(() => existsSync(join(folder, 'screen')) && screen().includes('"ready"'), 'the server to be ready');
+    terminal.kill('SIGKILL');
+    await until(() => existsSync(status), 'the server to end');
+    await until(() => readFileSync(status, 'utf8') === 'status 0\n', 'it to have ended with 0');
   });
 });
 
