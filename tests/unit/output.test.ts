@@ -77,6 +77,19 @@ describe('BoundedOutput', () => {
     );
   });
 
+  it('lets no more bytes wait than it may, and counts the lines beyond', async () => {
+    const { openReader, reader, writer } = await pipe();
+    onTestFinished(() => closeSync(writer));
+    closeSync(reader);
+    const output = new BoundedOutput(writer, (lines) => `${lines} lost\n`, 1000);
+    for (let i = 0; i < 100; i++) output.write(`${'x'.repeat(99)}\n`);
+    expect(output.dropped).toBe(90);
+    const other = openReader();
+    onTestFinished(() => closeSync(other));
+    expect(await output.flush(20_000)).toBe(true);
+    expect(drain(other)).toBe(`${`${'x'.repeat(99)}\n`.repeat(10)}90 lost\n`);
+  });
+
   it('gives up waiting for a reader after the time that it is given, and goes on when there is one again', async () => {
     const { openReader, reader, writer } = await pipe();
     onTestFinished(() => closeSync(writer));
