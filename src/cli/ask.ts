@@ -1,3 +1,4 @@
+import { Pieces } from '../core/byte-source.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Answer } from '../serving/answerer.js';
 import type { Classification, Classifier, ImageResult, Question } from '../serving/classifier.js';
@@ -20,7 +21,9 @@ export async function askAbout(
 ): Promise<Outcome> {
   try {
     const options = { ...question, deadlineMs: Number.POSITIVE_INFINITY, signal };
-    const classification = await classifier.classify(options, async () => [{ name: undefined, bytes: await read() }]);
+    const classification = await classifier.classify(options, async () => [
+      { name: undefined, bytes: new Pieces([await read()]) },
+    ]);
     // A lone picture's error is thrown, so what is here has an answer.
     const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
     return { classification, answer };

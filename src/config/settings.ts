@@ -222,7 +222,8 @@ export const SETTINGS = {
     maximum: 1024 * 1024 * MIB,
     unit: 'bytes',
     default: 512 * MIB,
-    about: 'Memory for all uploads together; beyond it requests are refused with 503.',
+    about:
+      'Memory for all uploads together, half of it for those of one address; beyond it requests are refused with 503.',
   },
   uploadTimeoutMs: {
     env: 'MENAGERIE_UPLOAD_TIMEOUT_MS',
@@ -231,7 +232,7 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 30_000,
-    about: 'Time for a body to arrive.',
+    about: 'Time for a body to arrive; less where it brings below 1 KiB a second over a sixth of it.',
   },
   deadlineMs: {
     env: 'MENAGERIE_DEADLINE_MS',

@@ -7,7 +7,8 @@ export const ERRORS = {
   empty_body: 'The request carries no bytes.',
   no_image: 'The form holds no file in the field `image`.',
   unexpected_field: 'The form holds a part that the endpoint does not take.',
-  malformed_body: 'The body is not what its Content-Type says, or it ended early.',
+  malformed_body:
+    'The body is not what its Content-Type says, it ended early, or it comes in a great many chunks of a few bytes.',
   malformed_request:
     'The bytes are no HTTP request or only a part of one, its headers are too large, or its address is none.',
   unsupported_media_type: 'The Content-Type is neither a form, an image nor plain bytes.',
@@ -19,7 +20,7 @@ export const ERRORS = {
   too_many_images: 'One request holds more pictures than the limit.',
   invalid_request: 'A parameter is unknown, of the wrong type, or out of range.',
   too_expensive: 'The request costs more computation than one request may; the message says its price and the limit.',
-  upload_timeout: 'The body did not arrive in time.',
+  upload_timeout: 'The body did not arrive in time, or came too slowly.',
   // What was asked for
   not_found: 'No such address.',
   not_acceptable: 'The resource does not come in any form that the Accept header asks for.',

@@ -16,6 +16,7 @@ import { classifyRoutes } from './routes/classify.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
 import { summaryRoutes } from './routes/summary.js';
+import { closesUnread } from './unread-body.js';
 
 export interface AppOptions {
   classifier: Classifier;
@@ -44,11 +45,15 @@ export interface App {
 const HEADERS_TIMEOUT_MS = 10_000;
 /** The server's own limit comes after the route's, which can answer properly. */
 const REQUEST_TIMEOUT_MARGIN_MS = 5_000;
+/** What is left of a refused upload is read away for so long, and so far beyond the largest that is taken. */
+const UNREAD_TIMEOUT_MS = 10_000;
+const UNREAD_MARGIN = 16 * 1024 * 1024;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /** Builds the HTTP service; nothing listens yet. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { registry, metrics, version, log, events } = options;
+  const unread = { bytes: options.maxImages * options.maxBytes + UNREAD_MARGIN, ms: UNREAD_TIMEOUT_MS };
   let draining = false;
   let lastRequest = 0;
   const newId = () => `r${process.pid}-${++lastRequest}`;
@@ -73,17 +78,19 @@ export async function createApp(options: AppOptions): Promise<App> {
       observeRequest(request, reply, events);
       sendProblem(typedError(error), request, reply, events);
     },
-    clientErrorHandler: refuseMalformed(log, newId, events),
+    clientErrorHandler: refuseMalformed(log, newId, events, unread),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   server.addSchema(ProblemSchema);
   installErrorHandling(server, events);
   observeRequests(server, events);
-  const connections = followConnections(server.server);
+  const connections = followConnections(server.server, unread);
   // When it is answered, not when it comes: a request that was there before must not keep its connection either. Whatever was
   // sent behind it without waiting is still answered.
   server.addHook('onSend', async (request, reply) => {
-    if (draining && connections.isNewest(request.raw)) reply.header('connection', 'close');
+    if (closesUnread(request.raw, unread) || (draining && connections.isNewest(request.raw))) {
+      reply.header('connection', 'close');
+    }
   });
   server.addHook('preClose', async () => connections.closeUnused());
 

@@ -5,31 +5,59 @@ import { MenagerieError } from '../core/errors.js';
 import type { HttpEvents } from './events.js';
 import { problemOf } from './problem.js';
 import { STATUS } from './status.js';
+import { isReadAway, type UnreadLimits } from './unread-body.js';
+
+/** Errors after which nothing more comes, or nothing that is worth waiting for. */
+const NOTHING_LEFT = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'HPE_INVALID_EOF_STATE']);
 
 /**
  * Answers what never became a request (or stopped being one half-way) with a problem document too, and closes the
- * connection.
+ * connection. What the client is still sending is read away first, within limits, so that it sees the answer.
  * @param newId makes a request id
  */
-export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, events: HttpEvents) {
+export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, events: HttpEvents, limits: UnreadLimits) {
+  /** How many bytes had come when a connection was answered: all that comes later is the same error again. */
+  const answered = new WeakMap<Socket, number>();
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    const before = answered.get(socket);
+    if (before !== undefined) {
+      if (socket.bytesRead - before > limits.bytes || NOTHING_LEFT.has(error.code ?? '')) socket.destroy();
+      return;
+    }
+    answered.set(socket, socket.bytesRead);
+    // It has its reply.
+    if (isReadAway(socket)) {
+      socket.destroy();
+      return;
+    }
     const id = newId();
     const typed = describe(error);
     events.connectionFailed(typed.code);
     log.debug({ request_id: id, code: typed.code, reason: error.code, remote: socket.remoteAddress }, 'not a request');
-    const body = JSON.stringify(problemOf(typed, id));
-    const status = STATUS[typed.code];
-    const head = [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'content-type: application/problem+json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      `x-request-id: ${id}`,
-      'connection: close',
-    ];
-    if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
-    socket.destroySoon();
+    if (socket.writable) socket.write(answerTo(typed, id));
+    if (NOTHING_LEFT.has(error.code ?? '')) {
+      socket.destroySoon();
+      return;
+    }
+    socket.end();
+    socket.once('end', () => socket.destroy());
+    const timer = setTimeout(() => socket.destroy(), limits.ms);
+    socket.once('close', () => clearTimeout(timer));
   };
+}
+
+function answerTo(error: MenagerieError, id: string): string {
+  const body = JSON.stringify(problemOf(error, id));
+  const status = STATUS[error.code];
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${id}`,
+    'connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
 function describe({ code }: NodeJS.ErrnoException): MenagerieError {

@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { onResponseClose } from './response-close.js';
+import { finishRequest, type UnreadLimits } from './unread-body.js';
 
 interface Open {
-  /** Requests that are not answered yet: more than one where they were sent without waiting (pipelining). */
-  unanswered: number;
+  /** Requests that are not answered, or of which there is still something to read: more than one where they were sent without waiting (pipelining). */
+  unfinished: number;
   newest: IncomingMessage | undefined;
 }
 
@@ -19,12 +19,12 @@ export interface Connections {
   closeUnused(): void;
 }
 
-/** Follows a server's connections. */
-export function followConnections(server: Server): Connections {
+/** Follows a server's connections, and sees their requests to their ends. @param limits on what is read of refused uploads */
+export function followConnections(server: Server, limits: UnreadLimits): Connections {
   const connections = new Map<Socket, Open>();
   let stopping = false;
   server.on('connection', (socket) => {
-    connections.set(socket, { unanswered: 0, newest: undefined });
+    connections.set(socket, { unfinished: 0, newest: undefined });
     socket.once('close', () => connections.delete(socket));
     if (stopping) socket.destroy();
   });
@@ -32,18 +32,18 @@ export function followConnections(server: Server): Connections {
     const { socket } = request;
     const connection = connections.get(socket);
     if (!connection) return;
-    connection.unanswered++;
+    connection.unfinished++;
     connection.newest = request;
-    onResponseClose(request, response, () => {
-      connection.unanswered--;
-      if (stopping && connection.unanswered === 0) socket.destroySoon();
+    finishRequest(request, response, limits, () => {
+      connection.unfinished--;
+      if (stopping && connection.unfinished === 0) socket.destroySoon();
     });
   });
   return {
     isNewest: (request) => connections.get(request.socket)?.newest === request,
     closeUnused: () => {
       stopping = true;
-      for (const [socket, { unanswered }] of connections) if (unanswered === 0) socket.destroy();
+      for (const [socket, { unfinished }] of connections) if (unfinished === 0) socket.destroy();
     },
   };
 }

@@ -3,6 +3,7 @@ import { MenagerieError } from '../core/errors.js';
 import type { HttpEvents } from './events.js';
 import { problemOf, typedError } from './problem.js';
 import { STATUS } from './status.js';
+import { giveUpBody } from './unread-body.js';
 
 /** Name of a request's route in logs and metrics. */
 export function routeOf(request: FastifyRequest): string {
@@ -23,7 +24,7 @@ export function sendProblem(
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="menagerie"');
   // The rest of a body that came too slowly is not waited for.
-  if (error.code === 'upload_timeout') reply.header('connection', 'close');
+  if (error.code === 'upload_timeout') giveUpBody(request.raw);
   // Serialised here: a reply's own schema is for its successes.
   const body = JSON.stringify(problemOf(error, request.id));
   return reply

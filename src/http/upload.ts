@@ -1,8 +1,11 @@
 import { finished, type Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
+import { Pieces } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
 import type { ImageFile } from '../serving/classifier.js';
 import type { ByteAccount } from './byte-budget.js';
+import { ChunkCount, LEAST_BYTES } from './chunk-count.js';
+import { PieceWriter } from './piece-writer.js';
 
 /** What an upload may hold. */
 export interface UploadLimits {
@@ -29,7 +32,8 @@ export async function readImages(
   account: ByteAccount,
   signal: AbortSignal,
 ): Promise<ImageFile[]> {
-  const reading = (request.isMultipart() ? readForm : readRaw)(request, limits, account).catch((error: unknown) => {
+  const read = request.isMultipart() ? readForm : readRaw;
+  const reading = Promise.race([read(request, limits, account), tooFineChunks(request)]).catch((error: unknown) => {
     // What is left of the body is dropped as it comes: the connection's next request lies behind it.
     request.raw.unpipe();
     request.raw.resume();
@@ -39,11 +43,16 @@ export async function readImages(
   return await untilAborted(reading, signal);
 }
 
+/** Bytes that the body of a request has, as far as it says. */
+export function declaredLength({ headers }: FastifyRequest): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
+}
+
 async function readRaw(request: FastifyRequest, limits: UploadLimits, account: ByteAccount): Promise<ImageFile[]> {
-  const declared = Number(request.headers['content-length']);
-  if (declared > limits.maxBytes) throw tooManyBytes('The body', limits);
+  if ((declaredLength(request) ?? 0) > limits.maxBytes) throw tooManyBytes('The body', limits);
   const body = request.body as Readable | undefined;
-  const bytes = body ? await collect(body, 'The body', limits, account) : new Uint8Array();
+  const bytes = body ? await collect(body, 'The body', limits, account) : new Pieces([]);
   if (bytes.length === 0) throw new MenagerieError('empty_body', 'The body is empty: send a picture.');
   return [{ name: undefined, bytes }];
 }
@@ -87,16 +96,13 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
 }
 
 /** All bytes of a stream. By its events: iterating over one takes ten times as long. */
-function collect(stream: Readable, what: string, limits: UploadLimits, account: ByteAccount): Promise<Uint8Array> {
+function collect(stream: Readable, what: string, limits: UploadLimits, account: ByteAccount): Promise<Pieces> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const received = new PieceWriter(account);
     const onData = (chunk: Buffer) => {
       try {
-        length += chunk.length;
-        if (length > limits.maxBytes) throw tooManyBytes(what, limits);
-        account.take(chunk.length);
-        chunks.push(chunk);
+        if (received.length + chunk.length > limits.maxBytes) throw tooManyBytes(what, limits);
+        received.add(chunk);
       } catch (error) {
         // The stream is left intact: the rest is still to be dropped.
         stream.off('data', onData);
@@ -104,7 +110,25 @@ function collect(stream: Readable, what: string, limits: UploadLimits, account: 
       }
     };
     stream.on('data', onData);
-    finished(stream, { writable: false }, (error) => (error ? reject(error) : resolve(Buffer.concat(chunks, length))));
+    finished(stream, { writable: false }, (error) => (error ? reject(error) : resolve(received.pieces())));
+  });
+}
+
+/**
+ * Rejects when a body comes in so many chunks that taking them apart would hold up everyone else. Never resolves.
+ * @throws MenagerieError `malformed_body`
+ */
+function tooFineChunks({ raw, headers }: FastifyRequest): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (headers['transfer-encoding'] === undefined) return;
+    const count = new ChunkCount();
+    const onData = (chunk: Buffer) => {
+      if (!count.add(chunk)) return;
+      raw.off('data', onData);
+      const detail = `The body comes in too many small chunks; send it in chunks of at least ${LEAST_BYTES} bytes.`;
+      reject(new MenagerieError('malformed_body', detail));
+    };
+    raw.on('data', onData);
   });
 }
 

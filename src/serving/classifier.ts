@@ -1,6 +1,8 @@
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ScoreKind } from '../core/averaging.js';
+import type { Pieces } from '../core/byte-source.js';
 import { type ErrorCode, type MenagerieError, toMenagerieError } from '../core/errors.js';
 import { createFlow, type Flow } from '../core/fair-queue.js';
 import { assertLook, type LookOptions, type TestTimeAugmentation } from '../core/test-time.js';
@@ -15,7 +17,7 @@ import type { Asked, Member, Target, Targets } from './target.js';
 /** A picture as it came: the file's bytes. */
 export interface ImageFile {
   name: string | undefined;
-  bytes: Uint8Array;
+  bytes: Pieces;
 }
 
 /** Who is asked, and how pictures are to be looked at. */
@@ -143,7 +145,7 @@ export class Classifier {
   }
 
   async #answer(
-    bytes: Uint8Array,
+    bytes: Pieces,
     options: AnswerOptions,
     flow: Flow,
     signal: AbortSignal,
@@ -152,7 +154,7 @@ export class Classifier {
     const { answerer, answers, events } = this.#options;
     const key = await questionOf(bytes, options);
     const { answer, source, timings } = await answers.get(key, signal, (wanted) =>
-      answerer.answer(bytes, options, flow, wanted),
+      answerer.answer(bytes.slice(0, bytes.length), options, flow, wanted),
     );
     if (timings) {
       for (const stage of Object.keys(totals) as (keyof Timings)[]) totals[stage] += timings[stage];
@@ -176,18 +178,29 @@ function answerOptions({ crops, augmentation, seed, autoOrient, average }: Quest
   return { target, autoOrient, look, average };
 }
 
-/** Larger ones are hashed off this thread, which takes longer in all and does not keep others waiting. */
-const QUICKLY_HASHED = 256 * 1024;
+/** Bytes hashed at a time, which takes about a millisecond; others have their turn in between. */
+const HASHED_AT_A_TIME = 1024 * 1024;
 
 /** SHA-256 in base64. */
-async function fingerprint(bytes: Uint8Array): Promise<string> {
-  if (bytes.length <= QUICKLY_HASHED) return createHash('sha256').update(bytes).digest('base64');
-  const hash = await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return Buffer.from(hash).toString('base64');
+async function fingerprint({ pieces }: Pieces): Promise<string> {
+  const hash = createHash('sha256');
+  let hashed = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += HASHED_AT_A_TIME) {
+      const part = piece.subarray(at, at + HASHED_AT_A_TIME);
+      if (hashed + part.length > HASHED_AT_A_TIME) {
+        await nextTurn();
+        hashed = 0;
+      }
+      hash.update(part);
+      hashed += part.length;
+    }
+  }
+  return hash.digest('base64');
 }
 
 /** Equal for equal pictures that are put in the same way to the same networks. */
-async function questionOf(bytes: Uint8Array, { target, autoOrient, look, average }: AnswerOptions): Promise<string> {
+async function questionOf(bytes: Pieces, { target, autoOrient, look, average }: AnswerOptions): Promise<string> {
   const picture = await fingerprint(bytes);
   const members = target.members.map((member) => [member.model.key, member.model.version, member.weight, look(member)]);
   const missing = target.missing.map(({ id }) => id);

@@ -136,3 +136,28 @@ export function sumMetric(text: string, name: string, labels: Record<string, str
   }
   return sum;
 }
+
+/**
+ * Sends bytes as clients do that look for a reply only when they have sent everything (Python's urllib, proxies).
+ * @returns all that came until the server closed the connection, or the code of the error instead
+ */
+export async function sendThenRead(port: number, ...chunks: Uint8Array[]): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  onTestFinished(() => void socket.destroy());
+  const failed = new Promise<string>((resolve) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+  const sent = new Promise<void>((resolve) => {
+    socket.write(Buffer.concat(chunks), () => resolve());
+  });
+  const read = async () => {
+    await sent;
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+    });
+    await once(socket, 'end').catch(() => {});
+    return text;
+  };
+  return await Promise.race([read(), failed]);
+}

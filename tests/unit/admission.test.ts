@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MenagerieError } from '../../src/core/errors.js';
-import { ByteBudget } from '../../src/http/byte-budget.js';
 import { Admission, type AdmissionOptions, type Reservation } from '../../src/serving/admission.js';
 import type { Cost } from '../../src/serving/cost.js';
 
@@ -146,21 +145,5 @@ describe('Admission', () => {
       ),
       { numRuns: 50 },
     );
-  });
-});
-
-describe('ByteBudget', () => {
-  test('bounds all accounts together and gets everything back', () => {
-    const budget = new ByteBudget(10);
-    const [first, second] = [budget.open(), budget.open()];
-    first.take(6);
-    expect(refusal(() => second.take(5)).code).toBe('overloaded');
-    second.take(4);
-    first.close();
-    first.close();
-    second.take(6);
-    expect(budget.used).toBe(10);
-    second.close();
-    expect(budget.used).toBe(0);
   });
 });

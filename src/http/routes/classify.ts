@@ -8,7 +8,8 @@ import type { ByteBudget } from '../byte-budget.js';
 import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOf } from '../look-query.js';
 import { onResponseClose } from '../response-close.js';
 import { problems } from '../schemas.js';
-import { readImages, type UploadLimits } from '../upload.js';
+import { declaredLength, readImages, type UploadLimits } from '../upload.js';
+import { LEAST_RATE, watchRate } from '../upload-rate.js';
 
 export interface ClassifyRouteOptions extends UploadLimits {
   classifier: Classifier;
@@ -16,6 +17,9 @@ export interface ClassifyRouteOptions extends UploadLimits {
   uploadTimeoutMs: number;
   deadlineMs: number;
 }
+
+/** An upload's rate is averaged over this part of the time that it may take. */
+const WINDOWS = 6;
 
 const PICTURES =
   'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
@@ -85,14 +89,16 @@ async function answer(
 ) {
   const started = performance.now();
   const deadlineMs = Math.min(wanted ?? options.deadlineMs, options.deadlineMs);
-  const account = budget.open();
+  const account = budget.open({ address: request.ip, declared: declaredLength(request) });
   const abort = new AbortController();
   const stop = (error: MenagerieError) => abort.abort(error);
   const timer = startTimer(uploadTimeoutMs, () => stop(uploadTimeout(uploadTimeoutMs)));
   const unwatch = onResponseClose(request.raw, reply.raw, () => stop(clientGone()));
   const { signal } = abort;
   const receive = async () => {
-    const images = await readImages(request, options, account, signal);
+    const windowMs = uploadTimeoutMs / WINDOWS;
+    const unwatchRate = watchRate(request.raw.socket, windowMs, () => stop(tooSlow(windowMs)));
+    const images = await readImages(request, options, account, signal).finally(unwatchRate);
     timer.restart(deadlineMs, () =>
       stop(new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`)),
     );
@@ -119,6 +125,13 @@ function startTimer(ms: number, onExpiry: () => void) {
     },
     stop: () => clearTimeout(timeout),
   };
+}
+
+function tooSlow(windowMs: number): MenagerieError {
+  return new MenagerieError(
+    'upload_timeout',
+    `The body came too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
+  );
 }
 
 function uploadTimeout(ms: number): MenagerieError {
