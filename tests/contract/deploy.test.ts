@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.js';
 import { SETTINGS } from '../../src/config/settings.js';
@@ -73,11 +74,28 @@ test('everything is about the port that the server listens on by default', () =>
   expect(matches(read('Dockerfile'), /^EXPOSE (\d+)$/gm)).toEqual([`${port}`, `${port}`]);
   expect(matches(read('docker-compose.yml'), /^ {6}- 127\.0\.0\.1:808\d:(\d+)$/gm)).toEqual([`${port}`, `${port}`]);
   expect(matches(read('deploy/prometheus/prometheus.yml'), /\bport: (\d+)/g)).toEqual([`${port}`]);
-  expect(matches(read('deploy/nginx/nginx.conf'), /\$replica:(\d+)/g)).toEqual([`${port}`]);
+  expect(matches(read('deploy/nginx/nginx.conf'), /server replica:(\d+)/g)).toEqual([`${port}`]);
   expect(matches(read('deploy/kubernetes/menagerie.yaml'), /containerPort: (\d+)/g)).toEqual([`${port}`]);
   expect(matches(read('deploy/kubernetes/kserve.yaml'), /(?:containerPort|\bport): (\d+)/g)).toEqual(
     Array(3).fill(`${port}`),
   );
+});
+
+test('nginx keeps its connections to the servers, and gives them up before those do', () => {
+  const conf = read('deploy/nginx/nginx.conf');
+  const [upstream, block = ''] = /upstream (?<name>\w+) \{([^}]*)\}/.exec(conf)?.slice(1) ?? [];
+  expect(block).toMatch(/^\s*keepalive \d+;$/m);
+  // Names are asked again, so that replicas may come and go; needed for that is a zone.
+  expect(block).toMatch(/^\s*server \S+ resolve;$/m);
+  expect(block).toMatch(/^\s*zone /m);
+  const passed = matches(conf, /proxy_pass http:\/\/([^;]+);/g);
+  expect(new Set(passed)).toEqual(new Set([upstream]));
+  expect(matches(conf, /(proxy_http_version 1\.1);/g)).toHaveLength(passed.length);
+  expect(matches(conf, /(proxy_set_header Connection "");/g)).toHaveLength(passed.length);
+  const [seconds] = matches(block, /keepalive_timeout (\d+)s;/g);
+  const serverMs = Fastify().server.keepAliveTimeout;
+  expect(serverMs).toBeGreaterThan(0);
+  expect(Number(seconds) * 1000).toBeLessThan(serverMs);
 });
 
 test('containers are given the time that draining takes', () => {
