@@ -51,7 +51,7 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
     const path = request.url.split('?', 1)[0] as string;
     const allowed = [...methods].find(([pattern]) => matches(pattern, path))?.[1];
     if (!allowed)
-      return send(new MenagerieError('not_found', `There is nothing at ${path.slice(0, 100)}.`), request, reply);
+      return send(new MenagerieError('not_found', `There is nothing at ${path.slice(0, MAX_QUOTED)}.`), request, reply);
     const names = [...allowed].sort().join(', ');
     reply.header('allow', names);
     return send(
@@ -69,13 +69,18 @@ function matches(pattern: string, path: string): boolean {
   return parts.length === segments.length && parts.every((part, i) => part.startsWith(':') || part === segments[i]);
 }
 
-/** One sentence for all faults of a request's parameters, each naming the parameter and the rule. */
+/** Faults that a reply names, and characters of what the client sent that it repeats. */
+const MAX_FAULTS = 5;
+const MAX_QUOTED = 64;
+
+/** One sentence for the faults of a request's parameters, each naming the parameter and the rule; of many the first few. */
 export function describeValidation(errors: readonly FastifySchemaValidationError[]): Error {
-  const lines = errors.map(({ instancePath, message, params }) => {
+  const lines = errors.slice(0, MAX_FAULTS).map(({ instancePath, message, params }) => {
     const extra = (params as { additionalProperty?: string }).additionalProperty;
-    if (extra !== undefined) return `there is no parameter "${extra.slice(0, 64)}"`;
+    if (extra !== undefined) return `there is no parameter "${extra.slice(0, MAX_QUOTED)}"`;
     const allowed = (params as { allowedValues?: unknown[] }).allowedValues;
     return `${instancePath.slice(1)} ${message}${allowed ? `: ${allowed.join(', ')}` : ''}`;
   });
-  return new MenagerieError('invalid_request', `${lines.join('; ')}.`);
+  const more = errors.length > MAX_FAULTS ? `; and ${errors.length - MAX_FAULTS} more` : '';
+  return new MenagerieError('invalid_request', `${lines.join('; ')}${more}.`);
 }

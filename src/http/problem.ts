@@ -57,10 +57,15 @@ const FOREIGN: Record<string, ErrorCode> = {
   FST_FIELDS_LIMIT: 'unexpected_field',
 };
 
+/** Some repeat what the client sent. */
+const MAX_FOREIGN_MESSAGE = 200;
+
 /** Any error as a typed one: the framework's own are translated, the rest hidden behind `internal`. */
 export function typedError(error: unknown): MenagerieError {
   if (error instanceof MenagerieError) return error;
   const { code = '', statusCode = 500, message = '' } = error as ForeignError;
   const known = FOREIGN[code] ?? (statusCode >= 400 && statusCode < 500 ? 'malformed_body' : undefined);
-  return known ? new MenagerieError(known, message, { cause: error }) : toMenagerieError(error);
+  return known
+    ? new MenagerieError(known, message.slice(0, MAX_FOREIGN_MESSAGE), { cause: error })
+    : toMenagerieError(error);
 }
