@@ -6,6 +6,9 @@ import { onResponseClose } from './response-close.js';
 /** Addresses that are asked every few seconds; they are logged at a lower level. */
 const CHATTER = new Set(['/livez', '/readyz', '/metrics']);
 
+/** Methods that have a series of their own in the metrics; all others share one. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
 /** One log line and one set of figures for every request, aborted ones included. */
 export function observeRequests(app: FastifyInstance, events: HttpEvents): void {
   app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, events));
@@ -21,7 +24,8 @@ export function observeRequest(request: FastifyRequest, reply: FastifyReply, eve
     const aborted = !reply.raw.writableFinished;
     const status = aborted ? 499 : reply.statusCode;
     const ms = performance.now() - started;
-    events.requestFinished(request.method, route, status, ms / 1000);
+    const method = METHODS.has(request.method) ? request.method : 'other';
+    events.requestFinished(method, route, status, ms / 1000);
     // There is no query if the address could not be read.
     const model = (request.query as { model?: unknown } | null)?.model;
     const line = {

@@ -26,6 +26,15 @@ describe('HTTP', () => {
     expect(await codeOf(options)).toBe('method_not_allowed');
   });
 
+  it('counts methods that nobody uses together', async () => {
+    const { port, url } = await startServer();
+    for (const method of ['PROPFIND', 'MKCOL', 'LOCK', 'SUBSCRIBE', 'PURGE']) {
+      expect((await exchange(port, `${method} /livez HTTP/1.1\r\nhost: x\r\n\r\n`)).status).toBeGreaterThanOrEqual(400);
+    }
+    const counted = (method: string) => metric(url, 'menagerie_http_request_duration_seconds_count', { method });
+    expect([await counted('other'), await counted('PROPFIND'), await counted('LOCK')]).toEqual([5, 0, 0]);
+  });
+
   it('sends /, a page of documentation and a description that names the routes', async () => {
     const { url } = await startServer();
     const start = await fetch(url);
