@@ -39,6 +39,7 @@ export interface ModelRegistryOptions extends BringUpOptions {
 }
 
 const LOADING_RETRY_S = 2;
+const LISTED_AT_A_TIME = 32;
 /** Weight of the last run in what is expected of the next. */
 const RATE_SMOOTHING = 0.1;
 
@@ -82,8 +83,13 @@ export class ModelRegistry {
   /** Every model and ensemble of the repository, refused ones included. */
   async list(): Promise<ModelStatus[]> {
     const { ensembles, refused } = this.#options.repository;
-    const known = [...this.#entries.keys(), ...ensembles.keys()].map((id) => this.status(id));
-    return [...(await Promise.all(known)), ...refused.map((folder) => this.#refusedStatus(folder))];
+    const ids = [...this.#entries.keys(), ...ensembles.keys()];
+    const known: ModelStatus[] = [];
+    // A few at a time: there may be thousands, and others want their turn on the disk and on this thread.
+    for (let at = 0; at < ids.length; at += LISTED_AT_A_TIME) {
+      known.push(...(await Promise.all(ids.slice(at, at + LISTED_AT_A_TIME).map((id) => this.status(id)))));
+    }
+    return [...known, ...refused.map((folder) => this.#refusedStatus(folder))];
   }
 
   /** @throws MenagerieError `unknown_model` */
@@ -94,8 +100,8 @@ export class ModelRegistry {
       const members = ensemble.ensemble.members.map(({ model }) => this.status(model));
       return ensembleStatus(ensemble, await Promise.all(members));
     }
-    const refused = faulty.find((folder) => folder.id === id);
-    if (refused && !this.#entries.has(id)) return this.#refusedStatus(refused);
+    const refused = this.#entries.has(id) ? undefined : faulty.find((folder) => folder.id === id);
+    if (refused) return this.#refusedStatus(refused);
     const { folder, state, reason, served } = this.#entry(id);
     const { manifest } = folder;
     const pulled: VariantName[] = [];

@@ -47,12 +47,19 @@ export function unknownModel(id: string): MenagerieError {
   return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
 }
 
+/** The model directories of each repository: there may be thousands of folders to ask for them. */
+const knownRoots = new WeakMap<Repository, ReadonlySet<string>>();
+
 /** A message for clients, who are to know which file is meant but not where it lies on this machine. */
-export function withoutPaths({ models, ensembles, refused }: Repository, message: string): string {
-  const roots = new Set([
-    ...[...models.values(), ...ensembles.values()].map(({ root }) => root),
-    ...refused.map(({ folder }) => dirname(folder)),
-  ]);
+export function withoutPaths(repository: Repository, message: string): string {
+  const { models, ensembles, refused } = repository;
+  const roots =
+    knownRoots.get(repository) ??
+    new Set([
+      ...[...models.values(), ...ensembles.values()].map(({ root }) => root),
+      ...refused.map(({ folder }) => dirname(folder)),
+    ]);
+  knownRoots.set(repository, roots);
   return [...roots].reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
 }
 

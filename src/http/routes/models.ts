@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { VariantNameSchema } from '../../core/manifest.js';
 import type { ModelRegistry } from '../../serving/model-registry.js';
+import { ModelList } from '../model-list.js';
 import { ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from '../schemas.js';
 import { modelView } from '../views.js';
 
@@ -16,6 +17,7 @@ export interface ModelRouteOptions {
 /** GET /models, GET /models/:id, POST /models/:id/load and /unload */
 export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (app, { registry, adminKey }) => {
   const tags = ['models'];
+  const list = new ModelList(() => registry.list());
   const params = Type.Object({ id: ModelIdSchema });
   const onlyAdmin = async (request: FastifyRequest) => assertAdmin(request, adminKey);
   const security = [{ adminKey: [] }];
@@ -29,7 +31,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
         response: { 200: Type.Object({ models: Type.Array(ModelSchema) }) },
       },
     },
-    async () => ({ models: (await registry.list()).map(modelView) }),
+    async (_request, reply) => sendJson(reply, await list.json()),
   );
 
   app.get(
@@ -91,6 +93,14 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     },
   );
 };
+
+/** Sends what is JSON already: a list of thousands, made piece by piece. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply
+    .type('application/json; charset=utf-8')
+    .serializer((body: string) => body)
+    .send(json);
+}
 
 function assertAdmin(request: FastifyRequest, adminKey: string | undefined): void {
   if (adminKey === undefined) {
