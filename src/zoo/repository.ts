@@ -65,6 +65,8 @@ export function withoutPaths(repository: Repository, message: string): string {
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 256 * 1024;
+/** Each keeps a file or two open. */
+const OPENED_AT_A_TIME = 16;
 const NOT_MODELS = new Set(['labels', 'golden', ENSEMBLES]);
 
 /**
@@ -78,23 +80,32 @@ export async function openRepository(directories: readonly string[]): Promise<Re
   const refused: RefusedFolder[] = [];
   const labels = labelCache();
   for (const root of roots) {
-    for (const id of await subfolders(root)) {
-      const folder = join(root, id);
-      try {
-        const found = await openFolder({ id, root, folder }, [root, roots[0] as string], labels);
-        if (!found) continue;
-        const first = models.get(id);
-        if (first)
-          throw new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${first.folder}`);
-        models.set(id, found);
-      } catch (error) {
-        if (!(error instanceof MenagerieError)) throw error;
-        refused.push({ kind: 'model', id, folder, error });
+    const ids = await subfolders(root);
+    const shared = [root, roots[0] as string];
+    for (let at = 0; at < ids.length; at += OPENED_AT_A_TIME) {
+      const opening = ids.slice(at, at + OPENED_AT_A_TIME).map(async (id) => {
+        const place = { id, root, folder: join(root, id) };
+        return { ...place, found: await openFolder(place, shared, labels).catch(faultOnly) };
+      });
+      for (const { id, folder, found } of await Promise.all(opening)) {
+        const error = found instanceof MenagerieError ? found : found && takenFault(id, folder, models.get(id));
+        if (error) refused.push({ kind: 'model', id, folder, error });
+        else if (found) models.set(id, found as ModelFolder);
       }
     }
   }
   const { ensembles, refused: refusedEnsembles } = await openEnsembles(roots, { models, refused });
   return { models, ensembles, refused: [...refused, ...refusedEnsembles] };
+}
+
+/** An error that is a folder's own fault; any other is thrown. */
+function faultOnly(error: unknown): MenagerieError {
+  if (error instanceof MenagerieError) return error;
+  throw error;
+}
+
+function takenFault(id: string, folder: string, first: ModelFolder | undefined): MenagerieError | undefined {
+  return first && new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${first.folder}`);
 }
 
 /** The absolute path of a model directory, links followed. */

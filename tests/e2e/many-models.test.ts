@@ -6,7 +6,7 @@ import { manifestOf, temporaryFolder, writeTree } from '../support/model-folders
 import { serve } from '../support/process.js';
 
 const FOLDERS = 10_000;
-const LISTINGS = 6;
+const LISTINGS = 4;
 
 it('10,000 model folders, half of them faulty, do not keep /livez from answering while they are listed', async () => {
   const folder = await temporaryFolder();
