@@ -1,10 +1,12 @@
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
+import { bytesInMemory } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
 import { type Box, type Size, sizeOf } from '../core/geometry.js';
 import type { Picture } from '../core/picture.js';
-import { quickHeader } from './quick-header.js';
+import { readHeader } from './header.js';
 import { release } from './release.js';
-import { ACCEPTED_FORMATS, type Format, sniff } from './sniff.js';
+import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
+import { stripMetadata } from './strip-metadata.js';
 
 /** What a decoder may spend on one picture. */
 export interface DecodeLimits {
@@ -14,12 +16,13 @@ export interface DecodeLimits {
 
 /** A decoded picture and what its file was. */
 export interface Decoded extends Picture {
-  format: Format;
+  format: AcceptedFormat;
 }
 
 type Header = Pick<Metadata, 'width' | 'height' | 'hasAlpha' | 'space'>;
 
 const DECODE_TIMEOUT_S = 30;
+const HEADER_DAMAGED = 'The header of the picture is truncated or damaged.';
 
 // One thread a picture: the cores are kept busy by several pictures, and no operation is worth caching here.
 sharp.concurrency(1);
@@ -30,20 +33,21 @@ sharp.cache(false);
  * TIFF; alpha over white; grey, CMYK, palettes and 16 bits a channel converted; embedded ICC profiles ignored, as
  * Pillow's `convert('RGB')` does and as the networks were trained.
  *
- * @param bytes the file
+ * @param file its bytes
  * @param autoOrient whether to apply the EXIF orientation
  * @param wanted which part of the picture, of this size, will be looked at; by default all. Of a JPEG little else is kept;
  *   of other formats all is, and it is not asked.
  * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
  */
 export async function decode(
-  bytes: Uint8Array,
+  file: Uint8Array,
   autoOrient: boolean,
   limits: DecodeLimits,
   wanted?: (size: Size) => Box,
 ): Promise<Decoded> {
-  const format = acceptedFormat(bytes);
-  const header = await readHeader(bytes, format, autoOrient);
+  const format = acceptedFormat(file);
+  const bytes = stripMetadata(file, format, autoOrient);
+  const header = await openHeader(bytes, format, autoOrient);
   const { width, height } = header;
   if (width * height > limits.maxPixels) {
     throw new MenagerieError(
@@ -67,12 +71,12 @@ export async function decode(
   }
 }
 
-function acceptedFormat(bytes: Uint8Array): Format {
+function acceptedFormat(bytes: Uint8Array): AcceptedFormat {
   if (bytes.length === 0) throw new MenagerieError('empty_body', 'The picture is empty: 0 bytes.');
   const format = sniff(bytes);
   const accepted = ACCEPTED_FORMATS.map((name) => name.toUpperCase()).join(', ');
   if (!format) throw new MenagerieError('not_an_image', `The bytes are no picture. Accepted are ${accepted}.`);
-  if (!(ACCEPTED_FORMATS as readonly Format[]).includes(format)) {
+  if (!isAccepted(format)) {
     throw new MenagerieError(
       'unsupported_image_format',
       `${format.toUpperCase()} is not accepted. Accepted are ${accepted}.`,
@@ -101,16 +105,30 @@ function keptPart(whole: Size, { x, y, width }: Box): Box | undefined {
   return x === 0 && y === 0 && width === whole.width ? undefined : { x, y, width, height: whole.height - y };
 }
 
-/** With the size that the picture has when it is turned as it is to be; of formats other than JPEG not always. */
-async function readHeader(bytes: Uint8Array, format: Format, autoOrient: boolean): Promise<Header> {
-  const quick = quickHeader(bytes, format);
-  if (quick && !(autoOrient && quick.hasExif)) return { ...quick, space: 'srgb' };
+/**
+ * With the size that the picture has when it is turned as it is to be; of formats other than JPEG not always.
+ *
+ * What a picture costs was reckoned from the header that is read here, so libvips must not find more in the file than that.
+ */
+async function openHeader(bytes: Uint8Array, format: AcceptedFormat, autoOrient: boolean): Promise<Header> {
+  const known = readHeader(bytesInMemory(bytes), format);
+  if (known === 'damaged') throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
+  if (known !== 'unclear' && known.plain && !(format === 'jpeg' && autoOrient && known.mayTurn)) {
+    return { ...known, space: 'srgb' };
+  }
+  const header = await metadataOf(bytes);
+  if (known !== 'unclear' && header.width * header.height > known.width * known.height) {
+    throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
+  }
+  return autoOrient ? { ...header, ...header.autoOrient } : header;
+}
+
+async function metadataOf(bytes: Uint8Array): Promise<Metadata> {
   try {
     // The limit is applied by the caller, who can say how many pixels there are.
-    const header = await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
-    return autoOrient ? { ...header, ...header.autoOrient } : header;
+    return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
   } catch (error) {
-    throw new MenagerieError('corrupt_image', 'The header of the picture is truncated or damaged.', { cause: error });
+    throw new MenagerieError('corrupt_image', HEADER_DAMAGED, { cause: error });
   }
 }
 

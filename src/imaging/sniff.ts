@@ -17,6 +17,15 @@ export type Format =
 
 /** The formats the server decodes. */
 export const ACCEPTED_FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif', 'tiff'] as const satisfies Format[];
+export type AcceptedFormat = (typeof ACCEPTED_FORMATS)[number];
+
+/** Whether the server decodes pictures of a format. */
+export function isAccepted(format: Format): format is AcceptedFormat {
+  return (ACCEPTED_FORMATS as readonly Format[]).includes(format);
+}
+
+/** As many bytes of a file as its format is told by. */
+export const SNIFFED_BYTES = 1024;
 
 const ascii = (text: string) => [...text].map((char) => char.charCodeAt(0));
 const SIGNATURES: [Format, number, number[]][] = [
@@ -43,7 +52,7 @@ export function sniff(bytes: Uint8Array): Format | undefined {
   for (const [format, offset, signature] of SIGNATURES) {
     if (signature.every((byte, i) => bytes[offset + i] === byte)) return format;
   }
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024));
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, SNIFFED_BYTES));
   if (head.toString('latin1', 4, 8) === 'ftyp') {
     // ISO base media: the major brand, then the compatible ones (ISO/IEC 14496-12, 4.3).
     const brands = head.toString('latin1', 8, Math.min(64, head.readUInt32BE(0)));

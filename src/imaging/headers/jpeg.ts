@@ -1,0 +1,73 @@
+import type { ByteSource } from '../../core/byte-source.js';
+import { ByteWindow, HeaderDamaged, HeaderUnclear } from './byte-window.js';
+import { hasExif, isFrameHeader, type Segment, SOS, segments } from './jpeg-segments.js';
+import { type PictureHeader, USUAL } from './picture-header.js';
+
+const SEARCHED_AT_ONCE = 1 << 20;
+/** A progressive JPEG of four channels can have no more: each of 64 coefficients in 14 steps, by channel (T.81, G.1.1.1). */
+const MOST_SCANS = 4 * 64 * 14;
+
+/**
+ * What the segments of a JPEG up to its first scan say, and the number of its scans (ITU-T T.81, B.2.2 and B.2.3).
+ * @throws HeaderDamaged, HeaderUnclear
+ */
+export function jpegHeader(source: ByteSource): PictureHeader {
+  const file = new ByteWindow(source);
+  let frame: PictureHeader | undefined;
+  let [channels, mayTurn] = [0, false];
+  for (const segment of segments(file)) {
+    if (hasExif(file, segment)) mayTurn = true;
+    if (isFrameHeader(segment.marker)) {
+      channels = file.u8(segment.at + 9);
+      frame = frameHeader(file, segment, channels);
+    }
+    if (segment.marker !== SOS || !frame) continue;
+    const several = frame.coding.startsWith('jpeg-scans') || file.u8(segment.at + 4) < channels;
+    if (!several) return { ...frame, mayTurn };
+    const coding = frame.coding.endsWith('arithmetic') ? 'jpeg-scans-arithmetic' : 'jpeg-scans';
+    return { ...frame, coding, mayTurn, scans: 1 + scansFrom(source, segment.end), held: frame.samples };
+  }
+  throw new HeaderDamaged();
+}
+
+function frameHeader(file: ByteWindow, { marker, at, end }: Segment, channels: number): PictureHeader {
+  // Two bytes of length, one of precision, two each of height and width, one with the number of channels, and three bytes
+  // for each: its name, its sampling factors, its table.
+  const size = { height: file.u16(at + 5), width: file.u16(at + 7) };
+  // The height may follow after the picture, which libjpeg does not support.
+  const isWhole = end >= at + 10 + 3 * channels;
+  if (size.height === 0 || size.width === 0 || channels === 0 || !isWhole) throw new HeaderDamaged();
+  const factors = Array.from({ length: channels }, (_, i) => file.u8(at + 11 + 3 * i));
+  const most = Math.max(...factors.map((both) => both >> 4)) * Math.max(...factors.map((both) => both & 15));
+  const share = factors.reduce((sum, both) => sum + (both >> 4) * (both & 15), 0) / Math.max(1, most);
+  const arithmetic = marker > 0xc8;
+  const progressive = (marker & 3) === 2;
+  return {
+    ...USUAL,
+    ...size,
+    coding: `jpeg${progressive ? '-scans' : ''}${arithmetic ? '-arithmetic' : ''}`,
+    pixelBytes: channels,
+    samples: size.width * size.height * share,
+    cmyk: channels === 4,
+    plain: channels === 3,
+  };
+}
+
+/**
+ * How many scans begin behind a place: FF DA is nothing else in the data of a scan. Looking for DA first is as quick whatever the
+ * rest is; of compressed data it is every 256th byte.
+ */
+function scansFrom(source: ByteSource, start: number): number {
+  let scans = 0;
+  let looksLeft = 1000 + source.length / 64;
+  for (let at = start; at < source.length; at += SEARCHED_AT_ONCE - 1) {
+    // The last byte of a part may be the first of a marker.
+    const part = source.slice(at, at + SEARCHED_AT_ONCE);
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
+    for (let found = bytes.indexOf(SOS, 1); found >= 0; found = bytes.indexOf(SOS, found + 1)) {
+      if (bytes[found - 1] === 0xff && ++scans === MOST_SCANS) return scans;
+      if (looksLeft-- < 0) throw new HeaderUnclear();
+    }
+  }
+  return scans;
+}

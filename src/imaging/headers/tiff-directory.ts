@@ -1,0 +1,54 @@
+import { type ByteWindow, HeaderDamaged } from './byte-window.js';
+
+/** An entry of a directory. */
+export interface Entry {
+  tag: number;
+  /** The length of its values. */
+  bytes: number;
+  /** Its first value, where it is asked for and a whole number. */
+  value?: number;
+}
+
+/** Bytes of a whole number by its type: BYTE, SHORT, LONG and LONG8, and the same with a sign, which sizes do not have. */
+const NUMBER_BYTES: Record<number, number> = { 1: 1, 3: 2, 4: 4, 16: 8, 6: 1, 8: 2, 9: 4, 17: 8 };
+/** Of what is none: RATIONAL, SRATIONAL, FLOAT, DOUBLE, IFD, IFD8; text and what is undefined have one. */
+const OTHER_BYTES: Record<number, number> = { 5: 8, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8 };
+const MOST_ENTRIES = 4096;
+
+/**
+ * The entries of the first directory of a TIFF or BigTIFF, and of EXIF data, which is one (TIFF 6.0, section 2; BigTIFF).
+ * @param wanted tags whose values are asked for
+ * @throws HeaderDamaged, HeaderUnclear
+ */
+export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): Generator<Entry> {
+  const order = file.u16(0);
+  if (order !== 0x4949 && order !== 0x4d4d) throw new HeaderDamaged();
+  const little = order === 0x4949;
+  const version = file.u16(2, little);
+  if (version !== 42 && version !== 43) throw new HeaderDamaged();
+  const big = version === 43;
+  // A directory is the number of its entries, and these: tag, type, count, and the values, or where they lie if they are longer.
+  const [countBytes, entryBytes, valueAt, inlineBytes] = big ? [8, 20, 12, 8] : [2, 12, 8, 4];
+  const offset = (at: number) => (big ? file.u64(at, little) : file.u32(at, little));
+  const start = offset(big ? 8 : 4);
+  const count = big ? file.u64(start, little) : file.u16(start, little);
+  for (let i = 0; i < Math.min(count, MOST_ENTRIES); i++) {
+    const at = start + countBytes + i * entryBytes;
+    const tag = file.u16(at, little);
+    const type = file.u16(at + 2, little);
+    const numberBytes = NUMBER_BYTES[type];
+    const bytes = offset(at + 4) * (numberBytes ?? OTHER_BYTES[type] ?? 1);
+    if (numberBytes && wanted.has(tag)) {
+      const place = bytes <= inlineBytes ? at + valueAt : offset(at + valueAt);
+      yield { tag, bytes, value: number(file, place, numberBytes, little) };
+    } else {
+      yield { tag, bytes };
+    }
+  }
+}
+
+function number(file: ByteWindow, at: number, bytes: number, little: boolean): number {
+  if (bytes === 1) return file.u8(at);
+  if (bytes === 2) return file.u16(at, little);
+  return bytes === 4 ? file.u32(at, little) : file.u64(at, little);
+}

@@ -1,0 +1,61 @@
+import type { ByteSource } from '../../core/byte-source.js';
+import { ByteWindow, HeaderDamaged } from './byte-window.js';
+import { type Coding, type PictureHeader, USUAL } from './picture-header.js';
+import { firstDirectory } from './tiff-directory.js';
+
+/** Tags of TIFF 6.0, section 8 and 15. */
+const TAG = {
+  width: 256,
+  height: 257,
+  bits: 258,
+  compression: 259,
+  photometric: 262,
+  orientation: 274,
+  channels: 277,
+  tileWidth: 322,
+  tileHeight: 323,
+  extraSamples: 338,
+};
+/** By the number of the compression; deflate, LZW and what is not known are not among them. */
+const CODINGS: Record<number, Coding> = {
+  ...{ 1: 'tiff', 32773: 'tiff' },
+  ...{ 2: 'tiff-coded', 3: 'tiff-coded', 4: 'tiff-coded', 6: 'tiff-coded', 7: 'tiff-coded', 50001: 'tiff-webp' },
+};
+const CMYK = 5;
+/** Where strips and tiles lie, and their lengths. */
+const PLACES = [273, 279, 324, 325];
+const WANTED = new Set(Object.values(TAG));
+
+/**
+ * What the first directory of a TIFF or BigTIFF says, wherever it lies (TIFF 6.0, section 2; BigTIFF). Only the first page is
+ * decoded: no other directory is looked at.
+ * @throws HeaderDamaged, HeaderUnclear
+ */
+export function tiffHeader(source: ByteSource): PictureHeader {
+  const tags = new Map<number, number>();
+  let metadata = 0;
+  for (const { tag, bytes, value } of firstDirectory(new ByteWindow(source), WANTED)) {
+    if (value !== undefined && !tags.has(tag)) tags.set(tag, value);
+    if (!WANTED.has(tag) && !PLACES.includes(tag)) metadata += bytes;
+  }
+  const tag = (name: keyof typeof TAG, otherwise: number) => tags.get(TAG[name]) ?? otherwise;
+  const [width, height] = [tag('width', 0), tag('height', 0)];
+  if (width === 0 || height === 0) throw new HeaderDamaged();
+  const channels = tag('channels', 1);
+  // A palette is expanded to RGB, and bits to bytes.
+  const stored = tag('photometric', 1) === 3 ? Math.max(3, channels) : channels;
+  const pixelBytes = stored * Math.max(1, Math.ceil(tag('bits', 1) / 8));
+  const coding = CODINGS[tag('compression', 1)] ?? 'tiff-packed';
+  const tile = { width: tag('tileWidth', 0), height: tag('tileHeight', 0) };
+  return {
+    ...USUAL,
+    ...{ coding, width, height, pixelBytes },
+    samples: width * height * pixelBytes,
+    metadata,
+    cmyk: tag('photometric', 1) === CMYK,
+    hasAlpha: tags.has(TAG.extraSamples),
+    mayTurn: tag('orientation', 1) !== 1,
+    // Rows of tiles are kept whole.
+    held: tile.width > 0 ? Math.ceil(width / tile.width) * tile.width * tile.height * pixelBytes : 0,
+  };
+}

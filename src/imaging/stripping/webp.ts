@@ -1,0 +1,46 @@
+import { exifOf, orientationOf } from '../exif.js';
+import type { ByteWindow } from '../headers/byte-window.js';
+import { riffChunks } from '../headers/riff-chunks.js';
+import { VP8X_FLAGS } from '../headers/webp.js';
+import { type Edit, splice } from './splice.js';
+
+const KEPT = new Set(['VP8X', 'VP8 ', 'VP8L', 'ALPH', 'ANIM', 'ANMF']);
+/** Some write EXIF data as JPEG has it. */
+const PREFIX = Buffer.from('Exif\0\0');
+
+/** A WebP without colour profile, XMP, and whatever else is not known to have to do with pixels. */
+export function stripWebp(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Uint8Array {
+  // Only the extended format has such chunks: its first one is VP8X.
+  if (file.length < 30 || file.name(12) !== 'VP8X') return bytes;
+  const length = file.u32(4, true);
+  const edits: Edit[] = [];
+  let exifWanted = keepOrientation;
+  let flags = file.u8(20) & ~(VP8X_FLAGS.icc | VP8X_FLAGS.xmp | VP8X_FLAGS.exif);
+  for (const { name, at, end } of riffChunks(file)) {
+    // Cut off, or behind the picture: the decoder is to see that.
+    if (end > Math.min(file.length, length + 8)) break;
+    if (KEPT.has(name)) continue;
+    const isExif = exifWanted && name === 'EXIF';
+    if (isExif) exifWanted = false;
+    const orientation = isExif ? orientationOf(withoutPrefix(bytes.subarray(at + 8, end))) : undefined;
+    if (orientation) flags |= VP8X_FLAGS.exif;
+    edits.push(orientation ? { at, end, put: exifChunk(orientation) } : { at, end });
+  }
+  const stripped = splice(bytes, edits);
+  if (stripped === bytes) return bytes;
+  const view = new DataView(stripped.buffer);
+  view.setUint32(4, length + stripped.length - bytes.length, true);
+  view.setUint8(20, flags);
+  return stripped;
+}
+
+function withoutPrefix(exif: Uint8Array): Uint8Array {
+  return PREFIX.equals(exif.subarray(0, PREFIX.length)) ? exif.subarray(PREFIX.length) : exif;
+}
+
+function exifChunk(orientation: number): Uint8Array {
+  const exif = exifOf(orientation);
+  const head = Buffer.from('EXIF\0\0\0\0');
+  head.writeUInt32LE(exif.length, 4);
+  return Buffer.concat([head, exif]);
+}
