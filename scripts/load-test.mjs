@@ -5,9 +5,11 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import autocannon from 'autocannon';
-import { layoutOf, modelDirectories } from '../dist/cli/engine.js';
+import { layoutOf } from '../dist/app/layout.js';
+import { modelDirectories } from '../dist/app/models-to-load.js';
 import { loadConfig } from '../dist/config/load-config.js';
 import { table } from '../dist/report/format.js';
+import { readMachine } from '../dist/runtime/device/machine.js';
 import { openRepository } from '../dist/zoo/repository.js';
 import { findVariant, weightsPath } from '../dist/zoo/weights.js';
 import { startServer } from './server-process.mjs';
@@ -55,7 +57,7 @@ if (!folder) throw new Error(`there is no model ${id}`);
 const variant = findVariant(folder, variantName);
 const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
-const { lanes, threads } = layoutOf(config);
+const { lanes, threads } = layoutOf(config, readMachine());
 
 // The bare network runs in this process.
 process.env.ORT_DISABLE_TELEMETRY = '1';

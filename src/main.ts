@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { closeSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
@@ -17,20 +16,16 @@ const stopping = new AbortController();
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
 // ONNX Runtime reports to its makers, by network and with an identity kept in the home folder, unless it finds this when it is
-// loaded, which the lanes do later (https://github.com/microsoft/onnxruntime/pull/27379).
+// loaded; workers have it in their environment, too (https://github.com/microsoft/onnxruntime/pull/27379).
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
 // A heap may grow fourfold between full collections. Uploads are memory outside the heap, and with the engine's own choice,
 // which leaves 8 MB to both together, every fifty to a hundred pictures would have all of the server's heap gone through.
 setFlagsFromString('--heap-growing-percent=300');
 
-// Pictures are decoded by libuv's threads: four, unless it finds this before it starts them. Loading the rest of the program
-// does that; Node 20 has done so by now.
-process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
-
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The first asks, the second insists: process.exit would wait for what runs natively in the lanes.
+    // The first asks, the second insists. Workers end with the server, however it ends.
     if (stopping.signal.aborted) process.kill(process.pid, 'SIGKILL');
     stopping.abort();
   });

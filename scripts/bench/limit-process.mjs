@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { createNormalise } from '../../dist/core/normalise.js';
+import { release } from '../../dist/core/release.js';
 import { renderViews } from '../../dist/core/render.js';
 import { countOf, inputShape } from '../../dist/core/shape.js';
 import { cropViews, geometryOf } from '../../dist/core/views.js';
 import { decode } from '../../dist/imaging/decode.js';
-import { release } from '../../dist/imaging/release.js';
-import { bestBatch } from '../../dist/runtime/best-batch.js';
+import { bestBatch } from '../../dist/runtime/networks/best-batch.js';
 
 /** @typedef {{ file: string, manifest: import('../../dist/core/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
 /** Does so many pictures. @typedef {{ pictures: number, run(): unknown }} Work */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { modelDirectories } from '../../dist/cli/engine.js';
+import { modelDirectories } from '../../dist/app/models-to-load.js';
 import { loadConfig } from '../../dist/config/load-config.js';
 import { openRepository } from '../../dist/zoo/repository.js';
 import { findVariant, weightsPath } from '../../dist/zoo/weights.js';

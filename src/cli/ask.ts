@@ -1,7 +1,9 @@
 import { Pieces } from '../core/byte-source.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Answer } from '../serving/answerer.js';
-import type { Classification, Classifier, ImageResult, Question } from '../serving/classifier.js';
+import type { Classifier } from '../serving/classifier.js';
+import type { Question } from '../serving/question.js';
+import type { Classification, ImageResult } from '../serving/ticket.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { RefusedFile } from '../system/regular-file.js';
 
@@ -20,13 +22,20 @@ export async function askAbout(
   signal: AbortSignal,
 ): Promise<Outcome> {
   try {
-    const options = { ...question, deadlineMs: Number.POSITIVE_INFINITY, signal };
-    const classification = await classifier.classify(options, async () => [
-      { name: undefined, bytes: new Pieces([await read()]) },
-    ]);
-    // A lone picture's error is thrown, so what is here has an answer.
-    const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
-    return { classification, answer };
+    const bytes = new Pieces([await read()]);
+    signal.throwIfAborted();
+    const ticket = await classifier.admit(question, { deadlineMs: Number.POSITIVE_INFINITY });
+    const onAbort = () => ticket.abort(toMenagerieError(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const classification = await ticket.answer([{ name: undefined, bytes }]);
+      // A lone picture's error is thrown, so what is here has an answer.
+      const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
+      return { classification, answer };
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      ticket.close();
+    }
   } catch (error) {
     const unreadable = isSystemError(error) || error instanceof RefusedFile;
     return {

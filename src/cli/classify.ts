@@ -1,12 +1,13 @@
+import { createEngine, type Engine, unbounded } from '../app/engine.js';
+import { loadAsked } from '../app/models-to-load.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { findImageFiles } from '../datasets/image-files.js';
 import { answerView } from '../http/answer-views.js';
 import { csvField, printable, table } from '../report/format.js';
-import type { Question } from '../serving/classifier.js';
+import type { Question } from '../serving/question.js';
 import { readRegular } from '../system/regular-file.js';
 import { askAbout } from './ask.js';
-import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
 import { inOrder } from './in-order.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { withDefaultModel } from './look-options.js';
@@ -38,7 +39,7 @@ export async function classify(
 ): Promise<ExitCode> {
   const files = await findImageFiles(paths);
   if (files.length === 0) throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
-  const engine = await createEngine(unbounded(config), SILENT);
+  const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const question = withDefaultModel(options.question, config);
     await loadAsked(engine, question.asked, options.variant);

@@ -1,14 +1,15 @@
+import { createEngine } from '../app/engine.js';
+import { planStart, type StartPlan } from '../app/start-plan.js';
 import { type Config, loadConfig } from '../config/load-config.js';
 import { toMenagerieError } from '../core/errors.js';
 import { imagingVersions } from '../imaging/versions.js';
 import { formatBytes, table } from '../report/format.js';
-import { readMachine, runtimeVersion } from '../runtime/machine.js';
-import type { Provider } from '../runtime/protocol.js';
-import { cudaObstacle, obstacleText } from '../runtime/providers.js';
+import { readMachine, runtimeVersion } from '../runtime/device/machine.js';
+import type { Provider } from '../runtime/device/providers.js';
+import { cudaObstacle, obstacleText } from '../runtime/device/providers.js';
+import { findLevers, type Levers } from '../runtime/workers/levers.js';
 import { openFilesLimit } from '../system/open-files.js';
-import { createEngine, SILENT } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
-import { planStart, type StartPlan } from './start-plan.js';
 
 /** The bundled model that providers are tried with. */
 const TRIAL_MODEL = 'lenet5';
@@ -42,7 +43,7 @@ export async function doctor(
     }
   };
   const machine = readMachine();
-  const providers = [await checkProvider('cpu'), await checkProvider('cuda')];
+  const providers = [await checkProvider('cpu', io.env), await checkProvider('cuda', io.env)];
   const config = await noted(readConfig);
   const plan = config && (await noted(() => planStart(config, machine)));
   for (const { provider, usable, detail } of providers) {
@@ -63,6 +64,7 @@ export async function doctor(
       memory_limit_bytes: machine.memoryLimit ?? null,
       open_files: openFilesLimit() ?? null,
     },
+    workers: { ...leversView(await findLevers()), oom_group: machine.oomGroup ?? null },
     choice: plan && config ? choiceOf(plan, config, providers) : null,
     refused: plan?.repository.refused.map(({ id, error }) => ({ id, reason: error.message })) ?? [],
     faults,
@@ -85,6 +87,8 @@ interface Report {
     memory_limit_bytes: number | null;
     open_files: number | null;
   };
+  /** Which of the means hold that protect the server from its workers. */
+  workers: Record<string, boolean | null>;
   choice: Choice | null;
   refused: { id: string; reason: string }[];
   faults: string[];
@@ -110,11 +114,11 @@ function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config,
 }
 
 /** Loads a small network on a provider: nothing else tells for sure. */
-async function checkProvider(provider: Provider): Promise<ProviderCheck> {
+async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promise<ProviderCheck> {
   const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
   if (obstacle) return { provider, usable: false, detail: obstacleText(obstacle) };
   const device = provider === 'cuda' ? 'cuda-required' : 'cpu';
-  const engine = await createEngine({ ...loadConfig({}), device, lanes: 1 }, SILENT);
+  const engine = await createEngine({ config: { ...loadConfig({}), device, lanes: 1 }, env });
   try {
     const { info } = await engine.registry.load(TRIAL_MODEL);
     const left = info.layersOnCpu.length > 0 ? `; left to the CPU: ${info.layersOnCpu.join(', ')}` : '';
@@ -135,7 +139,34 @@ const FEATURE_NAMES: [name: string, meaning: string, flags: string[]][] = [
   ['NEON', 'float32 on ARM', ['asimddp']],
 ];
 
-function asText({ versions, platform, providers, machine, choice, refused, faults }: Report): string {
+function leversView({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
+  return {
+    data_limit: dataLimit,
+    niceness,
+    oom_score: oomScore,
+    parent_death_signal: parentDeathSignal,
+  };
+}
+
+/** What workers can be kept from, and what happens where they cannot. */
+function workerRows({
+  data_limit,
+  niceness,
+  oom_score,
+  parent_death_signal,
+  oom_group,
+}: Report['workers']): string[][] {
+  const yes = (holds: boolean | null | undefined) => (holds ? 'yes' : 'no');
+  const group = 'no effect: memory.oom.group is 1, the kernel ends all of the container together';
+  return [
+    ['  limit on memory', yes(data_limit), data_limit ? 'RLIMIT_DATA' : 'needs Linux, sh and prlimit; only watched'],
+    ['  low priority', yes(niceness), niceness ? 'nice' : 'needs Linux and nice'],
+    ['  first to go', yes(oom_score), oom_group ? group : 'where memory runs out (oom_score_adj)'],
+    ['  end with the server', 'yes', parent_death_signal ? 'by the kernel' : 'a thread of each worker watches'],
+  ];
+}
+
+function asText({ versions, platform, providers, machine, workers, choice, refused, faults }: Report): string {
   const { features, cores, cpu_limit, memory_bytes, memory_limit_bytes, open_files } = machine;
   const limit = (value: string | undefined) => (value === undefined ? 'no limit' : `limited to ${value}`);
   const has = FEATURE_NAMES.map(([name, meaning, flags]) => {
@@ -159,6 +190,7 @@ function asText({ versions, platform, providers, machine, choice, refused, fault
       ],
       ['  open files', open_files === null ? 'no limit known' : String(open_files)],
     ])}`,
+    `\nWorkers\n${table(workerRows(workers))}`,
     ...(choice ? [`\nA server would start with\n${table(choiceRows(choice))}`] : []),
     ...(choice?.notes.map((note) => `  ${note}\n`) ?? []),
     ...refused.map(({ id, reason }) => `\nRefused: ${id}: ${reason}\n`),

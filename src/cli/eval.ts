@@ -1,4 +1,6 @@
 import { writeFile } from 'node:fs/promises';
+import { createEngine, type Engine, unbounded } from '../app/engine.js';
+import { loadAsked } from '../app/models-to-load.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { Evaluation } from '../core/evaluation.js';
@@ -8,11 +10,11 @@ import type { LabelledPicture } from '../datasets/labelled-picture.js';
 import { encodePng } from '../imaging/encode.js';
 import { confusionSvg } from '../report/confusion-svg.js';
 import { type EvalReport, evalCompareText, evalReport, evalText } from '../report/eval-report.js';
-import type { Classification, Question } from '../serving/classifier.js';
+import type { Question } from '../serving/question.js';
 import { type Asked, membersOf } from '../serving/target.js';
+import type { Classification } from '../serving/ticket.js';
 import type { Repository } from '../zoo/repository.js';
 import { askAbout } from './ask.js';
-import { createEngine, type Engine, loadAsked, SILENT, unbounded } from './engine.js';
 import { inOrder } from './in-order.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { withDefaultModel } from './look-options.js';
@@ -44,7 +46,7 @@ const PICTURES_PER_LANE = 32;
 export async function evaluate(options: EvalCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
   const first = withDefaultModel(options.question, config);
   const questions = [first, ...options.compare.map((model) => ({ ...first, asked: { model } }))];
-  const engine = await createEngine(unbounded(config), SILENT);
+  const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
     const pictures = spread(dataset.pictures, options.limit);

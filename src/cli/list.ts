@@ -1,9 +1,9 @@
+import { modelDirectories } from '../app/models-to-load.js';
 import type { Config } from '../config/load-config.js';
 import { variantsOf } from '../core/manifest.js';
 import { formatBytes, table } from '../report/format.js';
 import { openRepository } from '../zoo/repository.js';
 import { isPulled } from '../zoo/weights.js';
-import { modelDirectories } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 
 /** `menagerie list`: every model of the repository, and whether its weights are here. */

@@ -4,8 +4,8 @@ import type { SettingName } from '../config/settings.js';
 import { COMBINES, type Combine } from '../core/ensemble.js';
 import { parseAugmentation } from '../core/test-time.js';
 import { CROPS, type Crops } from '../core/views.js';
-import type { Question } from '../serving/classifier.js';
 import { parseEnsembleRequest } from '../serving/ensemble-request.js';
+import type { Question } from '../serving/question.js';
 
 interface LookFlags {
   model?: string;

@@ -1,3 +1,4 @@
+import { modelDirectories } from '../app/models-to-load.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest.js';
@@ -5,7 +6,6 @@ import { formatBytes } from '../report/format.js';
 import { pull as pullWeights } from '../zoo/pull.js';
 import { type ModelFolder, openRepository, type Repository } from '../zoo/repository.js';
 import { findVariant, type NamedVariant } from '../zoo/weights.js';
-import { modelDirectories } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
 

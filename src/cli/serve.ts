@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createEngine, type Engine } from '../app/engine.js';
+import { observedEvents } from '../app/observed-events.js';
+import { planStart } from '../app/start-plan.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { type App, createApp } from '../http/app.js';
@@ -6,11 +9,9 @@ import { ByteBudget } from '../http/byte-budget.js';
 import { createLogger, logOutput } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { table } from '../report/format.js';
-import { readMachine } from '../runtime/machine.js';
+import { readMachine } from '../runtime/device/machine.js';
 import type { ServedModel } from '../serving/model.js';
-import { createEngine, type Engine, type EngineEvents } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
-import { planStart } from './start-plan.js';
 
 /** Milliseconds that the last lines of the log may take: nobody may be reading them. */
 const LAST_LINES_MS = 1000;
@@ -38,38 +39,8 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     uploadBytes: () => budget.used,
     logLinesDropped: () => output.dropped,
   });
-  const events: EngineEvents = {
-    serving: {
-      ...metrics.serving,
-      modelLoaded: (model, ms) => {
-        metrics.serving.modelLoaded(model, ms);
-        const { fallback, layersOnCpu } = model.info;
-        if (fallback !== undefined)
-          log.warn({ model: model.id, fallback }, 'the CPU computes although CUDA was asked for');
-        if (layersOnCpu.length > 0) log.warn({ model: model.id, layersOnCpu }, 'layers are left to the CPU');
-      },
-      modelStateChanged: (model, state, reason) => {
-        metrics.serving.modelStateChanged(model, state, reason);
-        log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');
-      },
-    },
-    lanes: {
-      ...metrics.lanes,
-      laneReplaced: (lane, reason) => {
-        metrics.lanes.laneReplaced(lane, reason);
-        log.error({ lane, reason }, 'lane replaced');
-      },
-      networkLost: (network, reason, remaining) => {
-        metrics.lanes.networkLost(network, reason, remaining);
-        log.error({ network, reason, remaining }, 'copy of a model lost');
-      },
-    },
-    readerReplaced: (reason) => {
-      metrics.readerReplaced();
-      log.error({ reason }, 'reader replaced');
-    },
-  };
-  const engine = await createEngine(config, events, plan);
+  const events = observedEvents(metrics, log);
+  const engine = await createEngine({ ...plan, events, env: io.env });
   // What makes serving on pointless.
   const fatal = new AbortController();
   try {

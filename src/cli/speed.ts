@@ -2,8 +2,7 @@ import { createFlow } from '../core/fair-queue.js';
 import { median } from '../core/median.js';
 import { createRandom } from '../core/random.js';
 import { countOf, inputShape } from '../core/shape.js';
-import type { LanePool } from '../runtime/lane-pool.js';
-import { pixelsOf } from '../runtime/pixels.js';
+import type { WorkerPool } from '../runtime/workers/pool.js';
 import type { ServedModel } from '../serving/model.js';
 
 /** How fast pictures go through the lanes, reading them left aside. */
@@ -23,7 +22,7 @@ const PARTS = 3;
  * @throws the signal's reason, and what running throws
  */
 export async function speedOf(
-  pool: LanePool,
+  pool: WorkerPool,
   { key, folder, info }: ServedModel,
   ms: number,
   signal: AbortSignal,
@@ -31,10 +30,11 @@ export async function speedOf(
   const random = createRandom(1);
   const noise = new Uint8Array(countOf(inputShape(folder.manifest, 1)));
   for (let i = 0; i < noise.length; i++) noise[i] = random.integer(256);
+  let runs = 0;
   const run = () => {
-    // As pixels of another picture each time: a lane would use the tensor of the last one again.
-    const input = { pixels: pixelsOf(noise, 1), from: 0, rows: 1 };
-    return pool.run(key, input, { flow: createFlow(), cost: 1, signal: new AbortController().signal });
+    // As those of another picture each time: a worker would use the tensor of the last one again.
+    const views = { name: `noise ${++runs}`, rows: 1, data: noise };
+    return pool.run(key, views, { flow: createFlow(), cost: 1, ms: info.rowMs, signal: new AbortController().signal });
   };
   /** Milliseconds of each run, so many at a time. */
   const measure = async (inFlight: number) => {

@@ -1,13 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { type OpenedInspector, openInspector } from '../app/engine.js';
+import { modelDirectories } from '../app/models-to-load.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { compareModels } from '../report/compare-report.js';
 import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../report/forms.js';
 import type { SummaryReport } from '../report/schemas.js';
 import { modelSubject, summaryReport } from '../report/summary-report.js';
+import type { Inspector } from '../runtime/inspection/inspector.js';
+import { Summaries } from '../serving/summaries.js';
 import { openRepository } from '../zoo/repository.js';
-import { createInspector, createSummaries, modelDirectories } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 
 export interface SummaryCommandOptions {
@@ -26,9 +29,9 @@ export async function summary(
   io: CommandIo,
   title?: string,
 ): Promise<ExitCode> {
-  const report = what.endsWith('.onnx')
-    ? await ofFile(what, options, config, title)
-    : await ofModel(what, options, config);
+  const report = await withInspector(config, io, (opened) =>
+    what.endsWith('.onnx') ? ofFile(what, options, opened.inspector, title) : ofModel(what, options, config, opened),
+  );
   io.out.write(options.format === 'json' ? pretty(report) : SUMMARY_FORMS[options.format](report));
   return 0;
 }
@@ -36,17 +39,22 @@ export async function summary(
 async function ofFile(
   file: string,
   { inputShape, timing, all }: SummaryCommandOptions,
-  config: Config,
+  inspector: Inspector,
   title = basename(file),
 ): Promise<SummaryReport> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) throw new MenagerieError('file_missing', `There is no file ${file}.`);
-  const inspection = await createInspector(config).inspect({ file, inputShape, timing });
+  const inspection = await inspector.inspect({ file, inputShape, timing });
   return summaryReport({ id: basename(file), title, variant: null, version: null }, inspection, all);
 }
 
-async function ofModel(id: string, options: SummaryCommandOptions, config: Config): Promise<SummaryReport> {
-  const summaries = createSummaries(await openRepository(modelDirectories(config)), config);
+async function ofModel(
+  id: string,
+  options: SummaryCommandOptions,
+  config: Config,
+  opened: OpenedInspector,
+): Promise<SummaryReport> {
+  const summaries = new Summaries({ repository: await openRepository(modelDirectories(config)), ...opened });
   const found = await summaries.summary(id, options);
   return summaryReport(modelSubject(found), found.inspection, options.all);
 }
@@ -58,10 +66,28 @@ export async function compare(
   config: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
-  const summaries = createSummaries(await openRepository(modelDirectories(config)), config);
-  const report = await compareModels(summaries, ids, options.timing);
+  const repository = await openRepository(modelDirectories(config));
+  const report = await withInspector(config, io, (opened) =>
+    compareModels(new Summaries({ repository, ...opened }), ids, options.timing, io.signal),
+  );
   io.out.write(options.format === 'json' ? pretty(report) : COMPARE_FORMS[options.format](report));
   return 0;
+}
+
+async function withInspector<T>(
+  config: Config,
+  { env, signal }: CommandIo,
+  use: (opened: OpenedInspector) => Promise<T>,
+): Promise<T> {
+  const opened = await openInspector(config, env);
+  const stop = () => opened.inspector.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await use(opened);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await stop();
+  }
 }
 
 function pretty(report: object): string {

@@ -1,17 +1,18 @@
+import { createEngine, unbounded } from '../app/engine.js';
+import { modelDirectories } from '../app/models-to-load.js';
+import { tunedMachineOf } from '../app/start-plan.js';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { type VariantName, variantsOf } from '../core/manifest.js';
 import { bestFor, type Goal, type Layout, layoutsFor, objectionTo, type Tried, TUNED_BATCHES } from '../core/tuning.js';
 import { table } from '../report/format.js';
-import { readMachine } from '../runtime/machine.js';
+import { readMachine } from '../runtime/device/machine.js';
 import { type ModelFolder, openRepository, type Repository, unknownModel } from '../zoo/repository.js';
 import { tunedFile, writeTuned } from '../zoo/tuned.js';
 import { isPulled } from '../zoo/weights.js';
-import { createEngine, modelDirectories, SILENT, unbounded } from './engine.js';
 import type { CommandIo, ExitCode } from './io.js';
 import { ProgressBar } from './progress.js';
 import { type Speed, speedOf } from './speed.js';
-import { tunedMachineOf } from './start-plan.js';
 
 export interface TuneOptions {
   goal: Goal;
@@ -47,7 +48,13 @@ export async function tune(id: string, options: TuneOptions, config: Config, io:
     for (const layout of layouts) {
       io.signal.throwIfAborted();
       bar.update(done++, steps, `${variant}, ${layout.lanes} lanes of ${layout.threads}`);
-      const tried = await tryBatches(id, variant, layout, { ...options, repository, config, signal: io.signal });
+      const tried = await tryBatches(id, variant, layout, {
+        ...options,
+        repository,
+        config,
+        env: io.env,
+        signal: io.signal,
+      });
       rows.push(...tried.map((it) => ({ ...it, objection })));
     }
   }
@@ -86,7 +93,7 @@ async function tryBatches(
   id: string,
   variant: VariantName,
   layout: Layout,
-  options: { repository: Repository; config: Config; seconds: number; signal: AbortSignal },
+  options: { repository: Repository; config: Config; env: NodeJS.ProcessEnv; seconds: number; signal: AbortSignal },
 ): Promise<Tried[]> {
   const { repository } = options;
   // Untrained networks can be tuned too: their speed means something.
@@ -94,7 +101,11 @@ async function tryBatches(
   const tried: Tried[] = [];
   let fastest = 0;
   for (const batch of TUNED_BATCHES) {
-    const engine = await createEngine(unbounded({ ...config, ...layout, batch }), SILENT, { repository });
+    const engine = await createEngine({
+      config: unbounded({ ...config, ...layout, batch }),
+      env: options.env,
+      repository,
+    });
     let speed: Speed;
     try {
       const served = await engine.registry.load(id, variant);

@@ -118,7 +118,7 @@ export const SETTINGS = {
     maximum: 256,
     default: undefined,
     defaultText: 'what menagerie tune found, else number of cores / threads per lane',
-    about: 'Worker threads that run networks.',
+    about: 'Worker processes that run networks.',
   },
   threads: {
     env: 'MENAGERIE_THREADS',

@@ -8,14 +8,18 @@ export interface BatchItem {
   rows: number;
   /** When it came, in milliseconds of a clock that only goes forward. */
   enqueued: number;
+  /** Whether it shares a batch with nothing. */
+  alone?: boolean;
 }
 
 /** What someone who is free can run. */
-export interface Runner {
-  /** Whether it can run items of this key. */
-  holds(key: string): boolean;
+export interface Runner<T> {
+  /** Whether it can run the item. */
+  takes(item: T): boolean;
   /** Most rows of a batch of this key. */
   maxRows(key: string): number;
+  /** Whether it takes full batches only, as it has something to do as yet. */
+  onlyFull: boolean;
 }
 
 /**
@@ -44,15 +48,21 @@ export class Batcher<T extends BatchItem> {
     this.#count(item, 1);
   }
 
+  /** Puts an item back that was taken out and not served: it is the next of its kind. */
+  putBack(item: T, flow: Flow, cost: number): void {
+    this.#queue.putBack(item, flow, cost);
+    this.#count(item, 1);
+  }
+
   /** The next batch for a runner; empty if nothing for it is due. An item larger than the most rows runs alone. */
-  next(runner: Runner, now: number): T[] {
-    const first = this.#take((item) => runner.holds(item.key) && this.#due(item, runner, now));
+  next(runner: Runner<T>, now: number): T[] {
+    const first = this.#take((item) => this.#due(item, runner, now) && runner.takes(item));
     if (!first) return [];
     const batch = [first];
     const { key } = first;
-    let room = runner.maxRows(key) - first.rows;
+    let room = first.alone ? 0 : runner.maxRows(key) - first.rows;
     while (room > 0) {
-      const more = this.#take((item) => item.key === key && item.rows <= room);
+      const more = this.#take((item) => item.key === key && item.rows <= room && !item.alone && runner.takes(item));
       if (!more) break;
       batch.push(more);
       room -= more.rows;
@@ -90,8 +100,9 @@ export class Batcher<T extends BatchItem> {
     else this.#rows.delete(key);
   }
 
-  #due({ key, enqueued }: T, runner: Runner, now: number): boolean {
-    if (this.#delayMs === 0 || now - enqueued >= this.#delayMs) return true;
-    return (this.#rows.get(key) ?? 0) >= runner.maxRows(key);
+  #due({ key, enqueued, alone }: T, { onlyFull, maxRows }: Runner<T>, now: number): boolean {
+    const waited = this.#delayMs === 0 || now - enqueued >= this.#delayMs;
+    if (alone || (waited && !onlyFull)) return true;
+    return (this.#rows.get(key) ?? 0) >= maxRows(key);
   }
 }

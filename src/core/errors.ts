@@ -41,6 +41,7 @@ export const ERRORS = {
   client_closed_request: 'The client left before the answer was ready.',
   shutting_down: 'The server is stopping and takes no new work.',
   lane_failed: 'The worker running the request died or hung and was replaced.',
+  memory_exceeded: 'The work needs more memory than a worker may use; the message says how much.',
   internal: 'Something unforeseen went wrong; the log has the details.',
   // What lies on disk or is fetched
   invalid_manifest: 'The manifest breaks a rule of its schema.',

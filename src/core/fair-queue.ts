@@ -41,13 +41,23 @@ export class FairQueue<T> {
   push(item: T, flow: Flow, cost: number): void {
     const start = Math.max(this.#now, this.#finish.get(flow) ?? 0);
     this.#finish.set(flow, start + cost);
+    this.#insert({ item, flow, start, cost });
+  }
+
+  /** Puts a thing back that was taken and not served: it need not wait for its turn again. */
+  putBack(item: T, flow: Flow, cost: number): void {
+    this.#insert({ item, flow, start: Number.NEGATIVE_INFINITY, cost });
+  }
+
+  #insert(entry: Entry<T>): void {
+    const { flow, start } = entry;
     let [low, high] = [0, this.#entries.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#entries[middle] as Entry<T>).start <= start) low = middle + 1;
       else high = middle;
     }
-    this.#entries.splice(low, 0, { item, flow, start, cost });
+    this.#entries.splice(low, 0, entry);
     this.#count(flow, 1);
   }
 

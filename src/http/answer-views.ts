@@ -1,10 +1,11 @@
 import type { Static } from 'typebox';
 import type { Answer } from '../serving/answerer.js';
-import type { Classification, Estimate } from '../serving/classifier.js';
+import type { Estimate } from '../serving/classifier.js';
 import type { Timings } from '../serving/events.js';
 import type { ServedModel } from '../serving/model.js';
 import { predictionsOf } from '../serving/predictions.js';
 import type { Target } from '../serving/target.js';
+import type { Classification } from '../serving/ticket.js';
 import type { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
 import { problemOf } from './problem.js';
 

@@ -10,6 +10,13 @@ export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'unmatched';
 }
 
+const problems = new WeakMap<FastifyRequest, MenagerieError>();
+
+/** The error that a request was answered with, if it was. */
+export function errorOf(request: FastifyRequest): MenagerieError | undefined {
+  return problems.get(request);
+}
+
 /** Answers a request with a problem document. */
 export function sendProblem(
   error: MenagerieError,
@@ -18,6 +25,7 @@ export function sendProblem(
   events: HttpEvents,
 ): FastifyReply {
   const status = STATUS[error.code];
+  problems.set(request, error);
   events.requestFailed(routeOf(request), error.code);
   if (status >= 500 && error.cause !== undefined)
     request.log.error({ err: error.cause, code: error.code }, error.message);

@@ -3,8 +3,8 @@ import { type Combine, CombineSchema } from '../core/ensemble.js';
 import { MenagerieError } from '../core/errors.js';
 import { parseAugmentation } from '../core/test-time.js';
 import { CROPS } from '../core/views.js';
-import type { Question } from '../serving/classifier.js';
 import { parseEnsembleRequest } from '../serving/ensemble-request.js';
+import type { Question } from '../serving/question.js';
 import type { Asked } from '../serving/target.js';
 import { ModelIdSchema } from './schemas.js';
 

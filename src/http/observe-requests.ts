@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { routeOf } from './error-handling.js';
+import { errorOf, routeOf } from './error-handling.js';
 import type { HttpEvents } from './events.js';
 import { onResponseClose } from './response-close.js';
 
@@ -28,12 +28,14 @@ export function observeRequest(request: FastifyRequest, reply: FastifyReply, eve
     events.requestFinished(method, route, status, ms / 1000);
     // There is no query if the address could not be read.
     const model = (request.query as { model?: unknown } | null)?.model;
+    const error = errorOf(request);
     const line = {
       method: request.method,
       route,
       status,
       ms: Math.round(ms * 10) / 10,
       ...(typeof model === 'string' ? { model: model.slice(0, 64) } : {}),
+      ...(error ? { code: error.code, reason: error.message } : {}),
       remote: request.ip,
     };
     request.log[status >= 500 ? 'warn' : CHATTER.has(route) ? 'debug' : 'info'](line, 'request');

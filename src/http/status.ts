@@ -28,6 +28,7 @@ export const STATUS: Record<ErrorCode, number> = {
   unsupported_image_format: 415,
   corrupt_image: 422,
   too_expensive: 422,
+  memory_exceeded: 422,
   client_closed_request: 499,
   internal: 500,
   invalid_manifest: 500,

@@ -2,7 +2,7 @@ import { finished, type Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Pieces } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
-import type { ImageFile } from '../serving/classifier.js';
+import type { ImageFile } from '../serving/ticket.js';
 import type { ByteAccount } from './byte-budget.js';
 import { ChunkCount, LEAST_BYTES } from './chunk-count.js';
 import { PieceWriter } from './piece-writer.js';

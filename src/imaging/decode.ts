@@ -3,8 +3,8 @@ import { bytesInMemory } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
 import { type Box, type Size, sizeOf } from '../core/geometry.js';
 import type { Picture } from '../core/picture.js';
+import { release } from '../core/release.js';
 import { readHeader } from './header.js';
-import { release } from './release.js';
 import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
 import { stripMetadata } from './strip-metadata.js';
 

@@ -1,9 +1,9 @@
 import { type Size, union } from '../core/geometry.js';
+import { release } from '../core/release.js';
 import { partSeen, renderViews } from '../core/render.js';
 import { type LookOptions, viewsOf } from '../core/test-time.js';
 import type { Geometry, View } from '../core/views.js';
 import { type DecodeLimits, decode } from './decode.js';
-import { release } from './release.js';
 import type { Format } from './sniff.js';
 
 /** How the networks of one geometry look at a picture. */

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { HttpEvents } from '../http/events.js';
-import type { LaneEvents } from '../runtime/jobs.js';
+import type { PoolEvents } from '../runtime/workers/pool.js';
 import type { ServingEvents, Timings } from '../serving/events.js';
 import type { ModelState } from '../serving/model.js';
 
@@ -117,11 +117,6 @@ export class Metrics {
     'Lanes that died or hung and were replaced',
     ['lane'],
   );
-  readonly #readersReplaced = this.#counter(
-    'menagerie_reader_replacements_total',
-    'Threads that read pictures which died or hung and were replaced',
-    [],
-  );
 
   constructor(sources: MetricSources) {
     collectDefaultMetrics({ register: this.registry });
@@ -181,15 +176,12 @@ export class Metrics {
     },
   };
 
-  /** Listeners for the lanes. */
-  readonly lanes: Omit<LaneEvents, 'executed'> = {
+  /** Listeners for the workers. */
+  readonly workers: Omit<PoolEvents, 'executed' | 'instancesChanged'> = {
     laneBusy: (lane, ms) => this.#laneBusy.inc({ lane }, ms / 1000),
     laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
     networkLost: () => this.#instancesLost.inc(),
   };
-
-  /** Listener for the readers. */
-  readonly readerReplaced = () => this.#readersReplaced.inc();
 
   /** Listeners for the HTTP room. */
   readonly http: HttpEvents = {

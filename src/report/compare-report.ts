@@ -7,16 +7,18 @@ import { modelSubject, summaryReport } from './summary-report.js';
 /**
  * Puts models side by side, each by its default variant, one after the other so that measurements do not disturb each
  * other.
+ * @param signal ends it
  * @throws MenagerieError as Summaries.summary
  */
 export async function compareModels(
   summaries: Summaries,
   ids: readonly string[],
   timing: boolean,
+  signal?: AbortSignal,
 ): Promise<CompareReport> {
   const models: ComparedModel[] = [];
   for (const id of ids) {
-    const found = await summaries.summary(id, { variant: undefined, inputShape: undefined, timing });
+    const found = await summaries.summary(id, { variant: undefined, inputShape: undefined, timing }, signal);
     const { model, totals, file } = summaryReport(modelSubject(found), found.inspection, false);
     models.push({
       id: model.id,

@@ -1,5 +1,5 @@
 import { MenagerieError } from '../core/errors.js';
-import type { Cost } from './cost.js';
+import { type Cost, sumOf } from './cost.js';
 
 export interface AdmissionOptions {
   /** GMAC that may wait or be worked on. */
@@ -7,15 +7,17 @@ export interface AdmissionOptions {
   /** GMAC of one request. */
   limit: number;
   /** How many pieces of work are done at a time. */
-  lanes: number;
+  workers: number;
 }
 
 /** What a request has taken: it shrinks as its pictures are answered. */
 export interface Reservation extends Cost {
   /** Pictures not yet answered. */
   pictures: number;
-  /** Gives back the share of one picture. */
-  releaseOne(): void;
+  /** Gives back what the picture at a place has taken, once. */
+  release(place: number): void;
+  /** Gives back all that is left. */
+  close(): void;
 }
 
 /** Bounds the work that waits or is being done, by its price, so that overload is refused at once instead of queued. */
@@ -47,7 +49,7 @@ export class Admission {
    * more than it takes itself.
    */
   waitMs({ ms }: Cost): number {
-    return this.#sum((other) => Math.min(other.ms, ms)) / this.#options.lanes;
+    return this.#sum((other) => Math.min(other.ms, ms)) / this.#options.workers;
   }
 
   /** @throws MenagerieError `too_expensive` for what is never taken, however idle the server */
@@ -65,13 +67,13 @@ export class Admission {
    * @throws MenagerieError `overloaded` if there is no room
    */
   assertRoom(cost: Cost, deadlineMs: number): void {
-    const { capacity, lanes } = this.#options;
+    const { capacity, workers } = this.#options;
     const pending = this.pendingGmacs;
     const excess = pending + cost.gmacs - capacity;
     // What may be asked for at all is taken when there is nothing else.
     if (excess > 0 && pending > 0) {
       const pendingMs = this.#sum(({ ms }) => ms);
-      const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / lanes;
+      const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / workers;
       throw overloaded(
         `Work of ${shown(pending)} GMAC waits or is being done, the request costs ${shown(cost.gmacs)}; there is room for ` +
           `${shown(capacity)}.`,
@@ -89,21 +91,27 @@ export class Admission {
 
   /**
    * Takes room for a request.
-   * @param cost of all its pictures
+   * @param costs of its pictures
    * @throws MenagerieError `too_expensive`, `overloaded`
    */
-  reserve(cost: Cost, pictures: number, deadlineMs: number): Reservation {
+  reserve(costs: readonly Cost[], deadlineMs: number): Reservation {
+    const cost = sumOf(costs);
     this.assertAffordable(cost);
     this.assertRoom(cost, deadlineMs);
-    const share = { gmacs: cost.gmacs / pictures, ms: cost.ms / pictures };
+    const left = new Map(costs.entries());
     const reservation: Reservation = {
       ...cost,
-      pictures,
-      releaseOne: () => {
+      pictures: costs.length,
+      release: (place) => {
+        const own = left.get(place);
+        if (!own || !left.delete(place)) return;
         reservation.pictures--;
-        reservation.gmacs -= share.gmacs;
-        reservation.ms -= share.ms;
-        if (reservation.pictures === 0) this.#taken.delete(reservation);
+        reservation.gmacs -= own.gmacs;
+        reservation.ms -= own.ms;
+        if (left.size === 0) this.#taken.delete(reservation);
+      },
+      close: () => {
+        for (const place of [...left.keys()]) reservation.release(place);
       },
     };
     this.#taken.add(reservation);

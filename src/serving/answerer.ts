@@ -1,17 +1,14 @@
-import type { ScoreKind } from '../core/averaging.js';
-import type { Flow } from '../core/fair-queue.js';
+import type { Pieces } from '../core/byte-source.js';
 import { Semaphore } from '../core/semaphore.js';
-import type { LookOptions } from '../core/test-time.js';
-import { geometryOf } from '../core/views.js';
-import type { Look, ReadPicture, RenderedLook } from '../imaging/read-picture.js';
-import type { LanePool } from '../runtime/lane-pool.js';
-import { pixelsOf } from '../runtime/pixels.js';
-import type { ReadRequest } from '../runtime/protocol.js';
-import { type Conclusion, conclude } from './conclude.js';
-import type { Looker } from './cost.js';
+import type { PictureFacts } from '../runtime/workers/calls.js';
+import type { PictureResult, Turn } from '../runtime/workers/job.js';
+import type { WorkerPool } from '../runtime/workers/pool.js';
+import { type Conclusion, conclude, type MemberScores } from './conclude.js';
+import { type Cost, sumOf } from './cost.js';
 import type { Timings } from './events.js';
 import { type Group, runMembers } from './member-runs.js';
-import type { Member, Missing, Target } from './target.js';
+import type { Plan } from './plan.js';
+import type { Member, Missing } from './target.js';
 
 /** Everything there is to say of one picture. */
 export interface Answer extends Conclusion {
@@ -23,91 +20,115 @@ export interface Answer extends Conclusion {
   missing: readonly Missing[];
 }
 
-/** How to answer. */
-export interface AnswerOptions {
-  target: Target;
-  autoOrient: boolean;
-  /** How each member looks at the picture. */
-  look(member: Member): LookOptions;
-  /** What is averaged over the views of a picture. */
-  average: ScoreKind;
+/** A picture to be answered. */
+export interface PictureWork {
+  bytes: Pieces;
+  /** Pixels by its header; 0 where that says nothing. */
+  pixels: number;
+  /** Cost of decoding and rendering it. */
+  reading: Cost;
 }
-
-/** Reads a picture: see Readers.read. */
-export type ReadPictures = (request: ReadRequest) => Promise<ReadPicture>;
 
 export interface AnswererOptions {
-  pool: LanePool;
-  read: ReadPictures;
-  /** How many pictures may be read at once: decoded ones are large. */
-  readsAtOnce: number;
+  pool: WorkerPool;
+  /** Bytes that views on their way between workers may take, all together. */
+  viewBytes: number;
 }
+
+/** What comes of a picture before it is concluded. */
+interface Scored {
+  picture: PictureFacts;
+  scored: MemberScores[];
+  missing: Missing[];
+}
+
+/** Larger pictures, and those that take as long, are kept from one of the workers, so that small ones are not held up by them. */
+const LIGHT_PIXELS = 4_000_000;
+const LIGHT_GMACS = 3;
 
 /** Takes one picture from its bytes to an answer. */
 export class Answerer {
-  readonly #options: AnswererOptions;
-  readonly #reading: Semaphore;
+  readonly #pool: WorkerPool;
+  readonly #views: Semaphore;
 
-  constructor(options: AnswererOptions) {
-    this.#options = options;
-    this.#reading = new Semaphore(options.readsAtOnce);
+  constructor({ pool, viewBytes }: AnswererOptions) {
+    this.#pool = pool;
+    this.#views = new Semaphore(viewBytes);
   }
 
-  /**
-   * @param bytes of the file; they move away from here where they have their memory to themselves
-   * @param flow whose turn it is when there is more to do than readers or lanes
-   * @throws MenagerieError of the picture, the lanes or the network; the signal's reason
-   */
+  /** @throws MenagerieError of the picture, the workers or the network; the signal's reason */
   async answer(
-    bytes: Uint8Array,
-    { target, autoOrient, look, average }: AnswerOptions,
-    flow: Flow,
-    signal: AbortSignal,
+    work: PictureWork,
+    plan: Plan,
+    { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
   ): Promise<{ answer: Answer; timings: Timings }> {
-    const { pool, read } = this.#options;
-    const queued = performance.now();
-    const shared = sharedLooks(target, look);
-    const looks = shared.map(({ geometry, options }) => ({ geometry, options }));
-    const picture = await this.#reading.run(() => read({ bytes, autoOrient, looks }), signal, flow);
-    const { width, height, format, decodeMs, preprocessMs } = picture;
-    const queueMs = performance.now() - queued - decodeMs - preprocessMs;
-    const timings: Timings = { decode: decodeMs, queue: queueMs, preprocess: preprocessMs, inference: 0 };
-    const groups = shared.map(({ members }, i): Group => {
-      const { views, pixels } = picture.looks[i] as RenderedLook;
-      return { members, views, pixels: pixelsOf(pixels, views.length) };
-    });
-    const { scored, missing } = await runMembers(pool, target, groups, { flow, signal }, timings);
+    const asked = performance.now();
+    const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
+    const { pixels, reading } = work;
+    const file = { bytes: work.bytes, heavy: pixels > LIGHT_PIXELS || reading.gmacs > LIGHT_GMACS };
+    const alone = this.#aloneAt(plan, file.heavy);
+    const { gmacs, ms } = alone ? sumOf([reading, plan.cost]) : reading;
+    const turn: Turn = { flow, signal, cost: gmacs, ms };
+    const { picture, scored, missing } = alone
+      ? await this.#whole(alone, file, plan, turn, timings)
+      : await this.#views.run(() => this.#inParts(file, plan, turn, timings), signal, flow, plan.viewBytes);
+    timings.decode += picture.decodeMs;
+    timings.preprocess += picture.renderMs;
+    const { target, average } = plan;
     const answer = {
-      width,
-      height,
-      format,
-      views: Math.max(...groups.map(({ views }) => views.length)),
+      width: picture.width,
+      height: picture.height,
+      format: picture.format,
+      views: Math.max(...scored.map(({ weights }) => weights.length)),
       ...conclude(scored, target.ensemble, average),
       missing: [...target.missing, ...missing],
     };
-    return { answer, timings };
+    return { answer, timings: withQueue(timings, performance.now() - asked) };
+  }
+
+  /** The only member, if one worker can do the picture whole and in one run. */
+  #aloneAt({ target, groups }: Plan, heavy: boolean): Member | undefined {
+    const [member, ...others] = target.members;
+    const views = groups[0]?.views ?? 0;
+    if (!member || others.length > 0 || views > member.model.info.batch) return undefined;
+    return this.#pool.takesWhole(member.model.key, heavy) ? member : undefined;
+  }
+
+  /** One hop there and one back. */
+  async #whole(
+    member: Member,
+    file: Parameters<WorkerPool['classify']>[1],
+    { groups, autoOrient }: Plan,
+    turn: Turn,
+    timings: Timings,
+  ): Promise<Scored> {
+    const [{ look, views }] = groups as [Plan['groups'][number]];
+    const result: PictureResult = await this.#pool.classify(member.model.key, file, { autoOrient, look }, views, turn);
+    const { picture, weights, scores, normaliseMs, inferenceMs } = result;
+    timings.preprocess += normaliseMs;
+    timings.inference += inferenceMs;
+    return { picture, scored: [{ member, weights, scores }], missing: [] };
+  }
+
+  /** One worker renders the views, and all that hold the members run them. */
+  async #inParts(
+    file: Parameters<WorkerPool['render']>[0],
+    { target, groups, autoOrient }: Plan,
+    turn: Turn,
+    timings: Timings,
+  ): Promise<Scored> {
+    const looks = groups.map(({ geometry, look }) => ({ geometry, look }));
+    const { picture, looks: rendered } = await this.#pool.render(file, { autoOrient, looks }, turn);
+    const shown = groups.map(({ members }, i): Group => {
+      const { pixels = new Uint8Array(), weights = [] } = rendered[i] ?? {};
+      return { members, weights, pixels };
+    });
+    return { picture, ...(await runMembers(this.#pool, target, shown, turn, timings)) };
   }
 }
 
-/** Members with the same geometry that look in the same way see the same views. */
-interface SharedLook extends Look {
-  members: Member[];
-}
-
-function sharedLooks({ members }: Target, look: AnswerOptions['look']): SharedLook[] {
-  const shared = new Map<string, SharedLook>();
-  for (const member of members) {
-    const geometry = geometryOf(member.model.folder.manifest);
-    const options = look(member);
-    const key = JSON.stringify([geometry, options]);
-    const same = shared.get(key);
-    if (same) same.members.push(member);
-    else shared.set(key, { geometry, options, members: [member] });
-  }
-  return [...shared.values()];
-}
-
-/** Who looks how, for the price. */
-export function lookersOf({ target: { members }, look }: Pick<AnswerOptions, 'target' | 'look'>): Looker[] {
-  return members.map((member) => ({ model: member.model, look: look(member) }));
+/** What is not accounted for was waiting: runs side by side may have taken longer than the clock. */
+function withQueue(timings: Timings, elapsedMs: number): Timings {
+  const { decode, preprocess, inference } = timings;
+  return { ...timings, queue: Math.max(0, elapsedMs - decode - preprocess - inference) };
 }

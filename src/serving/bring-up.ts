@@ -1,38 +1,38 @@
 import { readFile } from 'node:fs/promises';
+import { Pieces } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
 import { createFlow } from '../core/fair-queue.js';
 import { inputShape } from '../core/shape.js';
-import { PLAIN_LOOK } from '../core/test-time.js';
 import { topK } from '../core/top-k.js';
-import { geometryOf } from '../core/views.js';
-import type { RenderedLook } from '../imaging/read-picture.js';
-import type { LanePool } from '../runtime/lane-pool.js';
-import { pixelsOf } from '../runtime/pixels.js';
-import type { NetworkSpec } from '../runtime/protocol.js';
+import type { NetworkSpec } from '../runtime/networks/network-spec.js';
+import { weightBytes } from '../runtime/networks/weight-bytes.js';
+import type { WorkerPool } from '../runtime/workers/pool.js';
 import type { ModelFolder } from '../zoo/repository.js';
-import { type NamedVariant, verifyWeights, weightsPath } from '../zoo/weights.js';
-import type { ReadPictures } from './answerer.js';
+import { assertPulled, type NamedVariant, weightsPath } from '../zoo/weights.js';
+import type { Answerer } from './answerer.js';
+import { READING_GMACS } from './cost.js';
 import type { ServedModel } from './model.js';
+import { planFor } from './plan.js';
+import { PLAIN_QUESTION } from './question.js';
 
 /** What bringing a model up takes. */
 export interface BringUpOptions {
-  pool: Pick<LanePool, 'load' | 'unload' | 'run'>;
-  /** Reads a golden picture. */
-  read: ReadPictures;
+  pool: Pick<WorkerPool, 'load' | 'unload' | 'instances' | 'holds'>;
+  /** Has golden pictures answered. */
+  answerer: Pick<Answerer, 'answer'>;
   /**
    * Counts the multiply-accumulates of a file's network.
    * @param inputShape of the input for one picture
    */
   countMacs(file: string, inputShape: readonly number[]): Promise<number>;
-  /** In how many lanes each model is loaded. */
+  /** In how many workers each model is loaded. */
   instances: number;
 }
 
 /**
- * Verifies the weights, loads them, and has the network answer its golden picture.
+ * Loads the weights, which every worker verifies as it reads them, and has the network answer its golden picture.
  * @param onLoaded called when what is left is trying it
- * @throws MenagerieError what verifying and loading throw, `signature_mismatch`, `golden_mismatch`; the network is then
- *   in no lane
+ * @throws MenagerieError what loading throws, `signature_mismatch`, `golden_mismatch`; the network is then in no worker
  */
 export async function bringUp(
   folder: ModelFolder,
@@ -42,46 +42,51 @@ export async function bringUp(
   onLoaded: () => void,
 ): Promise<ServedModel> {
   const { pool, instances } = options;
-  const { sha256 } = await verifyWeights(folder, variant);
+  await assertPulled(folder, variant);
   const { input, preprocess, output, batch } = folder.manifest;
   const file = weightsPath(folder, variant);
-  // Meanwhile, in a thread of its own. What cannot be counted is priced by the time it takes.
+  // Meanwhile, in a process of its own. What cannot be counted is priced by the time it takes.
   const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
-  const info = await pool.load({ key, file, rows, input, preprocess, output, batch }, instances);
+  const info = await pool.load(
+    { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },
+    instances,
+  );
   try {
     onLoaded();
     if (info.classes !== folder.labels.length) {
       const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
       throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
     }
-    await checkGolden(folder, key, options);
+    const macs = await counting;
+    const gmacs = macs === undefined ? info.rowMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
+    const version = info.sha256.slice(0, 12);
+    const { id } = folder;
+    const served = { id, variant: variant.name, version, key, folder, info, gmacs, rowMs: info.rowMs };
+    await checkGolden(served, options);
+    return served;
   } catch (error) {
     await pool.unload(key);
     throw error;
   }
-  const macs = await counting;
-  const gmacs = macs === undefined ? info.rowMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
-  const version = sha256.slice(0, 12);
-  return { id: folder.id, variant: variant.name, version, key, folder, info, gmacs, rowMs: info.rowMs };
 }
 
 /** What a core of today takes for a billion multiply-accumulates. */
 const NOMINAL_MS_PER_GMAC = 15;
 
-async function checkGolden(
-  { manifest, goldenImage, labels }: ModelFolder,
-  key: string,
-  { pool, read }: BringUpOptions,
-): Promise<void> {
+async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {
+  const { manifest, goldenImage, labels } = model.folder;
   const { golden } = manifest;
   if (!golden || goldenImage === undefined) return;
-  const looks = [{ geometry: geometryOf(manifest), options: PLAIN_LOOK }];
-  const picture = await read({ bytes: await readFile(goldenImage), autoOrient: true, looks });
-  const { pixels } = picture.looks[0] as RenderedLook;
-  const turn = { flow: createFlow(), cost: 1, signal: new AbortController().signal };
-  const { scores } = await pool.run(key, { pixels: pixelsOf(pixels, 1), from: 0, rows: 1 }, turn);
-  // Softmax would not change the order.
-  const best = topK(scores, golden.within);
+  const member = { model, weight: 1, crops: 1 } as const;
+  const target = { id: model.id, named: true, because: undefined, ensemble: undefined, missing: [], labels };
+  const plan = planFor(PLAIN_QUESTION, { ...target, members: [member] });
+  const work = {
+    bytes: new Pieces([await readFile(goldenImage)]),
+    pixels: 0,
+    reading: { gmacs: READING_GMACS, ms: 0 },
+  };
+  const { answer } = await answerer.answer(work, plan, { flow: createFlow(), signal: new AbortController().signal });
+  const best = topK(answer.combined.scores, golden.within);
   if (best.some(({ index }) => index === golden.index)) return;
   const label = (index: number) => `${index} (${labels[index]?.name})`;
   throw new MenagerieError(

@@ -8,13 +8,13 @@ import {
   type ScoreKind,
 } from '../core/averaging.js';
 import { topK } from '../core/top-k.js';
-import type { View } from '../core/views.js';
 import type { Member, Target } from './target.js';
 
 /** Scores of one member for its views: rows x classes, as its network gives them. */
 export interface MemberScores {
   member: Member;
-  views: readonly View[];
+  /** How often each view counts. */
+  weights: readonly number[];
   scores: Float32Array;
 }
 
@@ -57,13 +57,7 @@ type Average<T> = (
   average: ScoreKind,
 ) => T;
 
-function overViews<T>(mean: Average<T>, { member: { model }, views, scores }: MemberScores, average: ScoreKind): T {
+function overViews<T>(mean: Average<T>, { member: { model }, weights, scores }: MemberScores, average: ScoreKind): T {
   const { kind } = model.folder.manifest.output;
-  return mean(
-    scores,
-    model.info.classes,
-    views.map(({ weight }) => weight),
-    kind,
-    average,
-  );
+  return mean(scores, model.info.classes, weights, kind, average);
 }

@@ -1,58 +1,73 @@
-import { countViews, type LookOptions } from '../core/test-time.js';
-import type { ServedModel } from './model.js';
+import type { Pieces } from '../core/byte-source.js';
+import type { Plan } from './plan.js';
 
 /** What work costs. */
 export interface Cost {
-  /** Price: billions of multiply-accumulates. */
+  /** Billions of multiply-accumulates. */
   gmacs: number;
-  /** Milliseconds that lanes are expected to spend on it, all together. */
+  /** Milliseconds that workers are expected to spend on it, all together. */
   ms: number;
 }
 
 /**
- * Price of decoding and resizing a picture, in GMAC: what a core does in the milliseconds that this takes. It is most of the
- * price for the smallest networks.
+ * Cost of decoding and rendering an ordinary picture, in GMAC: what a core does in the milliseconds that this takes. It is most of
+ * the cost for the smallest networks. No picture costs less.
  */
 export const READING_GMACS = 0.5;
+
+/** What a file's header says of the picture, before it is decoded. */
+export interface DecodeCost {
+  /** Pixels. */
+  width: number;
+  /** Pixels. */
+  height: number;
+  /** Time for decoding, as computation. */
+  gmacs: number;
+  /** Memory that decoding takes at its peak, besides the file. */
+  bytes: number;
+}
+
+/** Says what decoding a file will take; undefined for what is no picture of a known format. */
+export type CostOfDecoding = (file: Pieces) => DecodeCost | undefined;
+
+/** Weight of the last picture in what is expected of the next. */
 const SMOOTHING = 0.1;
+/** One picture counts as at most so many times as slow, or as quick, as was expected: a machine may stand still for a moment. */
+const MOST_SURPRISING = 4;
 
-/** What reading a picture takes, learned from those that were read. */
-export class ReadingTime {
+/** A moving average that single outliers move little. */
+export function smoothed(expected: number, observed: number): number {
+  const counted = Math.min(expected * MOST_SURPRISING, Math.max(expected / MOST_SURPRISING, observed));
+  return expected + SMOOTHING * (counted - expected);
+}
+
+/** How fast pictures are decoded and rendered here, learned from those that were, failed ones too. */
+export class ReadingSpeed {
   /** Moving average. */
-  #ms = 8;
+  #msPerGmac = 16;
 
-  get ms(): number {
-    return this.#ms;
+  /** Cost of a picture, by default of an ordinary one. */
+  costOf(gmacs = READING_GMACS): Cost {
+    return { gmacs, ms: this.#msPerGmac * gmacs };
   }
 
-  observe(ms: number): void {
-    this.#ms += SMOOTHING * (ms - this.#ms);
+  observe(ms: number, gmacs: number): void {
+    this.#msPerGmac = smoothed(this.#msPerGmac, ms / gmacs);
   }
 }
 
-/** A network that looks at a picture in some way. */
-export interface Looker {
-  model: ServedModel;
-  look: LookOptions;
+/** Cost of one picture: it is decoded once, and every network runs on each of its views. @param reading of decoding it */
+export function costOfPicture({ cost }: Plan, reading: Cost): Cost {
+  return sumOf([reading, cost]);
 }
 
-/**
- * Price and expected time of pictures: each is read once, and every network runs on each of its views.
- * @param readingMs of one picture
- */
-export function costOf(lookers: readonly Looker[], pictures: number, readingMs: number): Cost {
-  let [gmacs, ms] = [READING_GMACS, readingMs];
-  for (const { model, look } of lookers) {
-    const views = countViews(look);
-    gmacs += views * model.gmacs;
-    ms += views * model.rowMs;
-  }
-  return { gmacs: pictures * gmacs, ms: pictures * ms };
+/** The sum of some costs. */
+export function sumOf(costs: readonly Cost[]): Cost {
+  return costs.reduce((sum, { gmacs, ms }) => ({ gmacs: sum.gmacs + gmacs, ms: sum.ms + ms }), { gmacs: 0, ms: 0 });
 }
 
-/** Milliseconds until one picture is answered by an idle server: its views are spread over the lanes. */
-export function expectedMs(lookers: readonly Looker[], lanes: number, readingMs: number): number {
-  const rows = lookers.map(({ model, look }) => ({ views: countViews(look), ms: model.rowMs }));
-  const total = rows.reduce((sum, { views, ms }) => sum + views * ms, 0);
-  return readingMs + Math.max(total / lanes, ...rows.map(({ ms }) => ms));
+/** Milliseconds until one ordinary picture is answered by an idle server: its views are spread over the workers. */
+export function expectedMs({ groups, cost }: Plan, workers: number, speed: ReadingSpeed): number {
+  const rowMs = groups.flatMap(({ members }) => members.map(({ model }) => model.rowMs));
+  return speed.costOf().ms + Math.max(cost.ms / workers, ...rowMs);
 }

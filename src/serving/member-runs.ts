@@ -1,10 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '../core/concatenate.js';
 import { toMenagerieError } from '../core/errors.js';
-import type { View } from '../core/views.js';
-import type { RunResult, Turn } from '../runtime/jobs.js';
-import type { LanePool } from '../runtime/lane-pool.js';
-import type { Pixels, RunInput } from '../runtime/pixels.js';
+import type { RunResult, Turn } from '../runtime/workers/job.js';
+import type { WorkerPool } from '../runtime/workers/pool.js';
 import type { MemberScores } from './conclude.js';
 import type { Timings } from './events.js';
 import { type Member, type Missing, memberError, type Target } from './target.js';
@@ -12,17 +10,25 @@ import { type Member, type Missing, memberError, type Target } from './target.js
 /** Members that see the same views of a picture. */
 export interface Group {
   members: readonly Member[];
-  views: readonly View[];
-  /** Of these views. */
-  pixels: Pixels;
+  /** How often each view counts. */
+  weights: readonly number[];
+  /** Of these views, as renderViews makes them. */
+  pixels: Uint8Array;
 }
 
-/** Price of handing a piece of work to a lane. */
+/** Cost of handing a piece of work to a worker. */
 const PIECE_GMACS = 0.01;
 
-interface Piece extends RunInput {
+/** Some of a group's views, for one of its members. */
+interface Piece {
   member: Member;
+  /** Tells these pixels from all others. */
+  name: string;
+  rows: number;
+  data: Uint8Array;
 }
+
+let pictures = 0;
 
 /** What one member does. */
 class MemberWork {
@@ -50,7 +56,7 @@ class MemberWork {
  * @throws MenagerieError of a member that it cannot do without, naming it; the signal's reason
  */
 export async function runMembers(
-  pool: LanePool,
+  pool: WorkerPool,
   target: Target,
   groups: readonly Group[],
   { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
@@ -66,22 +72,24 @@ export async function runMembers(
   signal.addEventListener('abort', onAbort, { once: true });
   for (const { member, ...piece } of groups.flatMap(piecesOf)) {
     const own = work.get(member) as MemberWork;
-    const turn = { flow, cost: piece.rows * member.model.gmacs + PIECE_GMACS, signal: own.signal };
+    const { gmacs, rowMs } = member.model;
+    const cost = piece.rows * gmacs + PIECE_GMACS;
+    const turn = { flow, cost, ms: piece.rows * rowMs, signal: own.signal };
     own.runs.push(pool.run(member.model.key, piece, turn));
   }
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();
   const missing: Missing[] = [];
-  const finish = async (member: Member, { views }: Group) => {
+  const finish = async (member: Member, { weights }: Group) => {
     const own = work.get(member) as MemberWork;
     try {
       const results = await Promise.all(own.runs);
-      for (const [i, run] of results.entries()) addTimes(timings, run, i === 0 && scored.size === 0);
-      scored.set(member, { member, views, scores: concatenated(results.map((run) => run.scores)) });
+      for (const run of results) addTimes(timings, run);
+      scored.set(member, { member, weights, scores: concatenated(results.map((run) => run.scores)) });
     } catch (error) {
       const lost = { id: member.model.id, error: toMenagerieError(error) };
       own.giveUp(lost.error);
-      // What everyone meets is no member's fault.
+      // If the request was aborted, or there is only one model, it is no member's fault.
       if (signal.aborted || !target.ensemble) throw lost.error;
       missing.push(lost);
       if (target.members.length - missing.length >= needed) return;
@@ -100,25 +108,25 @@ export async function runMembers(
 
 /**
  * The runs of a group's members: as many rows at a time as pays for each. Members that see the same rows come one after
- * another, so that a lane can use its tensor again.
+ * another, so that a worker can use its tensor again.
  */
-function piecesOf({ members, pixels }: Group): Piece[] {
+function piecesOf({ members, weights, pixels }: Group): Piece[] {
+  const picture = ++pictures;
+  const all = weights.length;
+  const length = pixels.length / all;
   const pieces = members.flatMap((member) => {
     const most = member.model.info.batch;
-    return Array.from({ length: Math.ceil(pixels.rows / most) }, (_, i) => ({
-      member,
-      pixels,
-      from: i * most,
-      rows: Math.min(most, pixels.rows - i * most),
-      whole: members.length === 1 && pixels.rows <= most,
-    }));
+    return Array.from({ length: Math.ceil(all / most) }, (_, i) => {
+      const from = i * most;
+      const rows = Math.min(most, all - from);
+      const data = pixels.subarray(from * length, (from + rows) * length);
+      return { member, from, name: `views ${picture}:${from}:${rows}`, rows, data };
+    });
   });
   return pieces.sort((a, b) => a.from - b.from);
 }
 
-/** Adds a run's times. Of runs side by side only the first one's wait counts. */
-function addTimes(timings: Timings, run: RunResult, first: boolean): void {
-  if (first) timings.queue += run.queueMs;
-  timings.preprocess += run.preprocessMs;
+function addTimes(timings: Timings, run: RunResult): void {
+  timings.preprocess += run.normaliseMs;
   timings.inference += run.inferenceMs;
 }

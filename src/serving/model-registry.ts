@@ -9,9 +9,11 @@ import {
 } from '../zoo/repository.js';
 import { findVariant, isPulled, preferredVariant } from '../zoo/weights.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
+import { smoothed } from './cost.js';
 import { ensembleStatus, notOneModel } from './ensemble-status.js';
 import type { ServingEvents } from './events.js';
 import type { ModelState, ModelStatus, ServedModel } from './model.js';
+import { LOADING_RETRY_S, notLoaded, whyNotServed } from './why-not-served.js';
 
 interface Entry {
   folder: ModelFolder;
@@ -38,10 +40,8 @@ export interface ModelRegistryOptions extends BringUpOptions {
   events: ServingEvents;
 }
 
-const LOADING_RETRY_S = 2;
 const LISTED_AT_A_TIME = 32;
-/** Weight of the last run in what is expected of the next. */
-const RATE_SMOOTHING = 0.1;
+const BEING_REPLACED = 'the worker that held it is being replaced';
 
 /** The models that are loaded, and the way there and back. What merely lies on disk is the repository's matter. */
 export class ModelRegistry {
@@ -51,8 +51,8 @@ export class ModelRegistry {
   readonly #wanted = new Set<string>();
   /** Requests being answered, by network. */
   readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
-  /** Networks in the lanes, by key: those that serve, and those that finish what they have begun. */
-  readonly #inLanes = new Map<string, ServedModel>();
+  /** Networks in the workers, by key: those that serve, and those that finish what they have begun. */
+  readonly #loaded = new Map<string, ServedModel>();
   #generation = 0;
 
   constructor(options: ModelRegistryOptions) {
@@ -133,18 +133,21 @@ export class ModelRegistry {
       const served = await bringUp(entry.folder, variant, { key, rows }, this.#options, () => {
         if (!old) this.#move(entry, 'warming');
       });
+      // Workers may have died since it was loaded.
+      if (!this.#options.pool.holds(key))
+        throw new MenagerieError('lane_failed', 'The workers that had loaded it died.');
       entry.served = served;
-      this.#inLanes.set(key, served);
+      this.#loaded.set(key, served);
       this.#options.events.modelLoaded(served, performance.now() - started);
-      this.#move(entry, 'ready');
+      this.#moveByInstances(entry);
       if (old) await this.#takeDown(old);
       return served;
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
       const shown = withoutPaths(this.#options.repository, message);
       // The old one may have been lost meanwhile.
-      const serves = entry.served !== undefined;
-      this.#move(entry, serves ? 'ready' : 'failed', serves ? `Reloading failed: ${shown}` : shown);
+      if (entry.served) this.#moveByInstances(entry, `Reloading failed: ${shown}`);
+      else this.#move(entry, 'failed', shown);
       throw new MenagerieError(code, shown, { cause });
     } finally {
       entry.busy = false;
@@ -183,7 +186,7 @@ export class ModelRegistry {
     if (folder?.manifest.untrained && !this.#options.allowUntrained) {
       throw new MenagerieError('model_untrained', `Model "${id}" is an architecture without learned weights.`);
     }
-    if (!served) throw await this.#whyNotServed(id);
+    if (!served) throw whyNotServed(await this.status(id));
     const use = this.#inFlight.get(served.key) ?? { count: 0, whenIdle: [] };
     this.#inFlight.set(served.key, use);
     use.count++;
@@ -198,18 +201,26 @@ export class ModelRegistry {
 
   /** Notes that a network ran, and learns how long it takes. */
   executed(key: string, rows: number, ms: number): void {
-    const served = this.#inLanes.get(key);
+    const served = this.#loaded.get(key);
     // Before a model serves, it only tries itself.
     if (!served) return;
-    served.rowMs += RATE_SMOOTHING * (ms / rows - served.rowMs);
+    served.rowMs = smoothed(served.rowMs, ms / rows);
     this.#options.events.executed(served.id, served.variant, rows);
   }
 
-  /** Notes that a network has gone from all lanes on its own. */
-  networkLost(key: string, reason: string): void {
-    const entry = [...this.#entries.values()].find(({ served }) => served?.key === key);
+  /** Notes that more or fewer workers can answer for a network now. */
+  instancesChanged(key: string): void {
+    const entry = this.#entryOf(key);
     if (!entry) return;
-    this.#inLanes.delete(key);
+    const ready = this.#options.pool.instances(key) > 0;
+    if (ready !== (entry.state === 'ready')) this.#moveByInstances(entry);
+  }
+
+  /** Notes that a network has gone from all workers on its own. */
+  networkLost(key: string, reason: string): void {
+    const entry = this.#entryOf(key);
+    if (!entry) return;
+    this.#loaded.delete(key);
     entry.served = undefined;
     this.#move(entry, 'failed', reason);
   }
@@ -218,7 +229,7 @@ export class ModelRegistry {
     const use = this.#inFlight.get(key);
     if (use) await new Promise<void>((resolve) => use.whenIdle.push(resolve));
     await this.#options.pool.unload(key);
-    this.#inLanes.delete(key);
+    this.#loaded.delete(key);
   }
 
   #refusedStatus({ id, error }: RefusedFolder): ModelStatus {
@@ -242,6 +253,17 @@ export class ModelRegistry {
     throw ensembles.has(id) ? notOneModel(ensembles, id) : unknownModel(id);
   }
 
+  #entryOf(key: string): Entry | undefined {
+    return [...this.#entries.values()].find(({ served }) => served?.key === key);
+  }
+
+  /** A model that serves is ready only while a worker answers for it. Requests wait meanwhile. */
+  #moveByInstances(entry: Entry, reason?: string): void {
+    const ready = this.#options.pool.instances(entry.served?.key ?? '') > 0;
+    if (ready) this.#move(entry, 'ready', reason);
+    else this.#move(entry, 'loading', BEING_REPLACED);
+  }
+
   #begin(entry: Entry): void {
     if (entry.busy) {
       throw new MenagerieError('model_busy', `Model "${entry.folder.id}" is already being loaded or unloaded.`, {
@@ -256,29 +278,4 @@ export class ModelRegistry {
     entry.reason = reason;
     this.#options.events.modelStateChanged(entry.folder.id, state, reason);
   }
-
-  async #whyNotServed(id: string): Promise<MenagerieError> {
-    const { state, reason, manifest } = await this.status(id);
-    switch (state) {
-      case 'loading':
-      case 'warming':
-        return new MenagerieError('model_not_ready', `Model "${id}" is ${state}; try again shortly.`, {
-          retryAfterS: LOADING_RETRY_S,
-        });
-      case 'failed':
-      case 'refused':
-        return new MenagerieError('model_failed', `Model "${id}" cannot serve: ${reason}`);
-      case 'not_pulled': {
-        const hint = manifest && variantsOf(manifest).some(([, { url }]) => url);
-        const advice = hint ? ` Fetch them with: menagerie pull ${id}` : '';
-        return new MenagerieError('model_not_pulled', `The weights of model "${id}" are not on this machine.${advice}`);
-      }
-      default:
-        return notLoaded(id);
-    }
-  }
-}
-
-function notLoaded(id: string): MenagerieError {
-  return new MenagerieError('model_not_loaded', `Model "${id}" is not loaded.`);
 }

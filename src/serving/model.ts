@@ -1,6 +1,6 @@
 import type { Ensemble } from '../core/ensemble.js';
 import type { Manifest, VariantName } from '../core/manifest.js';
-import type { NetworkInfo } from '../runtime/protocol.js';
+import type { NetworkInfo } from '../runtime/networks/network-spec.js';
 import type { Label } from '../zoo/labels.js';
 import type { ModelFolder } from '../zoo/repository.js';
 
@@ -21,13 +21,13 @@ export interface ServedModel {
   variant: VariantName;
   /** The first twelve hex digits of the SHA-256 of the weights. */
   version: string;
-  /** Name of the network in the lanes. */
+  /** Name of the network in the workers. */
   key: string;
   folder: ModelFolder;
   info: NetworkInfo;
   /** Billions of multiply-accumulates for one view of a picture. */
   gmacs: number;
-  /** Milliseconds for one view, learned from what the lanes take. */
+  /** Milliseconds for one view, learned from what the workers take. */
   rowMs: number;
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { countOf } from '../core/shape.js';
-import type { Inspection, InspectRequest } from '../runtime/inspector.js';
+import type { Inspection, InspectRequest } from '../runtime/inspection/inspection.js';
 import { type ModelFolder, type Repository, unknownModel, withoutPaths } from '../zoo/repository.js';
 import {
   findVariant,
@@ -11,6 +11,7 @@ import {
   verifyWeights,
   weightsPath,
 } from '../zoo/weights.js';
+import type { Admission } from './admission.js';
 import { notOneModel } from './ensemble-status.js';
 
 /** What is asked of a summary. */
@@ -34,11 +35,20 @@ export interface ModelSummary {
 
 export interface SummariesOptions {
   repository: Repository;
-  inspector: { inspect(request: InspectRequest): Promise<Inspection> };
+  inspector: { inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspection> };
+  /** Bytes that the values of all layers may take together: looking into a network keeps them all. */
+  activationBytes: number;
+  /** Where what is looked into takes room like other work; without it, anything may be asked. */
+  admission?: Admission | undefined;
 }
 
 const MAX_CACHED = 64;
-/** VGG-16 makes about 200 values of each of its input's, so that this is some 800 MB of activations. */
+/** Runs of the network that measuring takes: each of two sessions warms up and runs seven times. */
+const TIMED_RUNS = 16;
+/** What a core of today takes for a billion multiply-accumulates. */
+const MS_PER_GMAC = 15;
+const MIB = 1024 * 1024;
+/** However small the network. */
 const MAX_INPUT_VALUES = 1_000_000;
 
 /** Summaries of the models of the repository, loaded or not; each file is looked into once. */
@@ -55,9 +65,15 @@ export class Summaries {
 
   /**
    * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_not_pulled`, `model_failed` for a refused folder,
-   *   `invalid_request` for an ensemble, `invalid_input_shape`, and what verifying and looking into the file throw
+   *   `invalid_request` for an ensemble, `invalid_input_shape`, `too_expensive`, `overloaded`, `memory_exceeded`, and what verifying
+   *   and looking into the file throw; the signal's reason
+   * @param signal ends what is done for this summary alone
    */
-  async summary(id: string, { variant: name, inputShape, timing }: SummaryOptions): Promise<ModelSummary> {
+  async summary(
+    id: string,
+    { variant: name, inputShape, timing }: SummaryOptions,
+    signal?: AbortSignal,
+  ): Promise<ModelSummary> {
     const folder = this.#folder(id);
     const variant = name === undefined ? await preferredVariant(folder) : findVariant(folder, name);
     if (!(await isPulled(folder, variant))) {
@@ -79,11 +95,46 @@ export class Summaries {
       const { code, message, cause } = toMenagerieError(error);
       throw new MenagerieError(code, withoutPaths(this.#options.repository, message), { cause });
     });
+    const { inspector } = this.#options;
+    const plain = () => once(this.#cache, sha256, () => inspector.inspect({ file, timing: false }));
+    if (!inputShape && !timing) return { folder, variant, sha256, inspection: await plain() };
     const key = `${sha256}:${inputShape?.join('x') ?? ''}:${timing}`;
-    const inspection = await once(this.#cache, key, () =>
-      this.#options.inspector.inspect({ file, inputShape, timing }),
-    );
-    return { folder, variant, sha256, inspection };
+    const cached = await this.#cache.get(key);
+    if (cached) return { folder, variant, sha256, inspection: cached };
+    // What is known of the plain network bounds what is asked; a file that leaves its input open says nothing before.
+    const known = await plain().catch((error: unknown) => {
+      if (toMenagerieError(error).code === 'invalid_input_shape' && inputShape) return undefined;
+      throw error;
+    });
+    const reservation = this.#charge(known, inputShape, timing);
+    try {
+      // For this request alone: it is charged for it, and what is done ends with it.
+      const inspection = await inspector.inspect({ file, inputShape, timing }, signal);
+      await once(this.#cache, key, async () => inspection);
+      return { folder, variant, sha256, inspection };
+    } finally {
+      reservation?.close();
+    }
+  }
+
+  /**
+   * Takes room for looking into a network in another way than it is, by what it is known to take.
+   * @throws MenagerieError `too_expensive`, `overloaded`, `memory_exceeded`
+   */
+  #charge(known: Inspection | undefined, inputShape: readonly number[] | undefined, timing: boolean) {
+    const { admission, activationBytes: allowed } = this.#options;
+    const usual = countOf(known?.summary.inputs[0]?.shape ?? []);
+    const scale = known && inputShape ? countOf(inputShape) / Math.max(1, usual) : 1;
+    const needed = scale * (known?.summary.totals.activationBytes ?? 0);
+    if (needed > allowed) {
+      const mib = (bytes: number) => Math.ceil(bytes / MIB);
+      throw new MenagerieError(
+        'memory_exceeded',
+        `Looking into the network with this input needs about ${mib(needed)} MB, may use ${mib(allowed)} MB.`,
+      );
+    }
+    const gmacs = (scale * (timing ? TIMED_RUNS : 1) * (known?.summary.totals.macs ?? 0)) / 1e9;
+    return admission?.reserve([{ gmacs, ms: gmacs * MS_PER_GMAC }], Number.POSITIVE_INFINITY);
   }
 
   #folder(id: string): ModelFolder {

@@ -59,6 +59,12 @@ export interface TargetsOptions {
   defaultModel: string | undefined;
 }
 
+/** Who answers, held: they stay loaded until they are released. */
+export interface HeldTarget {
+  target: Target;
+  release(): void;
+}
+
 /** Finds who answers. */
 export class Targets {
   readonly #options: TargetsOptions;
@@ -68,14 +74,17 @@ export class Targets {
   }
 
   /**
-   * Uses whoever is asked: they stay loaded until `work` is done.
+   * Finds whoever is asked, and holds on to them.
    * @throws MenagerieError of the model (see ModelRegistry.hold); `unknown_model`; `invalid_request` for an ensemble of other than 2 to 15
-   *   different models of one label set; and what `work` throws
+   *   different models of one label set
    */
-  async use<T>(asked: Asked, work: (target: Target) => Promise<T>): Promise<T> {
+  async hold(asked: Asked): Promise<HeldTarget> {
     const { id, because, ensemble, crops } = this.#find(asked);
     const wanted = ensemble?.members ?? [{ model: id, weight: 1 }];
     const held = await Promise.allSettled(wanted.map(({ model }) => this.#options.registry.hold(model)));
+    const release = () => {
+      for (const outcome of held) if (outcome.status === 'fulfilled') outcome.value.release();
+    };
     try {
       const members: Member[] = [];
       const missing: Missing[] = [];
@@ -89,9 +98,11 @@ export class Targets {
       const [lost] = missing;
       if (lost && members.length < (ensemble?.minMembers ?? 1)) throw ensemble ? memberError(lost) : lost.error;
       const { labels = [] } = members[0]?.model.folder ?? {};
-      return await work({ id, named: !('ensemble' in asked), because, ensemble, members, missing, labels });
-    } finally {
-      for (const outcome of held) if (outcome.status === 'fulfilled') outcome.value.release();
+      const named = !('ensemble' in asked);
+      return { target: { id, named, because, ensemble, members, missing, labels }, release };
+    } catch (error) {
+      release();
+      throw error;
     }
   }
 

@@ -48,15 +48,10 @@ export async function preferredVariant(model: ModelFolder, preference?: VariantN
 }
 
 /**
- * Reads the whole file and compares it with the manifest, as far as that states size and SHA-256.
- * @returns the SHA-256 in hex and the size in bytes, which identify the weights
- * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ * Checks that the file is there, with as many bytes as the manifest states. Its content is not read.
+ * @throws MenagerieError `file_missing`, `size_mismatch`, `io_error`
  */
-export async function verifyWeights(
-  model: ModelFolder,
-  variant: NamedVariant,
-  signal?: AbortSignal | undefined,
-): Promise<{ sha256: string; bytes: number }> {
+export async function assertPulled(model: ModelFolder, variant: NamedVariant): Promise<void> {
   const file = weightsPath(model, variant);
   const size = await fileSize(file);
   if (size === undefined) {
@@ -69,6 +64,20 @@ export async function verifyWeights(
   if (variant.bytes !== undefined && size !== variant.bytes) {
     throw new MenagerieError('size_mismatch', `${file}: has ${size} bytes, its manifest states ${variant.bytes}`);
   }
+}
+
+/**
+ * Reads the whole file and compares it with the manifest, as far as that states size and SHA-256.
+ * @returns the SHA-256 in hex and the size in bytes, which identify the weights
+ * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ */
+export async function verifyWeights(
+  model: ModelFolder,
+  variant: NamedVariant,
+  signal?: AbortSignal | undefined,
+): Promise<{ sha256: string; bytes: number }> {
+  const file = weightsPath(model, variant);
+  await assertPulled(model, variant);
   const found = await sha256Of(file, signal);
   if (variant.sha256 !== undefined && found.sha256 !== variant.sha256) {
     throw new MenagerieError(

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { breakRequests, LOADED } from '../../scripts/torture/broken-requests.mjs';
 import { createRandom } from '../../src/core/random.js';
 import { answers, postPicture, sumMetric } from '../support/http-client.js';
-import { until } from '../support/lane-script.js';
 import { serve } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 const CONNECTIONS = 2000;
 const airplane = new Uint8Array(await readFile(new URL('../../models/golden/airplane.png', import.meta.url)));

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder, writeTree } from '../support/model-folders.js';
+import { until } from '../support/worker-script.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/menagerie.mjs', import.meta.url));
 

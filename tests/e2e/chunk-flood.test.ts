@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { expect, it } from 'vitest';
 import { metric, openSocket, postPicture, readReply, sendThenRead } from '../support/http-client.js';
-import { until } from '../support/lane-script.js';
 import { serve } from '../support/process.js';
 import { FORM, part, post, raw } from '../support/raw-requests.js';
+import { until } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
 const CONNECTIONS = 6;

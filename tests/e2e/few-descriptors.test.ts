@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { until } from '../support/lane-script.js';
+import { until } from '../support/worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { codeOf, exchange, openSocket } from '../support/http-client.js';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder, writeTree } from '../support/model-folders.js';
 import { run, serve } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 const KEY = 'a-secret-of-the-tests';
 const seven = new Uint8Array(await readFile(new URL('../../models/golden/digit-7.png', import.meta.url)));

@@ -4,9 +4,9 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ClassifyReply, metric, openSocket, postPicture, readReply } from '../support/http-client.js';
-import { until } from '../support/lane-script.js';
 import { serve } from '../support/process.js';
 import { raw } from '../support/raw-requests.js';
+import { until } from '../support/worker-script.js';
 
 const seven = await readFile(new URL('../../models/golden/digit-7.png', import.meta.url));
 const bytes = new Uint8Array(seven);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { type Running, serve, start } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

@@ -2,10 +2,10 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { cudaObstacle } from '../../src/runtime/providers.js';
-import { until } from '../support/lane-script.js';
+import { cudaObstacle } from '../../src/runtime/device/providers.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { run, serve } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 // Tuning, the doctor and devices, as users meet them.
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { metric } from '../support/http-client.js';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { run, serve, start } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 // Where output goes that nobody reads, or that cannot be written.
 

@@ -6,9 +6,9 @@ import type { Manifest } from '../../src/core/manifest.js';
 import type { Picture } from '../../src/core/picture.js';
 import { cropViews, geometryOf } from '../../src/core/views.js';
 import { decode } from '../../src/imaging/decode.js';
-import { InputTensor } from '../../src/runtime/input-tensor.js';
-import { Network } from '../../src/runtime/network.js';
-import type { NetworkSpec, RunOutcome } from '../../src/runtime/protocol.js';
+import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
+import { Network, type Scores } from '../../src/runtime/networks/network.js';
+import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
 import { rendered } from '../support/networks.js';
 
@@ -31,6 +31,7 @@ function specOf(
   return {
     key: id,
     file: join(assets ?? '', 'models', `${id}.onnx`),
+    bytes: 0,
     input: { name, layout: 'NCHW', width: side, height: side },
     preprocess: { color: 'RGB', ...preprocess },
     output: { name: 'logits', kind: 'logits' },
@@ -67,8 +68,9 @@ const read = (file: string) =>
   decode(readFileSync(join(assets ?? '', 'images', file)), false, { maxPixels: 50_000_000 });
 const FILES = ['triton_vulture.jpeg', 'burn_coyote.jpg', 'triton_car.jpg', 'caffe_cat_gray.jpg', 'grace_hopper.jpg'];
 
-function scoresOf(outcome: RunOutcome | undefined): Float32Array {
-  if (outcome?.type !== 'scores') throw new Error(outcome?.message);
+function scoresOf(outcome: Scores | undefined): Float32Array {
+  if (!outcome) throw new Error('no outcome');
+  if ('error' in outcome) throw outcome.error;
   return outcome.scores;
 }
 
@@ -141,12 +143,17 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     const inputs = [input(await read('triton_vulture.jpeg')), input(await read('burn_coyote.jpg'), 5)];
     const run = async (some: typeof inputs) => (await network.run(some, new InputTensor())).outcomes;
     const expected = [...(await run(inputs.slice(0, 1))), ...(await run(inputs.slice(1)))];
-    runs().mockRejectedValueOnce(new Error('out of memory'));
+    runs().mockRejectedValueOnce(new Error('no'));
     for (const [i, outcome] of (await run(inputs)).entries()) {
       expectClose(scoresOf(outcome), scoresOf(expected[i]));
     }
-    runs().mockRejectedValue(new Error('out of memory'));
-    expect((await run(inputs)).map(({ type }) => type)).toEqual(['failed', 'failed']);
+    const errors = async () => (await run(inputs)).map((outcome) => 'error' in outcome && outcome.error);
+    runs().mockRejectedValue(new Error('no'));
+    expect(await errors()).toEqual([new Error('no'), new Error('no')]);
+    // That memory was refused is told from a fault of the network.
+    runs().mockRejectedValue(new Error('std::bad_alloc'));
+    const refused = expect.objectContaining({ code: 'memory_exceeded' });
+    expect(await errors()).toEqual([refused, refused]);
   }, 60_000);
 });
 

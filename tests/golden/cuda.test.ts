@@ -5,11 +5,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { variantsOf } from '../../src/core/manifest.js';
 import { cropViews, geometryOf } from '../../src/core/views.js';
 import { decode } from '../../src/imaging/decode.js';
-import { InputTensor } from '../../src/runtime/input-tensor.js';
-import { Network } from '../../src/runtime/network.js';
-import { layersElsewhere, profiled } from '../../src/runtime/profile.js';
-import type { Device } from '../../src/runtime/protocol.js';
-import { cudaObstacle, obstacleText } from '../../src/runtime/providers.js';
+import { cudaObstacle, type Device, obstacleText } from '../../src/runtime/device/providers.js';
+import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
+import { Network } from '../../src/runtime/networks/network.js';
+import { layersElsewhere, profiled } from '../../src/runtime/networks/profile.js';
 import { openRepository } from '../../src/zoo/repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
 import { rendered } from '../support/networks.js';
@@ -31,7 +30,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const { input, preprocess, output, batch } = model.manifest;
     const file = weightsPath(model, findVariant(model, 'fp32'));
     const load = async (device: Device) => {
-      const spec = { key: model.id, file, input, preprocess, output, batch };
+      const spec = { key: model.id, file, bytes: 0, input, preprocess, output, batch };
       const network = await Network.load(spec, { device, threads: 1, batch: undefined });
       onTestFinished(() => network.release());
       return network;
@@ -45,7 +44,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const scores = async (network: Network, rows: number) => {
       const inputs = Array.from({ length: rows }, () => shown);
       const { outcomes } = await network.run(inputs, new InputTensor());
-      return outcomes.map((outcome) => (outcome.type === 'scores' ? [...outcome.scores] : outcome.message));
+      return outcomes.map((outcome) => ('scores' in outcome ? [...outcome.scores] : outcome.error));
     };
     const [expected] = (await scores(cpu, 1)) as [number[]];
     for (let rows = 1; rows <= cuda.info.batch; rows++) {

@@ -7,9 +7,9 @@ import { renderViews } from '../../src/core/render.js';
 import { topK } from '../../src/core/top-k.js';
 import { type Crops, cropViews, geometryOf } from '../../src/core/views.js';
 import { type Decoded, decode } from '../../src/imaging/decode.js';
-import { InputTensor } from '../../src/runtime/input-tensor.js';
-import { Network } from '../../src/runtime/network.js';
-import type { NetworkSpec } from '../../src/runtime/protocol.js';
+import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
+import { Network } from '../../src/runtime/networks/network.js';
+import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
 import { rendered } from '../support/networks.js';
 
@@ -41,6 +41,7 @@ const NETWORKS = [
   ({ id, input, preprocess }): NetworkSpec => ({
     key: id,
     file: join(assets ?? '', 'models', `${id}.onnx`),
+    bytes: 0,
     input: { name: input, layout: 'NCHW', height: 224, width: 224 },
     preprocess,
     output: { name: 'logits', kind: 'logits' },
@@ -66,7 +67,7 @@ async function answersOf(
     const views = cropViews(picture, GEOMETRY, crops);
     const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new InputTensor());
     const [outcome] = outcomes;
-    if (outcome?.type !== 'scores') throw new Error(`${file}: ${outcome?.message}`);
+    if (!outcome || 'error' in outcome) throw new Error(file, { cause: outcome?.error });
     const weights = views.map(({ weight }) => weight);
     answers.set(file, memberAnswer(outcome.scores, network.info.classes, weights, 'logits', 'probabilities'));
   }

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { Inspector } from '../../dist/runtime/inspector.js';
 import { bytesInMemory } from '../../src/core/byte-source.js';
 import { fieldsOf } from '../../src/onnx/wire.js';
 import { assetsDir } from '../support/assets.js';
+import { startInspector } from '../support/inspector.js';
 
 // Networks whose figures are known from their papers and from other tools.
 
 const assets = assetsDir();
 if (!assets) console.warn('tests/golden/summaries.test.ts is skipped: there are no assets (set ASSETS_DIR)');
 
-const inspector = new Inspector(new URL('../../dist/runtime/inspect-worker.js', import.meta.url), 60_000);
+const inspector = await startInspector(60_000);
 const inspect = (file: string) =>
   inspector.inspect({ file: join(assets ?? '', file), inputShape: undefined, timing: false });
 

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createFlow } from '../../src/core/fair-queue.js';
-import { pixelsOf, type RunInput } from '../../src/runtime/pixels.js';
+import type { Rows } from '../../src/runtime/networks/network.js';
 import { randomFrom } from '../support/drawn-digits.js';
 import { answers, codeOf, metric, postPicture } from '../support/http-client.js';
-import { instruct, instructPng, type LoadScript, until, Weights } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { best, never, once, specOf, turn } from '../support/networks.js';
 import { CROPPED, startPool, startServer, type TestServer } from '../support/server.js';
+import { instruct, instructPng, type LoadScript, until, Weights } from '../support/worker-script.js';
 
-/** A pool with these networks in all of its lanes; `runs` tells network and rows of every run. */
+/** A pool with these networks in all of its workers; `runs` tells network and rows of every run. */
 async function setUp(scripts: Record<string, LoadScript>, options: { lanes?: number; batchDelayMs?: number } = {}) {
   const runs: [key: string, rows: number][] = [];
   const pool = startPool({ ...options, events: { executed: (key, rows) => runs.push([key, rows]) } });
@@ -21,7 +22,7 @@ async function setUp(scripts: Record<string, LoadScript>, options: { lanes?: num
   }
   const run = (key: string, picture: number, signal = never) =>
     pool.run(key, once(instruct('answer', picture)), turn(signal));
-  /** Keeps a lane until it is let go. */
+  /** Keeps a worker until it is let go. */
   const occupy = async (key: string, picture = 1) => {
     const running = pool.run(key, once(instruct('hold', picture)), turn());
     await weights[key]?.untilBegun(picture);
@@ -33,10 +34,13 @@ async function setUp(scripts: Record<string, LoadScript>, options: { lanes?: num
   return { pool, weights, runs, run, occupy };
 }
 
-const rowsOf = (runs: readonly [string, number][], key: string) =>
-  runs.flatMap(([network, rows]) => (network === key ? [rows] : []));
+/** Rows of the runs of a network. The last one may have been answered just now: it is told of next. */
+async function rowsOf(runs: readonly [string, number][], key: string): Promise<number[]> {
+  await nextTurn();
+  return runs.flatMap(([network, rows]) => (network === key ? [rows] : []));
+}
 
-describe('pictures that wait for busy lanes', () => {
+describe('pictures that wait for busy workers', () => {
   it('go in batches of as many as their network takes, whoever sent them', async () => {
     const server = await startServer({ models: { m: { batch: 4 } } });
     const { url, pool, weights } = server;
@@ -61,7 +65,7 @@ describe('pictures that wait for busy lanes', () => {
     const replies = [1, 2].map(async (picture) => postPicture(url, await instructPng('answer', picture)));
     await until(() => pool.waiting === 2, 'the small ones to wait');
     replies.push(postPicture(url, await instructPng('answer', 3, 400)));
-    await until(() => pool.waiting === 3, 'the large one to wait for its rendering');
+    await until(() => pool.waiting === 3, 'the large one to wait');
     weights.m?.open(100);
     await running;
     expect(await Promise.all(replies.map(async (reply) => (await answers(await reply))[0]))).toEqual([1, 2, 3]);
@@ -73,7 +77,7 @@ describe('pictures that wait for busy lanes', () => {
     const results = [2, 3, 4, 5, 6].map((picture) => run('single', picture));
     await release();
     expect((await Promise.all(results)).map(best)).toEqual([2, 3, 4, 5, 6]);
-    expect(rowsOf(runs, 'single')).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(await rowsOf(runs, 'single')).toEqual([1, 1, 1, 1, 1, 1]);
     expect(weights.single?.log.some((line) => line.startsWith('batch'))).toBe(false);
   });
 
@@ -84,8 +88,8 @@ describe('pictures that wait for busy lanes', () => {
     const results = pictures.map((picture) => run(picture % 2 ? 'a' : 'b', picture));
     await release();
     expect((await Promise.all(results)).map(best)).toEqual(pictures.map((i) => (i % 2 ? i : i + 5) % 10));
-    expect(rowsOf(runs, 'a')).toEqual([1, 4, 2]);
-    expect(rowsOf(runs, 'b')).toEqual([6]);
+    expect(await rowsOf(runs, 'a')).toEqual([1, 4, 2]);
+    expect(await rowsOf(runs, 'b')).toEqual([6]);
     expect(weights.a?.begun).toEqual([99, 1, 3, 5, 7, 9, 11]);
     expect(weights.b?.begun).toEqual([0, 2, 4, 6, 8, 10]);
   });
@@ -118,7 +122,7 @@ describe('pictures that wait for busy lanes', () => {
     expect(pool.waiting).toBe(4);
     await release();
     expect((await Promise.all(kept)).map(best)).toEqual([2, 3, 6, 7]);
-    expect([weights.n?.begun, rowsOf(runs, 'n')]).toEqual([
+    expect([weights.n?.begun, await rowsOf(runs, 'n')]).toEqual([
       [1, 2, 3, 6, 7],
       [1, 4],
     ]);
@@ -130,7 +134,7 @@ describe('pictures that wait for busy lanes', () => {
     const results = [3, 2, 1, 4, 1].map((rows) => pool.run('n', inputOf(Array(rows).fill(5)), turn()));
     await release();
     expect((await Promise.all(results)).map(({ scores }) => scores.length)).toEqual([30, 20, 10, 40, 10]);
-    expect(rowsOf(runs, 'n')).toEqual([1, 4, 3, 4]);
+    expect(await rowsOf(runs, 'n')).toEqual([1, 4, 3, 4]);
   });
 });
 
@@ -149,18 +153,18 @@ describe('the crops of a picture', () => {
   });
 });
 
-describe('a lane that is idle', () => {
+describe('a worker that is idle', () => {
   it('runs what there is at once', async () => {
     const { runs, run } = await setUp({ n: { batch: 4 } });
     for (const picture of [1, 2, 3]) expect(best(await run('n', picture))).toBe(picture);
-    expect(rowsOf(runs, 'n')).toEqual([1, 1, 1]);
+    expect(await rowsOf(runs, 'n')).toEqual([1, 1, 1]);
   });
 
   it('waits for company where it is told to, but not for ever', async () => {
     const { runs, run } = await setUp({ n: { batch: 4 } }, { batchDelayMs: 50 });
     expect(best(await run('n', 1))).toBe(1);
     expect((await Promise.all([2, 3].map((picture) => run('n', picture)))).map(best)).toEqual([2, 3]);
-    expect(rowsOf(runs, 'n')).toEqual([1, 2]);
+    expect(await rowsOf(runs, 'n')).toEqual([1, 2]);
   });
 
   it('runs a full batch without waiting any longer', async () => {
@@ -169,9 +173,11 @@ describe('a lane that is idle', () => {
     const three = [1, 2, 3].map((picture) => run('n', picture));
     // What takes no company goes past those that wait for it.
     expect(best(await run('single', 7))).toBe(7);
+    await nextTurn();
     expect([pool.waiting, pool.lanes.busy]).toEqual([3, 0]);
     const fourth = run('n', 4);
     expect((await Promise.all([...three, fourth])).map(best)).toEqual([1, 2, 3, 4]);
+    await nextTurn();
     expect(runs).toEqual([
       ['single', 1],
       ['n', 4],
@@ -179,13 +185,16 @@ describe('a lane that is idle', () => {
   });
 });
 
-/** Pixels of which a scripted network sees some rows, one after the other. */
-function inputOf(pictures: readonly number[], from = 0, rows = pictures.length): RunInput {
-  const all = pictures.flatMap((picture) => [...instruct('answer', picture).data]);
-  return { pixels: pixelsOf(Uint8Array.from(all), pictures.length), from, rows };
+let inputs = 0;
+
+/** Some of several views that a scripted network sees, one after the other. */
+function inputOf(pictures: readonly number[], from = 0, rows = pictures.length): Rows {
+  const all = Uint8Array.from(pictures.flatMap((picture) => [...instruct('answer', picture).data]));
+  const length = all.length / pictures.length;
+  return { name: `input ${++inputs}`, data: all.subarray(from * length, (from + rows) * length), rows };
 }
 
-describe('ten thousand inputs of three networks on three lanes', () => {
+describe('ten thousand inputs of three networks on three workers', () => {
   it('get their own answers, row by row', async () => {
     const [COUNT, BASE] = [10_000, 25];
     const networks = { a: { batch: 8, offset: 0 }, b: { batch: 5, offset: 7 }, c: { batch: 1, offset: 11 } };
@@ -203,18 +212,18 @@ describe('ten thousand inputs of three networks on three lanes', () => {
       const input = inputOf([...Array(before).fill(24), ...digits, ...Array(after).fill(24)], before, 3);
       total[key] += 3;
       const flow = flows[Math.floor(random() * flows.length)] ?? createFlow();
-      const { scores } = await pool.run(key, input, { flow, cost: 0.1 + random(), signal: never });
+      const { scores } = await pool.run(key, input, { flow, cost: 0.1 + random(), ms: 1, signal: never });
       const rows = digits.map((_, i) => best({ scores: scores.slice(i * BASE, (i + 1) * BASE) }));
       return rows.map((row) => (row - networks[key].offset + BASE) % BASE).join() === digits.join();
     });
     expect((await Promise.all(inputs)).filter((right) => !right)).toEqual([]);
     for (const [key, { batch }] of Object.entries(networks)) {
-      const rows = rowsOf(runs, key);
+      const rows = await rowsOf(runs, key);
       expect(rows.reduce((sum, one) => sum + one, 0)).toBe(total[key as keyof typeof total]);
       // An input of more rows than a batch holds runs alone.
       expect(Math.max(...rows)).toBeLessThanOrEqual(Math.max(3, batch));
     }
-    expect(rowsOf(runs, 'a').filter((rows) => rows === 6).length).toBeGreaterThan(COUNT / 10);
+    expect((await rowsOf(runs, 'a')).filter((rows) => rows === 6).length).toBeGreaterThan(COUNT / 10);
     expect(pool.waiting).toBe(0);
   });
 });

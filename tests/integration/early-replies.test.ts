@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { exchange, metric, openSocket, readReply, sendThenRead } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { FORM, image, post, raw } from '../support/raw-requests.js';
 import { startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
 const body = Buffer.alloc(6 * MIB, 1);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { answers, type ClassifyReply, metric, postPicture, resultOf } from '../support/http-client.js';
-import { instructPng, type LoadScript, until } from '../support/lane-script.js';
 import { manifestOf } from '../support/model-folders.js';
 import { CROPPED, type ServerOptions, startServer, type TestServer } from '../support/server.js';
+import { instructPng, type LoadScript, until } from '../support/worker-script.js';
 
 /** Three networks that answer class 0 of picture 0, 1 of it and 1 of it: with 0.9, 0.5 and 0.4. */
 const THREE: Record<string, LoadScript> = { a: {}, b: { offset: 1, sure: 0.5 }, c: { offset: 1, sure: 0.4 } };
@@ -113,7 +113,7 @@ describe('POST /ensemble', () => {
 });
 
 describe('the members of an ensemble', () => {
-  it('run side by side in the lanes, on one picture that is decoded once', async () => {
+  it('run side by side in the workers, on one picture that is decoded once', async () => {
     const server = await startServer({ models: { a: {}, b: {}, c: {} }, lanes: 2 });
     const reply = postPicture(server.url, await instructPng('hold', 4), { path: '/ensemble', query: 'models=a,b,c' });
     const { a, b, c } = server.weights;
@@ -122,11 +122,11 @@ describe('the members of an ensemble', () => {
     expect([a, b, c].flatMap((weights) => weights?.log.filter((line) => line.startsWith('ran')))).toEqual([]);
     for (const weights of [a, b, c]) weights?.open(4);
     expect(await answers(await reply)).toEqual([4]);
-    expect([server.counts.reads, begun()]).toEqual([1, 3]);
+    expect([server.toDecode(), begun()]).toEqual([1, 3]);
     expect(await metric(server.url, 'menagerie_executions_total')).toBe(3);
   });
 
-  it('get through a single lane one after the other', async () => {
+  it('get through a single worker one after the other', async () => {
     const server = await startServer({ models: { a: {}, b: {} } });
     const reply = postPicture(server.url, await instructPng('hold', 4), { path: '/ensemble', query: 'models=a,b' });
     const { a, b } = server.weights;
@@ -138,7 +138,7 @@ describe('the members of an ensemble', () => {
 
   const failures: [string, ServerOptions, number, string][] = [
     ['fails', { models: { a: {}, b: { action: 'fail' }, c: {} } }, 500, 'internal'],
-    ['kills its lane', { models: { a: {}, b: { action: 'exit' }, c: {} }, lanes: 2 }, 503, 'lane_failed'],
+    ['kills its worker', { models: { a: {}, b: { action: 'exit' }, c: {} }, lanes: 2 }, 503, 'lane_failed'],
     ['is not loaded', { models: { a: {}, b: {}, c: {} }, load: ['a', 'c'] }, 409, 'model_not_loaded'],
     ['hangs', { models: { a: {}, b: { action: 'ignore' }, c: {} }, lanes: 2, laneTimeoutMs: 300 }, 503, 'lane_failed'],
   ];
@@ -176,7 +176,7 @@ describe('the members of an ensemble', () => {
   });
 
   it('that wait are not begun once another has failed the request', async () => {
-    const server = await startServer({ models: { a: { action: 'fail' }, b: {}, c: {} } });
+    const server = await startServer({ models: { a: { action: 'fail' }, b: {}, c: {} }, renderers: 1 });
     const running = postPicture(server.url, await instructPng('hold', 1), { query: 'model=b' });
     await server.weights.b?.untilBegun(1);
     const failing = ask(server, 'models=a,b,c', 2);
@@ -194,7 +194,7 @@ describe('the members of an ensemble', () => {
     const result = await resultOf(await ask(server, 'models=a,b&crops=10', 5));
     expect([result.views, result.predictions?.[0]?.index]).toEqual([10, 5]);
     for (const weights of [server.weights.a, server.weights.b]) expect(weights?.begun).toEqual(Array(10).fill(5));
-    expect(server.counts.reads).toBe(1);
+    expect(server.toDecode()).toBe(1);
   });
 
   it('see their own crops where a request does not say', async () => {

@@ -6,8 +6,8 @@ import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder, writeTree } from '../support/model-folders.js';
+import { until } from '../support/worker-script.js';
 
 const ENTRY_POINT = fileURLToPath(new URL('../../deploy/docker/entrypoint.sh', import.meta.url));
 const IMAGE = {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFlow } from '../../src/core/fair-queue.js';
-import { instruct, Weights } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { never, once, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
+import { instruct, Weights } from '../support/worker-script.js';
 
 describe('the work of one flow', () => {
   it('goes on though newcomers never cease', async () => {
@@ -16,7 +16,7 @@ describe('the work of one flow', () => {
     const flow = createFlow();
     let pieces = 0;
     const heavy = Array.from({ length: 10 }, async () => {
-      await pool.run('n', once(instruct('answer', 2)), { flow, cost: 1, signal: never });
+      await pool.run('n', once(instruct('answer', 2)), { flow, cost: 1, ms: 1, signal: never });
       pieces++;
     });
     let newcomers = 0;
@@ -33,7 +33,7 @@ describe('the work of one flow', () => {
     await Promise.all(heavy);
   });
 
-  it('keeps no newcomer longer because a network in another lane had much to do', async () => {
+  it('keeps no newcomer longer because a network in another worker had much to do', async () => {
     const pool = startPool({ lanes: 2 });
     const folder = await temporaryFolder();
     const [a, b] = [new Weights(join(folder, 'a.onnx')), new Weights(join(folder, 'b.onnx'))];
@@ -43,7 +43,7 @@ describe('the work of one flow', () => {
     const many = (key: string) => {
       const flow = createFlow();
       const pictures = Array.from({ length: 100 }, () => once(instruct('answer', 2)));
-      return Promise.all(pictures.map((input) => pool.run(key, input, { flow, cost: 1, signal: never })));
+      return Promise.all(pictures.map((input) => pool.run(key, input, { flow, cost: 1, ms: 1, signal: never })));
     };
     const waiting = many('a');
     await many('b');

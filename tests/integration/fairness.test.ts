@@ -1,13 +1,15 @@
-import { webcrypto } from 'node:crypto';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Lane } from '../../src/runtime/lane.js';
+import { decode } from '../../src/imaging/decode.js';
+import type { Ask, CallKind } from '../../src/runtime/workers/calls.js';
+import type { Bytes } from '../../src/runtime/workers/frame.js';
+import { WorkerProcess } from '../../src/runtime/workers/worker-process.js';
 import { answers, formOf, postPicture, resultOf } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { CROPPED, startServer, type TestServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 // Start-time fair queuing: a newcomer's start is the virtual time, which is the start of what was served last. Of everyone
 // else's work at most one piece can start as early as that and stand before it; the others follow by their own cost. So
-// besides what already runs in the lanes, a newcomer waits for no more than one piece of each flow that is served at length.
+// besides what already runs in the workers, a newcomer waits for no more than one piece of each flow that is served at length.
 
 const HEAVY = ['a', 'b', 'c'];
 const CROPS = 10;
@@ -30,21 +32,29 @@ const askCheap = async ({ url }: TestServer, picture: number) =>
   postPicture(url, await instructPng('answer', picture), { query: 'model=cheap' });
 
 /**
- * The pictures that lanes are given from now on, in order. What lanes begin they note themselves, but on a busy machine a thread
- * may come to that long after it was given its work.
+ * Watches what workers are given from now on by calls of these kinds: pictures, or views of them. What workers begin they note themselves, but on a
+ * busy machine a process may come to that long after it was given its work.
+ * @returns tells the arguments of the pictures, in order
  */
-function watchLanes(): number[] {
-  const given: number[] = [];
-  const run = Lane.prototype.run;
-  const spy = vi.spyOn(Lane.prototype, 'run').mockImplementation(function (this: Lane, key, inputs, timeoutMs) {
-    for (const input of inputs) {
-      const [, high = 0, low = 0] = input.data;
-      given.push(256 * high + low);
+function watchWorkers(...kinds: CallKind[]): () => Promise<number[]> {
+  const given: { picture: boolean; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  const original = WorkerProcess.prototype.call;
+  const spy = vi.spyOn(WorkerProcess.prototype, 'call');
+  spy.mockImplementation(function (this: WorkerProcess, kind, ask, parts, ...rest) {
+    const { inputs = [{ kind: 'picture' }] } = ask as Partial<Ask<'run'>>;
+    for (const [i, input] of kinds.includes(kind) ? inputs.entries() : []) {
+      const part = parts[i] as Bytes;
+      const bytes = Buffer.concat(part instanceof Uint8Array ? [part] : part.pieces);
+      given.push({ picture: input.kind === 'picture', bytes });
     }
-    return run.call(this, key, inputs, timeoutMs);
+    return original.call(this, kind, ask, parts, ...rest);
   });
   onTestFinished(() => spy.mockRestore());
-  return given;
+  const numberOf = async ({ picture, bytes }: (typeof given)[number]) => {
+    const [, high = 0, low = 0] = picture ? (await decode(bytes, true, { maxPixels: 1000 })).data : bytes;
+    return 256 * high + low;
+  };
+  return () => Promise.all(given.map(numberOf));
 }
 
 /** For each of `pictures`, how many pieces of other pictures were begun before it. */
@@ -52,40 +62,39 @@ function waitedFor(begun: readonly number[], pictures: readonly number[], others
   return pictures.map((picture) => begun.slice(0, begun.indexOf(picture)).filter((one) => others.includes(one)).length);
 }
 
-/** Lets the hashing finish that began before: there is nothing else between being taken and waiting for a place. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 50; i++) await webcrypto.subtle.digest('SHA-256', new Uint8Array(1_000_000));
-}
-
 describe('a request with many crops for many networks', () => {
-  it.each([1, 2, 3])('lets cheap ones that come later through, and finishes, on %i lanes', async (lanes) => {
+  it.each([1, 2, 3])('lets cheap ones that come later through, and finishes, on %i workers', async (lanes) => {
     const server = await startZoo(lanes);
-    const given = watchLanes();
+    const watched = watchWorkers('run');
     const heavy = askHeavy(server, 1);
-    await until(() => server.begun().length === lanes, 'it to have all lanes');
+    await until(() => server.begun().length === lanes, 'it to have all workers');
     const cheap = Array.from({ length: 20 }, (_, i) => 100 + i);
     const replies = cheap.map((picture) => askCheap(server, picture));
     await until(() => server.pool.waiting === PIECES - lanes + cheap.length, 'the cheap ones to wait');
     openHeavy(server, 1);
     for (const [i, reply] of (await Promise.all(replies)).entries()) expect(await answers(reply)).toEqual([i % 10]);
     expect(await resultOf(await heavy)).toMatchObject({ views: CROPS, predictions: [{ index: 1 }, {}, {}, {}, {}] });
+    const given = await watched();
     for (const pieces of waitedFor(given, cheap, [1])) expect(pieces).toBeLessThanOrEqual(lanes + 1);
     expect(given.filter((picture) => picture === 1)).toHaveLength(PIECES);
   });
 
-  it.each([1, 2])('shares with another like it, and neither keeps cheap ones, on %i lanes', async (lanes) => {
+  it.each([1, 2])('shares with another like it, and neither keeps cheap ones, on %i workers', async (lanes) => {
     const server = await startZoo(lanes);
     const pictures = [1, 2];
-    const given = watchLanes();
+    const watched = watchWorkers('run');
     const first = askHeavy(server, 1);
-    await until(() => server.begun().length === lanes, 'the first to have all lanes');
+    await until(() => server.begun().length === lanes, 'the first to have all workers');
     const second = askHeavy(server, 2);
-    await until(() => server.pool.waiting === 2 * PIECES - lanes, 'the second to wait');
+    // It waits for a worker that renders its views.
+    const waiting = PIECES - lanes + 1;
+    await until(() => server.pool.waiting === waiting, 'the second to wait');
     const cheap = [100, 101, 102, 103, 104];
     const replies = cheap.map((picture) => askCheap(server, picture));
-    await until(() => server.pool.waiting === 2 * PIECES - lanes + cheap.length, 'the cheap ones to wait');
+    await until(() => server.pool.waiting === waiting + cheap.length, 'the cheap ones to wait');
     for (const picture of pictures) openHeavy(server, picture);
     for (const reply of await Promise.all([first, second, ...replies])) expect(reply.status).toBe(200);
+    const given = await watched();
     for (const pieces of waitedFor(given, cheap, pictures)) expect(pieces).toBeLessThanOrEqual(lanes + 2);
     const heavy = given.filter((picture) => pictures.includes(picture));
     expect(heavy).toHaveLength(2 * PIECES);
@@ -150,26 +159,26 @@ describe('a request with many pictures', () => {
     const server = await startServer();
     const waiting = (sent: number) => server.begun().length === 1 && server.pool.waiting === sent - 1;
     const pieces = await compete(server, waiting, () => openAll(server));
-    // One runs in the lane.
+    // One is in the worker.
     expect(Math.max(...pieces)).toBeLessThanOrEqual(1 + 1);
   });
 
-  it('lets single ones through where they wait to be read, too', async () => {
-    let go = () => {};
-    const gate = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    const server = await startServer({ beforeReading: () => gate });
-    openAll(server);
-    const { admission, counts } = server;
-    const waiting = async (sent: number) => {
-      if (admission.pending !== sent || counts.reads !== 2) return false;
-      await settle();
-      return true;
-    };
-    const pieces = await compete(server, waiting, go);
-    // Two are being read; later, in each of the two places one may be read faster than what took the other place before it. By
-    // the order of arrival it would be all eight.
-    expect(Math.max(...pieces)).toBeLessThanOrEqual(2 + 1 + 1);
+  it('lets single ones through where its pictures are rendered first, too', async () => {
+    const server = await startServer({ models: { m: {}, cheap: {} }, manifests: { m: CROPPED } });
+    const { url, weights, pool } = server;
+    const running = postPicture(url, await instructPng('hold', 50), { query: 'model=cheap' });
+    await weights.cheap?.untilBegun(50);
+    const watched = watchWorkers('render', 'run');
+    const pictures = await Promise.all(many.map((picture) => instructPng('answer', picture)));
+    const group = fetch(`${url}/classify?model=m&crops=10`, { method: 'POST', body: formOf(...pictures) });
+    await until(() => pool.waiting === many.length, 'the pictures to wait');
+    const replies = single.map((picture) => askCheap(server, picture));
+    await until(() => pool.waiting === many.length + single.length, 'the single ones to wait');
+    weights.cheap?.open(50);
+    for (const reply of await Promise.all([running, ...replies])) expect(reply.status).toBe(200);
+    expect(await answers(await group)).toEqual(many);
+    const given = await watched();
+    expect(given.filter((picture) => many.includes(picture))).toHaveLength(many.length * (1 + CROPS));
+    expect(Math.max(...waitedFor(given, single, many))).toBeLessThanOrEqual(1 + 1);
   });
 });

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { STATUS } from '../../src/http/status.js';
 import { exchange, metric, type RawReply } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { manifestOf } from '../support/model-folders.js';
 import { FORM, form, image, part, pixelBomb, post, raw } from '../support/raw-requests.js';
 import { ADMIN_KEY, startServer, type TestServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 const PICTURES = new URL('../fixtures/pictures/', import.meta.url);
 const MAX_BYTES = 64 * 1024;

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { answers, codeOf, exchange, metric, openSocket, postPicture, readReply } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { FORM, image, part, post, raw } from '../support/raw-requests.js';
 import { startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
 const CHUNKED = { 'transfer-encoding': 'chunked' };
@@ -99,10 +99,10 @@ describe('an upload', () => {
     ['in a form', raw(image(big), FORM)],
     ['in a form in chunks', raw(image(big), FORM, 'model=m', CHUNKED)],
   ])('that is far too large is answered before it has been read, %s', async (_how, request) => {
-    const { port, url, budget, counts } = await startServer({ maxBytes: MIB });
+    const { port, url, budget, toDecode } = await startServer({ maxBytes: MIB });
     const reply = await exchange(port, ...request);
     expect([reply.status, json(reply.body).code]).toEqual([413, 'too_many_bytes']);
-    expect(counts.reads).toBe(0);
+    expect(toDecode()).toBe(0);
     await until(() => budget.used === 0, 'the memory to be given back');
     expect(await metric(url, 'menagerie_errors_total', { code: 'too_many_bytes' })).toBe(1);
   });
@@ -155,7 +155,7 @@ describe('an upload', () => {
     ['as the body', 'image/png'],
     ['in a form', FORM],
   ])('that ends half-way is never classified and holds nothing, %s', async (_how, type) => {
-    const { port, url, budget, counts, weights } = await startServer();
+    const { port, url, budget, toDecode, weights } = await startServer();
     const png = await instructPng('answer');
     const [head, body] = raw(type === FORM ? image(png) : png, type) as [Uint8Array, Uint8Array];
     // Once by closing the connection, once by closing only the sending half and waiting for the answer.
@@ -173,7 +173,7 @@ describe('an upload', () => {
     await until(async () => (await metric(url, 'menagerie_http_requests_in_flight')) === 1, 'both to be forgotten');
     expect(await metric(url, 'menagerie_errors_total', { code: 'client_closed_request' })).toBe(2);
     expect(budget.used).toBe(0);
-    expect(counts.reads).toBe(0);
+    expect(toDecode()).toBe(0);
     expect(weights.m?.begun).toEqual([]);
   });
 });

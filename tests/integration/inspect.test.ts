@@ -3,15 +3,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { Inspector } from '../../dist/runtime/inspector.js';
 import { bytesInMemory } from '../../src/core/byte-source.js';
 import { readModel } from '../../src/onnx/model.js';
 import { type Encodable, encode } from '../../src/onnx/wire.js';
+import { startInspector } from '../support/inspector.js';
 import { temporaryFolder } from '../support/model-folders.js';
 
 // Files that are no networks, or none that the runtime takes; and networks made here, field by field (onnx.proto3).
 
-const inspector = new Inspector(new URL('../../dist/runtime/inspect-worker.js', import.meta.url), 30_000);
+const inspector = await startInspector(30_000);
 const LENET = fileURLToPath(new URL('../../models/lenet5/lenet5.onnx', import.meta.url));
 
 async function inspect(bytes: Uint8Array | string, inputShape?: number[]) {

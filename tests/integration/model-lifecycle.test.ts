@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { answers, type ClassifyReply, codeOf, formOf, metric, postPicture } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { manifestOf } from '../support/model-folders.js';
 import { ADMIN_KEY, startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 interface ModelReply {
   id: string;
@@ -137,7 +137,7 @@ describe('loading anew', () => {
     expect([...versionOf.values()].sort()).toEqual([0, 1, 2, 3, 4]);
     expect(await answers(await postPicture(url, await instructPng('answer', 0)))).toEqual([4]);
     expect(await metric(url, 'menagerie_errors_total')).toBe(0);
-    // Two lanes each: what was replaced has gone from both.
+    // Two workers each: what was replaced has gone from both.
     expect(weights.m?.log.filter((line) => line.startsWith('loaded'))).toHaveLength(10);
     expect(weights.m?.log.filter((line) => line === 'unload')).toHaveLength(8);
   });
@@ -158,16 +158,49 @@ describe('loading anew', () => {
     const server = await startServer({ lanes: 2, instances: 1 });
     const { change, model, readyz } = client(server);
     const { url, weights } = server;
-    // The new one is being loaded into the free lane when the lane of the old one dies and cannot load it again.
+    // The new one is being loaded into the free worker when the worker of the old one dies and its successor cannot load it.
     weights.m?.script({ load: 'hold-fail' });
     const loading = change('m', 'load');
     await until(() => (weights.m?.log.filter((line) => line === 'load').length ?? 0) === 2, 'the load to begin');
     weights.m?.script({ load: 'fail' });
-    expect(await codeOf(await postPicture(url, await instructPng('exit')))).toBe('lane_failed');
+    expect(await codeOf(await postPicture(url, await instructPng('fault')))).toBe('lane_failed');
     await until(async () => (await model()).state === 'failed', 'the loss to be noticed');
     weights.m?.open('load');
     expect(await codeOf(await loading)).toBe('invalid_network');
     expect([(await model()).state, await readyz()]).toEqual(['failed', 503]);
+  });
+});
+
+describe('a model whose only worker is being replaced', () => {
+  it('is loading until it is back, and requests wait for it', async () => {
+    const server = await startServer();
+    const { model, readyz } = client(server);
+    const { url, weights, pool } = server;
+    weights.m?.script({ load: 'hold' });
+    for (const pid of pool.pids) process.kill(pid, 'SIGKILL');
+    await until(async () => (await model()).state === 'loading', 'the loss to be noticed');
+    expect([await readyz(), pool.lanes.alive]).toEqual([503, 0]);
+    expect((await model()).reason).toMatch(/being replaced/);
+    const waiting = postPicture(url, await instructPng('answer', 3));
+    await until(() => pool.waiting === 1, 'the picture to wait');
+    weights.m?.open('load');
+    expect(await answers(await waiting)).toEqual([3]);
+    expect([(await model()).state, await readyz()]).toEqual(['ready', 200]);
+    expect(await metric(url, 'menagerie_lane_replacements_total')).toBe(1);
+  });
+
+  it('stays ready where another worker has it too', async () => {
+    const server = await startServer({ lanes: 2 });
+    const { model, readyz } = client(server);
+    const { url, weights, pool } = server;
+    weights.m?.script({ load: 'hold' });
+    process.kill(pool.pids[0] ?? 0, 'SIGKILL');
+    await until(() => pool.lanes.alive === 1, 'the loss to be noticed');
+    expect([(await model()).state, await readyz()]).toEqual(['ready', 200]);
+    expect(await answers(await postPicture(url, await instructPng('answer', 3)))).toEqual([3]);
+    weights.m?.open('load');
+    await until(() => pool.lanes.alive === 2, 'it to be back');
+    expect(pool.instances(server.registry.serving[0]?.key ?? '')).toBe(2);
   });
 });
 

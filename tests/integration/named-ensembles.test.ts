@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { answers, type ClassifyReply, metric, postPicture } from '../support/http-client.js';
-import { instructPng } from '../support/lane-script.js';
 import { ADMIN_KEY, CROPPED, type ServerOptions, startServer, type TestServer } from '../support/server.js';
+import { instructPng } from '../support/worker-script.js';
 
 const MEMBERS = [{ model: 'a', weight: 2 }, { model: 'b' }];
 

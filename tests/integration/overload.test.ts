@@ -10,16 +10,16 @@ import {
   readReply,
   sumMetric,
 } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { post, raw } from '../support/raw-requests.js';
 import { startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 describe('a full queue', () => {
   it('refuses at once, before the body is read and anything decoded', async () => {
-    const { url, port, weights, counts, admission, budget } = await startServer({ queue: 2 });
+    const { url, port, weights, toDecode, admission, budget } = await startServer({ queue: 2 });
     const accepted = [postPicture(url, await instructPng('hold', 1)), postPicture(url, await instructPng('hold', 2))];
     await until(() => admission.pending === 2, 'the queue to be full');
-    await until(() => counts.reads === 2, 'both to be decoded');
+    await until(() => toDecode() === 2, 'both to be decoded');
 
     // Only the head is sent: an answer to it cannot have waited for the body.
     const [head] = post('/classify?model=m', { 'content-type': 'image/png', 'content-length': 500_000 });
@@ -29,7 +29,7 @@ describe('a full queue', () => {
     const { status, headers, body } = await reply;
     expect([status, JSON.parse(body).code]).toEqual([503, 'overloaded']);
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(counts.reads).toBe(2);
+    expect(toDecode()).toBe(2);
 
     for (const picture of [1, 2]) weights.m?.open(picture);
     expect(await Promise.all((await Promise.all(accepted)).map(answers))).toEqual([[1], [2]]);
@@ -38,13 +38,13 @@ describe('a full queue', () => {
   });
 
   it('takes all pictures of a request or none', async () => {
-    const { url, counts, admission, weights } = await startServer({ queue: 3 });
+    const { url, toDecode, admission, weights } = await startServer({ queue: 3 });
     const running = postPicture(url, await instructPng('hold', 1));
     await weights.m?.untilBegun(1);
     const pictures = await Promise.all([2, 3, 4].map((picture) => instructPng('answer', picture)));
     const reply = await fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(...pictures) });
     expect([reply.status, await codeOf(reply)]).toEqual([503, 'overloaded']);
-    expect([counts.reads, admission.pending]).toEqual([1, 1]);
+    expect([toDecode(), admission.pending]).toEqual([1, 1]);
     weights.m?.open(1);
     expect(await answers(await running)).toEqual([1]);
   });
@@ -124,9 +124,9 @@ describe('a client that leaves', () => {
 describe('a flood', () => {
   it('is answered to the last request, and the books balance', async () => {
     const [SENT, ROOM] = [200, 8];
-    const { url, counts, weights } = await startServer({ lanes: 2, queue: ROOM });
+    const { url, toDecode, weights } = await startServer({ lanes: 2, queue: ROOM });
     let refused = 0;
-    // The first two keep both lanes until everything that finds no room has been sent away.
+    // The first two keep both workers until everything that finds no room has been sent away.
     const send = async (i: number) => {
       const reply = await postPicture(url, await instructPng(i < 2 ? 'hold' : 'answer', i));
       if (reply.status === 200) {
@@ -160,7 +160,7 @@ describe('a flood', () => {
     expect(value('http_request_duration_seconds_count', { route, status: '503' })).toBe(overloaded);
     for (const stage of ['decode', 'queue', 'preprocess', 'inference'])
       expect(value(`${stage}_duration_seconds_count`)).toBe(ok);
-    expect(counts.reads).toBe(ok);
+    expect(toDecode()).toBe(ok);
     expect(weights.m?.begun.length).toBe(ok);
     for (const gauge of ['images_pending', 'queue_length', 'lanes_busy', 'upload_bytes'])
       expect([gauge, value(gauge)]).toEqual([gauge, 0]);
@@ -168,7 +168,7 @@ describe('a flood', () => {
     expect(value('lanes_alive')).toBe(2);
   });
 
-  it('that keeps every lane computing leaves /livez and /metrics answering', async () => {
+  it('that keeps every worker computing leaves /livez and /metrics answering', async () => {
     const { url, weights, pool } = await startServer({ lanes: 2 });
     const work = [1, 2].map(async (picture) => postPicture(url, await instructPng('spin', picture)));
     await weights.m?.untilBegun(1, 2);
@@ -186,7 +186,7 @@ describe('a flood', () => {
     expect(weights.m?.log.some((line) => line.startsWith('ran'))).toBe(false);
     times.sort((a, b) => a - b);
     console.info(
-      `/livez and /metrics with every lane busy: p50 ${times[100]?.toFixed(1)} ms, p99 ${times[198]?.toFixed(1)} ms`,
+      `/livez and /metrics with every worker busy: p50 ${times[100]?.toFixed(1)} ms, p99 ${times[198]?.toFixed(1)} ms`,
     );
     for (const picture of [1, 2]) weights.m?.open(picture);
     for (const reply of await Promise.all([...work, ...waiting])) expect(reply.status).toBe(200);

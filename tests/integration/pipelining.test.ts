@@ -1,21 +1,18 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { metric, openSocket } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { raw } from '../support/raw-requests.js';
 import { startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 /** A server whose pictures wait, and a connection on which several were sent at once. */
 async function start() {
-  let open = () => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const server = await startServer({ beforeReading: () => gate });
+  const server = await startServer();
   const socket = await openSocket(server.port);
-  const png = await instructPng('answer', 3);
+  const png = await instructPng('hold', 3);
   socket.write(Buffer.concat([1, 2, 3].flatMap((seed) => raw(png, 'image/png', `model=m&seed=${seed}`))));
   await until(async () => (await metric(server.url, 'menagerie_http_requests_in_flight')) === 4, 'all to be there');
+  const open = () => server.weights.m?.open(3);
   return { ...server, socket, open };
 }
 

@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { answers, codeOf, formOf, metric, openSocket, postPicture, readReply } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
+import {
+  answers,
+  type ClassifyReply,
+  codeOf,
+  formOf,
+  metric,
+  openSocket,
+  postPicture,
+  readReply,
+} from '../support/http-client.js';
 import { post } from '../support/raw-requests.js';
 import { CROPPED, type ServerOptions, startServer, type TestServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 // A picture costs 0.5 for reading it and 0.5 for every view of it by every network.
 
@@ -54,7 +63,7 @@ describe('POST /estimate', () => {
     expect(reply).toMatchObject({ images, limit_gmacs: 70, wait_ms: 0 });
     expect(reply.price_gmacs).toBeCloseTo(price, 9);
     expect(reply.expected_ms).toBeGreaterThan(0);
-    expect([server.counts.reads, server.weights.m?.begun, server.admission.pending]).toEqual([0, [], 0]);
+    expect([server.toDecode(), server.weights.m?.begun, server.admission.pending]).toEqual([0, [], 0]);
   });
 
   it('names who would answer', async () => {
@@ -77,7 +86,7 @@ describe('POST /estimate', () => {
     expect((await post200(server, 'model=m')).wait_ms).toBe(0);
   });
 
-  it('spreads the views of a picture over the lanes', async () => {
+  it('spreads the views of a picture over the workers', async () => {
     const [one, two] = [await startServer(cropped('m')), await startServer({ ...cropped('m'), lanes: 2 })];
     const expected = async (server: TestServer) => (await post200(server, 'model=m&crops=144')).expected_ms;
     expect(await expected(two)).toBeLessThan(await expected(one));
@@ -108,7 +117,7 @@ describe('a request that costs too much', () => {
     expect(dear.detail).toMatch(/costs 73 GMAC .*limit is 10\b/);
     const members = await replyToHead(server.port, '/ensemble?models=m,n&crops=10');
     expect(members.detail).toMatch(/costs 11 GMAC .*limit is 10\b/);
-    expect([server.counts.reads, server.budget.used, server.admission.pending]).toEqual([0, 0, 0]);
+    expect([server.toDecode(), server.budget.used, server.admission.pending]).toEqual([0, 0, 0]);
     expect(await answers(await postPicture(server.url, await instructPng('answer', 2)))).toEqual([2]);
   });
 
@@ -125,7 +134,7 @@ describe('a request that costs too much', () => {
       fetch(`${server.url}/classify?model=m`, { method: 'POST', body: formOf(...pictures.slice(0, number)) });
     const reply = await send(3);
     expect([reply.status, await codeOf(reply)]).toEqual([422, 'too_expensive']);
-    expect([server.counts.reads, server.budget.used]).toEqual([0, 0]);
+    expect([server.toDecode(), server.budget.used]).toEqual([0, 0]);
     expect((await send(2)).status).toBe(200);
   });
 
@@ -139,12 +148,62 @@ describe('a request that costs too much', () => {
 describe('a look that a network cannot take', () => {
   it('is refused before the body is read, and by /estimate too', async () => {
     // The scripted network sees the whole picture.
-    const { url, port, counts } = await startServer();
+    const { url, port, toDecode } = await startServer();
     const refused = await replyToHead(port, '/classify?model=m&crops=10');
     expect([refused.status, refused.code]).toEqual([400, 'invalid_request']);
     expect(refused.detail).toMatch(/crops=1/);
     const estimate = await fetch(`${url}/estimate?model=m&crops=10`, { method: 'POST' });
-    expect([estimate.status, counts.reads]).toEqual([400, 0]);
+    expect([estimate.status, toDecode()]).toEqual([400, 0]);
+  });
+});
+
+describe('a picture that takes much to decode', () => {
+  const costOf = (gmacs: number, bytes: number): ServerOptions => ({
+    costOfDecoding: () => ({ width: 4000, height: 3000, gmacs, bytes }),
+  });
+
+  it('costs what its header says, and no less than an ordinary one', async () => {
+    const dear = await startServer(costOf(6, 1000));
+    const cheap = await startServer(costOf(0.001, 1000));
+    const png = await instructPng('hold', 1);
+    const replies = [dear, cheap].map(({ url }) => postPicture(url, png));
+    for (const { weights } of [dear, cheap]) await weights.m?.untilBegun(1);
+    expect([await noGmacs(dear), await noGmacs(cheap)]).toEqual([6.5, 1]);
+    for (const { weights } of [dear, cheap]) weights.m?.open(1);
+    expect((await Promise.all(replies)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(await noGmacs(dear)).toBe(0);
+  });
+
+  it('is refused where it costs more than a request may', async () => {
+    const server = await startServer({ ...costOf(6, 1000), maxPrice: 6 });
+    const reply = await postPicture(server.url, await instructPng('answer', 1));
+    expect([reply.status, await codeOf(reply), server.toDecode()]).toEqual([422, 'too_expensive', 0]);
+  });
+
+  it('is refused where it needs more memory than a worker has for it, and no other of its request', async () => {
+    const huge = await instructPng('answer', 1);
+    const server = await startServer({
+      costOfDecoding: ({ length }) => {
+        const bytes = length === huge.length + 1 ? 2 ** 40 : 1000;
+        return { width: 4000, height: 3000, gmacs: 1, bytes };
+      },
+    });
+    const longer = Buffer.concat([huge, Buffer.alloc(1)]);
+    const reply = await postPicture(server.url, longer);
+    expect(reply.status).toBe(422);
+    expect(await reply.json()).toMatchObject({
+      code: 'memory_exceeded',
+      detail: expect.stringMatching(/4000 x 3000 pixels needs about 1048576 MB, may use 1024 MB/),
+    });
+    expect(server.toDecode()).toBe(0);
+    const body = formOf(longer, await instructPng('answer', 2));
+    const both = await fetch(`${server.url}/classify?model=m`, { method: 'POST', body });
+    const { results } = (await both.json()) as ClassifyReply;
+    expect(results.map(({ predictions, error }) => predictions?.[0]?.index ?? error?.code)).toEqual([
+      'memory_exceeded',
+      2,
+    ]);
+    expect(await noGmacs(server)).toBe(0);
   });
 });
 
@@ -216,7 +275,7 @@ describe('the queue', () => {
 describe('a deadline', () => {
   it('that is over before a request would begin has it refused at once, to come again', async () => {
     const server = await startServer();
-    const { url, port, weights, counts } = server;
+    const { url, port, weights, toDecode } = server;
     const running = postPicture(url, await instructPng('hold', 1));
     await weights.m?.untilBegun(1);
     // What runs is expected to take some 9 ms.
@@ -225,7 +284,7 @@ describe('a deadline', () => {
     expect(refused.detail).toMatch(/would wait about \d+ ms; its deadline is 1 ms/);
     const reply = await postPicture(url, await instructPng('answer', 2), { query: 'model=m&timeout_ms=1' });
     expect(reply.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
-    expect(counts.reads).toBe(1);
+    expect(toDecode()).toBe(1);
     weights.m?.open(1);
     await running;
     expect(await noGmacs(server)).toBe(0);

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { answers, codeOf, formOf, metric, openSocket, postPicture, resultOf } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { raw } from '../support/raw-requests.js';
 import { ADMIN_KEY, CROPPED, startServer, type TestServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 const source = ({ url }: TestServer, name: 'computed' | 'shared' | 'cached') =>
   metric(url, 'menagerie_answers_total', { source: name });
@@ -14,7 +14,7 @@ const ask = async ({ url }: TestServer, picture: number, query = 'model=m') =>
 describe('the same picture asked for several times at once', () => {
   it('is computed once, and everyone has the answer', async () => {
     const server = await startServer({ lanes: 2 });
-    const { url, weights, counts, admission } = server;
+    const { url, weights, toDecode, admission } = server;
     const png = await instructPng('hold', 6);
     const first = postPicture(url, png);
     await weights.m?.untilBegun(6);
@@ -22,7 +22,7 @@ describe('the same picture asked for several times at once', () => {
     await until(() => admission.pending === 8, 'all of them to be taken');
     weights.m?.open(6);
     expect((await Promise.all((await Promise.all([first, ...others])).map(answers))).flat()).toEqual(Array(8).fill(6));
-    expect([counts.reads, weights.m?.begun]).toEqual([1, [6]]);
+    expect([toDecode(), weights.m?.begun]).toEqual([1, [6]]);
     expect([await executions(server), await source(server, 'computed'), await source(server, 'shared')]).toEqual([
       1, 1, 7,
     ]);
@@ -37,7 +37,7 @@ describe('the same picture asked for several times at once', () => {
     const [one, two] = [await instructPng('answer', 1), await instructPng('answer', 2)];
     const reply = await fetch(`${server.url}/classify?model=m`, { method: 'POST', body: formOf(one, two, one, one) });
     expect(await answers(reply)).toEqual([1, 2, 1, 1]);
-    expect([server.counts.reads, await executions(server)]).toEqual([2, 2]);
+    expect([server.toDecode(), await executions(server)]).toEqual([2, 2]);
   });
 
   it('is computed again when the answer has been given and nothing is kept', async () => {
@@ -48,7 +48,7 @@ describe('the same picture asked for several times at once', () => {
   });
 
   it('goes on for the others when the one that began it leaves', async () => {
-    const { url, port, weights, counts, admission, pool } = await startServer();
+    const { url, port, weights, toDecode, admission, pool } = await startServer();
     const blocker = postPicture(url, await instructPng('hold', 1));
     await weights.m?.untilBegun(1);
     const png = await instructPng('answer', 6);
@@ -63,7 +63,7 @@ describe('the same picture asked for several times at once', () => {
     weights.m?.open(1);
     await blocker;
     expect((await Promise.all((await Promise.all(others)).map(answers))).flat()).toEqual([6, 6]);
-    expect([counts.reads, weights.m?.begun]).toEqual([2, [1, 6]]);
+    expect([toDecode(), weights.m?.begun]).toEqual([2, [1, 6]]);
   });
 
   it('ends for the one whose deadline is over, and for no one else', async () => {
@@ -141,7 +141,7 @@ describe('requests for the same picture', () => {
       manifests: { m: CROPPED, n: CROPPED },
       defaultModel: 'm',
     });
-    const { url, weights, admission, counts } = server;
+    const { url, weights, admission, toDecode } = server;
     const blocker = postPicture(url, await instructPng('hold', 1));
     await weights.m?.untilBegun(1);
     const both = [ask(server, 6, a), ask(server, 6, b)];
@@ -149,7 +149,7 @@ describe('requests for the same picture', () => {
     weights.m?.open(1);
     await blocker;
     expect((await Promise.all((await Promise.all(both)).map(answers))).flat()).toEqual([6, 6]);
-    expect([counts.reads - 1, await source(server, 'computed')]).toEqual([computations, computations + 1]);
+    expect([toDecode() - 1, await source(server, 'computed')]).toEqual([computations, computations + 1]);
   });
 
   it('share it for as many classes as each wants to see', async () => {
@@ -171,7 +171,7 @@ describe('requests for the same picture', () => {
       const reply = await postPicture(server.url, await instructPng('answer', 6), { path: '/ensemble', query });
       expect(await answers(reply)).toEqual([6]);
     }
-    expect([server.counts.reads, await source(server, 'cached')]).toEqual([computations, 2 - computations]);
+    expect([server.toDecode(), await source(server, 'cached')]).toEqual([computations, 2 - computations]);
   });
 });
 
@@ -180,7 +180,7 @@ describe('the cache', () => {
     const server = await startServer({ cache: 1_000_000 });
     const first = await resultOf(await ask(server, 6));
     for (let i = 0; i < 3; i++) expect(await resultOf(await ask(server, 6))).toEqual(first);
-    expect([server.counts.reads, await executions(server)]).toEqual([1, 1]);
+    expect([server.toDecode(), await executions(server)]).toEqual([1, 1]);
     expect([await source(server, 'computed'), await source(server, 'cached')]).toEqual([1, 3]);
     expect(await metric(server.url, 'menagerie_cache_bytes')).toBe(server.answers.bytes);
     expect(server.answers.bytes).toBeGreaterThan(0);

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSocket, postPicture, readReply } from '../support/http-client.js';
-import { instructPng, until } from '../support/lane-script.js';
 import { post, raw } from '../support/raw-requests.js';
 import { startServer } from '../support/server.js';
+import { instructPng, until } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
 const MEMORY = { maxBytes: 8 * MIB, uploadMemory: 16 * MIB };

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { until } from './lane-script.js';
+import { until } from './worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

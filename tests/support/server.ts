@@ -1,30 +1,33 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { onTestFinished } from 'vitest';
-import { viewsOf } from '../../src/core/test-time.js';
+import { onTestFinished, vi } from 'vitest';
 import { type App, createApp } from '../../src/http/app.js';
 import { ByteBudget } from '../../src/http/byte-budget.js';
-import { decode } from '../../src/imaging/decode.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { Metrics } from '../../src/observability/metrics.js';
-import type { LaneEvents } from '../../src/runtime/jobs.js';
-import { LanePool } from '../../src/runtime/lane-pool.js';
+import { findLevers, type Levers } from '../../src/runtime/workers/levers.js';
+import { type PoolEvents, WorkerPool } from '../../src/runtime/workers/pool.js';
+import type { MemoryPlan } from '../../src/runtime/workers/worker-memory.js';
 import { Admission } from '../../src/serving/admission.js';
-import { Answerer, type ReadPictures } from '../../src/serving/answerer.js';
+import { Answerer } from '../../src/serving/answerer.js';
 import { Classifier } from '../../src/serving/classifier.js';
-import { READING_GMACS } from '../../src/serving/cost.js';
+import { type CostOfDecoding, READING_GMACS, ReadingSpeed } from '../../src/serving/cost.js';
 import { ModelRegistry } from '../../src/serving/model-registry.js';
 import { SharedAnswers } from '../../src/serving/shared-answers.js';
 import { Summaries } from '../../src/serving/summaries.js';
 import { Targets } from '../../src/serving/target.js';
 import { openRepository } from '../../src/zoo/repository.js';
-import { type LoadScript, readLines, SCRIPTED_LANE, Weights } from './lane-script.js';
+
 import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from './model-folders.js';
+import { type LoadScript, readLines, SCRIPTED_WORKER, Weights } from './worker-script.js';
 
 export const ADMIN_KEY = 'the-key-of-the-tests';
 
-const SILENT_LANES: LaneEvents = { laneBusy() {}, executed() {}, laneReplaced() {}, networkLost() {} };
+const SILENT: PoolEvents = { laneBusy() {}, executed() {}, laneReplaced() {}, networkLost() {}, instancesChanged() {} };
+const LEVERS = await findLevers();
+/** More than any test takes. */
+const MEMORY: MemoryPlan = { decodeBytes: 2 ** 30, share: 2 ** 40, dataLimit: false };
 /** A scripted network's scores are probabilities. */
 const SCRIPTED = { output: { name: 'y', kind: 'probabilities' } };
 /** What makes several crops of a scripted model's pictures possible: of those of 8 x 8, all of them differ. */
@@ -34,28 +37,43 @@ export const CROPPED = {
 /** Price of one view by a scripted network: together with reading it, a picture costs 1. */
 const SCRIPTED_GMACS = 1 - READING_GMACS;
 
-/** Starts lanes that end with the test. */
+/** Starts workers that end with the test. */
 export function startPool(
   options: {
     lanes?: number;
+    renderers?: number;
     script?: URL;
+    levers?: Levers;
+    memory?: MemoryPlan;
+    env?: NodeJS.ProcessEnv;
+    maxPixels?: number;
     runTimeoutMs?: number;
     loadTimeoutMs?: number;
     batchDelayMs?: number;
-    events?: Partial<LaneEvents>;
+    batch?: number;
+    /** Default: a worker has one job in hand at a time. */
+    aheadMs?: number;
+    events?: Partial<PoolEvents>;
   } = {},
-): LanePool {
-  const { lanes = 1, script = SCRIPTED_LANE, runTimeoutMs = 20_000, loadTimeoutMs = 20_000, events } = options;
-  const pool = new LanePool({
-    lanes,
+): WorkerPool {
+  const { lanes = 1, renderers = 0, script = SCRIPTED_WORKER, maxPixels = 1_000_000 } = options;
+  const pool = new WorkerPool({
+    workers: lanes,
+    renderers,
     script,
+    levers: options.levers ?? LEVERS,
+    memory: options.memory ?? MEMORY,
+    env: options.env ?? { PATH: process.env.PATH },
     device: 'cpu',
     threads: 1,
-    batch: undefined,
+    batch: options.batch,
+    decode: { maxPixels },
+    maxFrameBytes: 2 ** 30,
     batchDelayMs: options.batchDelayMs ?? 0,
-    runTimeoutMs,
-    loadTimeoutMs,
-    events: { ...SILENT_LANES, ...events },
+    aheadMs: options.aheadMs ?? 0,
+    runTimeoutMs: options.runTimeoutMs ?? 20_000,
+    loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
+    events: { ...SILENT, ...options.events },
   });
   onTestFinished(() => pool.stop());
   return pool;
@@ -89,11 +107,12 @@ export interface ServerOptions {
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
-  /** Every picture waits for it before it is decoded. */
-  beforeReading?: () => Promise<void>;
+  /** Workers that only render, as beside a GPU. */
+  renderers?: number;
+  costOfDecoding?: CostOfDecoding;
 }
 
-/** The whole service over scripted lanes, listening on a free port; it ends with the test. */
+/** The whole service over scripted workers, listening on a free port; it ends with the test. */
 export async function startServer(options: ServerOptions = {}) {
   const { models = { m: {} }, lanes = 1, maxPixels = 1_000_000 } = options;
   const folder = await temporaryFolder();
@@ -119,22 +138,6 @@ export async function startServer(options: ServerOptions = {}) {
       done();
     },
   });
-  const counts = { reads: 0 };
-  /** A picture is its own rendering, as scripted lanes read from it what to do. */
-  const read: ReadPictures = async ({ bytes, autoOrient, looks }) => {
-    counts.reads++;
-    await options.beforeReading?.();
-    const picture = await decode(bytes, autoOrient, { maxPixels });
-    const { width, height, format, data } = picture;
-    const rendered = looks.map(({ geometry, options: look }) => {
-      const views = viewsOf(picture, geometry, look);
-      return {
-        views,
-        pixels: Uint8Array.from({ length: views.length * data.length }, (_, i) => data[i % data.length] as number),
-      };
-    });
-    return { width, height, format, looks: rendered, decodeMs: 1, preprocessMs: 1 };
-  };
   const budget = new ByteBudget(options.uploadMemory ?? 64 * 1024 * 1024);
   const metrics: Metrics = new Metrics({
     pending: () => admission.pending,
@@ -146,25 +149,30 @@ export async function startServer(options: ServerOptions = {}) {
     uploadBytes: () => budget.used,
     logLinesDropped: () => 0,
   });
-  const pool: LanePool = startPool({
+  const pool: WorkerPool = startPool({
     lanes,
+    renderers: options.renderers ?? 0,
+    maxPixels,
     runTimeoutMs: options.laneTimeoutMs ?? 20_000,
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
     batchDelayMs: options.batchDelayMs ?? 0,
     events: {
-      ...metrics.lanes,
+      ...metrics.workers,
       executed: (key, rows, ms) => registry.executed(key, rows, ms),
       networkLost: (key, reason, remaining) => {
         if (remaining === 0) registry.networkLost(key, reason);
       },
+      instancesChanged: (key) => registry.instancesChanged(key),
     },
   });
+  const toDecode = [vi.spyOn(pool, 'classify'), vi.spyOn(pool, 'render')];
   const repository = await openRepository([folder]);
+  const answerer = new Answerer({ pool, viewBytes: 64 * 1024 * 1024 });
   const registry: ModelRegistry = new ModelRegistry({
     repository,
     pool,
+    answerer,
     allowUntrained: false,
-    read,
     countMacs: async () => SCRIPTED_GMACS * 1e9,
     instances: options.instances ?? lanes,
     tuned: new Map(),
@@ -173,15 +181,18 @@ export async function startServer(options: ServerOptions = {}) {
   const admission: Admission = new Admission({
     capacity: options.queue ?? 128,
     limit: options.maxPrice ?? 1000,
-    lanes,
+    workers: lanes,
   });
   const answers = new SharedAnswers(options.cache ?? 0);
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, defaultModel: options.defaultModel }),
-    answerer: new Answerer({ pool, read, readsAtOnce: 2 * lanes }),
+    answerer,
     answers,
     admission,
-    lanes,
+    costOfDecoding: options.costOfDecoding ?? (() => undefined),
+    decodeBytes: 2 ** 30,
+    speed: new ReadingSpeed(),
+    workers: lanes,
     events: metrics.serving,
   });
   const app: App = await createApp({
@@ -190,6 +201,7 @@ export async function startServer(options: ServerOptions = {}) {
     summaries: new Summaries({
       repository,
       inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
+      activationBytes: 0,
     }),
     budget,
     events: metrics.http,
@@ -221,9 +233,10 @@ export async function startServer(options: ServerOptions = {}) {
     answers,
     budget,
     weights,
-    counts,
     folder,
     logged,
+    /** How many pictures workers were asked to decode so far; those that still wait for one count. */
+    toDecode: () => toDecode.reduce((sum, { mock }) => sum + mock.calls.length, 0),
     /** The arguments of the pictures that any network began, once for every view, in order. */
     begun: () => readLines(journal).map(Number),
   };

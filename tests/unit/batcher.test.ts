@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Batcher, type BatchItem, type Runner } from '../../src/core/batcher.js';
-import { createFlow } from '../../src/core/fair-queue.js';
+import { createFlow, type Flow } from '../../src/core/fair-queue.js';
 import { createRandom } from '../../src/core/random.js';
 
 interface Item extends BatchItem {
   id: number;
+  flow?: Flow;
 }
 
 const KEYS = ['a', 'b', 'c'] as const;
@@ -13,14 +14,16 @@ type Key = (typeof KEYS)[number];
 /** Different for each key. */
 const MOST: Record<string, number> = { a: 1, b: 4, c: 16 };
 const maxRows = (key: string) => MOST[key] as number;
-const EVERYTHING: Runner = { holds: () => true, maxRows };
+const EVERYTHING: Runner<Item> = { takes: () => true, maxRows, onlyFull: false };
+const FULL: Runner<Item> = { ...EVERYTHING, onlyFull: true };
 
 const rowsOf = (items: readonly Item[]) => items.reduce((sum, { rows }) => sum + rows, 0);
 
 type Step =
-  | { type: 'push'; key: Key; rows: number; flow: number }
+  | { type: 'push'; key: Key; rows: number; flow: number; alone: boolean }
   | { type: 'wait'; ms: number }
-  | { type: 'next'; holds: Key[] }
+  | { type: 'next'; holds: Key[]; onlyFull: boolean }
+  | { type: 'put back' }
   | { type: 'remove'; modulo: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -31,19 +34,32 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       key: fc.constantFrom(...KEYS),
       rows: fc.constantFrom(1, 1, 1, 2, 3, 4, 5, 17),
       flow: fc.nat(2),
+      alone: fc.nat(5).map((n) => n === 0),
     }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.nat(12) }) },
   {
     weight: 3,
-    arbitrary: fc.record({ type: fc.constant('next' as const), holds: fc.uniqueArray(fc.constantFrom(...KEYS)) }),
+    arbitrary: fc.record({
+      type: fc.constant('next' as const),
+      holds: fc.uniqueArray(fc.constantFrom(...KEYS)),
+      onlyFull: fc.boolean(),
+    }),
   },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('put back' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('remove' as const), modulo: fc.integer({ min: 2, max: 9 }) }) },
 );
 
 /** Whether an item of the waiting ones must not be kept back any longer, as the documentation of Batcher has it. */
-function isDue({ key, enqueued }: Item, waiting: Iterable<Item>, delayMs: number, now: number): boolean {
-  if (delayMs === 0 || now - enqueued >= delayMs) return true;
+function isDue(
+  { key, enqueued, alone }: Item,
+  waiting: Iterable<Item>,
+  delayMs: number,
+  now: number,
+  onlyFull: boolean,
+): boolean {
+  if (alone) return true;
+  if (!onlyFull && (delayMs === 0 || now - enqueued >= delayMs)) return true;
   return rowsOf([...waiting].filter((other) => other.key === key)) >= maxRows(key);
 }
 
@@ -56,37 +72,54 @@ describe('Batcher', () => {
         const waiting = new Set<Item>();
         let now = 0;
         let id = 0;
-        const check = (batch: readonly Item[], before: readonly Item[], holds: Runner['holds']) => {
-          const [first] = batch;
-          const candidates = before.filter(({ key }) => holds(key));
-          if (!first) return expect(candidates.filter((item) => isDue(item, before, delayMs, now))).toEqual([]);
-          expect(isDue(first, before, delayMs, now)).toBe(true);
-          expect(new Set(batch.map(({ key }) => key))).toEqual(new Set([first.key]));
-          expect(holds(first.key)).toBe(true);
-          for (const item of batch) expect(waiting.delete(item)).toBe(true);
-          const most = maxRows(first.key);
+        /** What was taken last, and is not waiting again. */
+        let taken: Item[] = [];
+        /** What was put back: it goes before all others that can be taken. */
+        let first: Item[] = [];
+        const check = (batch: Item[], before: readonly Item[], { takes, onlyFull }: Runner<Item>) => {
+          const [leader] = batch;
+          const due = before.filter((item) => takes(item) && isDue(item, before, delayMs, now, onlyFull));
+          if (!leader) return expect(due).toEqual([]);
+          expect(due).toContain(leader);
+          const preferred = first.filter((item) => due.includes(item));
+          if (preferred.length > 0) expect(preferred).toContain(leader);
+          first = first.filter((item) => !batch.includes(item));
+          taken = batch;
+          expect(new Set(batch.map(({ key }) => key))).toEqual(new Set([leader.key]));
+          for (const item of batch) expect([takes(item), waiting.delete(item)]).toEqual([true, true]);
+          if (leader.alone) return expect(batch).toEqual([leader]);
+          expect(batch.some(({ alone }) => alone)).toBe(false);
+          const most = maxRows(leader.key);
           if (batch.length > 1) expect(rowsOf(batch)).toBeLessThanOrEqual(most);
           // Nothing that would fit is left behind.
           const room = most - rowsOf(batch);
-          const left = [...waiting].filter(({ key, rows }) => key === first.key && rows <= room);
+          const left = [...waiting].filter(({ key, rows, alone }) => key === leader.key && rows <= room && !alone);
           expect(left).toEqual([]);
         };
         for (const action of steps) {
           const before = [...waiting];
           if (action.type === 'wait') now += action.ms;
           else if (action.type === 'push') {
-            const item = { key: action.key, rows: action.rows, enqueued: now, id: id++ };
+            const { key, rows, alone } = action;
+            const item = { key, rows, alone, enqueued: now, id: id++, flow: flows[action.flow] as Flow };
             waiting.add(item);
-            batcher.push(item, flows[action.flow] as (typeof flows)[number], 1);
+            batcher.push(item, item.flow, 1);
           } else if (action.type === 'next') {
-            const holds = (key: Key) => action.holds.includes(key);
-            check(batcher.next({ holds: (key) => holds(key as Key), maxRows }, now), before, (key) =>
-              holds(key as Key),
-            );
+            const takes = ({ key }: Item) => action.holds.includes(key as Key);
+            const runner = { takes, maxRows, onlyFull: action.onlyFull };
+            check(batcher.next(runner, now), before, runner);
+          } else if (action.type === 'put back') {
+            for (const item of taken) {
+              waiting.add(item);
+              first.push(item);
+              batcher.putBack(item, item.flow as Flow, 1);
+            }
+            taken = [];
           } else {
             const removed = batcher.remove((item) => item.id % action.modulo === 0);
             expect(new Set(removed)).toEqual(new Set(before.filter((item) => item.id % action.modulo === 0)));
             for (const item of removed) waiting.delete(item);
+            first = first.filter((item) => waiting.has(item));
           }
           expect(batcher.length).toBe(waiting.size);
           const hoping = [...waiting].filter(({ enqueued }) => enqueued + delayMs > now);
@@ -94,7 +127,7 @@ describe('Batcher', () => {
           expect(batcher.nextDue(now)).toBe(hoping.length > 0 ? due : undefined);
         }
         now += delayMs;
-        while (waiting.size > 0) check(batcher.next(EVERYTHING, now), [...waiting], () => true);
+        while (waiting.size > 0) check(batcher.next(EVERYTHING, now), [...waiting], EVERYTHING);
         expect(batcher.next(EVERYTHING, now)).toEqual([]);
       }),
     );
@@ -140,6 +173,37 @@ describe('Batcher', () => {
     expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([0]);
     expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([1, 2]);
     expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([3, 4]);
+  });
+
+  test('whoever has something to do as yet gets full batches only, and what shares none', () => {
+    const batcher = filled(0, 'b', [0, 0, 0]);
+    expect(batcher.next(FULL, 1000)).toEqual([]);
+    batcher.push({ key: 'c', rows: 1, enqueued: 0, id: 3, alone: true }, createFlow(), 1);
+    expect(idsOf(batcher.next(FULL, 0))).toEqual([3]);
+    batcher.push({ key: 'b', rows: 1, enqueued: 0, id: 4 }, createFlow(), 1);
+    expect(idsOf(batcher.next(FULL, 0)).sort()).toEqual([0, 1, 2, 4]);
+    // A batch of one row is full with it.
+    expect(idsOf(filled(0, 'a', [0]).next(FULL, 0))).toEqual([0]);
+  });
+
+  test('what shares no batch runs alone and at once, and the others go without it', () => {
+    const batcher = new Batcher<Item>(10);
+    const flow = createFlow();
+    for (let id = 0; id < 6; id++) {
+      batcher.push({ key: 'b', rows: 1, enqueued: 0, id, alone: id === 2 }, flow, 1);
+    }
+    expect([0, 0, 10].map((now) => idsOf(batcher.next(EVERYTHING, now)))).toEqual([[0, 1, 3, 4], [2], [5]]);
+  });
+
+  test('what is put back is the next of its kind, and counts for a full batch', () => {
+    const batcher = filled(10, 'b', [0, 1, 2, 3, 4, 5, 6]);
+    const batch = batcher.next(EVERYTHING, 6);
+    expect(idsOf(batch)).toEqual([0, 1, 2, 3]);
+    expect(batcher.next(EVERYTHING, 6)).toEqual([]);
+    const flow = createFlow();
+    for (const item of batch.slice(0, 2)) batcher.putBack(item, flow, 1);
+    expect(batcher.length).toBe(5);
+    expect(idsOf(batcher.next(EVERYTHING, 6))).toEqual([0, 1, 4, 5]);
   });
 
   test('a batch takes its items in turns from the flows that have some', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { bestBatch } from '../../src/runtime/best-batch.js';
+import { bestBatch } from '../../src/runtime/networks/best-batch.js';
 
 // A network that takes a known time, by a clock of its own.
 

@@ -211,4 +211,31 @@ describe('FairQueue', () => {
     const next = [0, 1].map(() => queue.take((item) => item !== 'fast'));
     expect(next).toContain('slow newcomer');
   });
+
+  test('what is put back goes before all others, in the order in which it is put back, and nobody else loses a turn', () => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 5 }), (actions, number) => {
+        const { queue, push } = setUp();
+        for (const action of actions) {
+          if (action === 'serve') queue.take();
+          else push(action);
+        }
+        const taken = Array.from({ length: number }, () => queue.take()).filter((thing) => thing !== undefined);
+        const others = [...queue];
+        const flow = createFlow();
+        for (const thing of taken) queue.putBack(thing, flow, thing.cost);
+        expect(queue.length).toBe(taken.length + others.length);
+        expect([...queue]).toEqual([...taken, ...others]);
+        expect(drained(queue)).toEqual([...taken, ...others]);
+      }),
+    );
+  });
+
+  test('what was put back may be removed', () => {
+    const queue = new FairQueue<string>();
+    const flow = createFlow();
+    queue.push('a', flow, 1);
+    queue.putBack(queue.take() as string, flow, 1);
+    expect([queue.remove(() => true), queue.length, queue.take()]).toEqual([['a'], 0, undefined]);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { InputTensor } from '../../src/runtime/input-tensor.js';
+import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 
 describe('InputTensor', () => {
   const fill = (value: number) => (values: Float32Array) => void values.fill(value);

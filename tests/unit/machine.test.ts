@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
-import { copiesThatFit } from '../../src/cli/start-plan.js';
-import { readMachine } from '../../src/runtime/machine.js';
+import { readMachine } from '../../src/runtime/device/machine.js';
 import { temporaryFolder, writeTree } from '../support/model-folders.js';
 
 /** A machine whose system files are these. */
@@ -58,13 +57,4 @@ test('features are those of the processor that networks gain from', async () => 
     'avx512_vnni',
   ]);
   expect(await found('Features\t: fp asimd asimddp\n')).toEqual(['asimddp']);
-});
-
-test('copies of models are as many as lanes, as far as memory goes, and never none', () => {
-  const GB = 1e9;
-  expect(copiesThatFit(0.1 * GB, 4, 16 * GB)).toBe(4);
-  // 0.6 GB of weights take 1.8 GB a copy, and 0.7 of 8 GB is there for them.
-  expect(copiesThatFit(0.6 * GB, 16, 8 * GB)).toBe(3);
-  expect(copiesThatFit(5 * GB, 2, 1 * GB)).toBe(1);
-  expect(copiesThatFit(0, 2, 1 * GB)).toBe(2);
 });

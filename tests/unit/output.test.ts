@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BoundedOutput } from '../../src/system/output.js';
-import { until } from '../support/lane-script.js';
 import { temporaryFolder } from '../support/model-folders.js';
+import { until } from '../support/worker-script.js';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
 const NOTE = /^(\d+) lost\n$/;

@@ -1,8 +1,13 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { layersElsewhere } from '../../src/runtime/profile.js';
-import { type CudaObstacle, missingLibraries, planProviders, runtimeReason } from '../../src/runtime/providers.js';
+import {
+  type CudaObstacle,
+  missingLibraries,
+  planProviders,
+  runtimeReason,
+} from '../../src/runtime/device/providers.js';
+import { layersElsewhere } from '../../src/runtime/networks/profile.js';
 import { temporaryFolder } from '../support/model-folders.js';
 
 const absent: CudaObstacle = { kind: 'not_installed' };

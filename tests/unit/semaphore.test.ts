@@ -106,4 +106,75 @@ describe('Semaphore', () => {
     await expect(semaphore.run(() => Promise.reject(new Error('started')), gone)).rejects.toBe('gone');
     expect(await semaphore.run(async () => 1)).toBe(1);
   });
+
+  test('tasks take as many permits as they weigh; only the last one may take more than are left', async () => {
+    const tasks = fc.array(fc.record({ weight: fc.integer({ min: 1, max: 20 }), pause: fc.nat(3) }), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 10 }), tasks, async (permits, all) => {
+        const semaphore = new Semaphore(permits);
+        const started: number[] = [];
+        let taken = 0;
+        await Promise.all(
+          all.map(({ weight, pause }, i) =>
+            semaphore.run(
+              async () => {
+                started.push(i);
+                expect(taken).toBeLessThan(permits);
+                taken += weight;
+                for (let turn = 0; turn < pause; turn++) await Promise.resolve();
+                taken -= weight;
+              },
+              undefined,
+              createFlow(),
+              weight,
+            ),
+          ),
+        );
+        // However heavy, each has its turn, and none goes past another.
+        expect(started).toEqual(all.map((_, i) => i));
+        expect(await semaphore.run(async () => 'free', undefined, createFlow(), permits)).toBe('free');
+      }),
+    );
+  });
+
+  test('those that wait begin together once there are permits for them', async () => {
+    const semaphore = new Semaphore(3);
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const all = semaphore.run(() => finished, undefined, createFlow(), 3);
+    let running = 0;
+    let together = 0;
+    const three = Array.from({ length: 3 }, () =>
+      semaphore.run(async () => {
+        together = Math.max(together, ++running);
+        await new Promise(setImmediate);
+        running--;
+      }),
+    );
+    await new Promise(setImmediate);
+    expect(running).toBe(0);
+    finish();
+    await Promise.all([all, ...three]);
+    expect(together).toBe(3);
+  });
+
+  test('flows take turns in proportion to what their tasks weigh', async () => {
+    const semaphore = new Semaphore(1);
+    const [heavy, light] = [createFlow(), createFlow()];
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const first = semaphore.run(() => finished);
+    const order: string[] = [];
+    const tasks = Array.from({ length: 4 }, () =>
+      semaphore.run(async () => void order.push('heavy'), undefined, heavy, 4),
+    );
+    for (let i = 0; i < 12; i++) tasks.push(semaphore.run(async () => void order.push('light'), undefined, light, 1));
+    finish();
+    await Promise.all([first, ...tasks]);
+    expect(order.slice(0, 10).filter((name) => name === 'light')).toHaveLength(8);
+  });
 });

@@ -1,10 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
-import type { Classifier, Question } from '../../serving/classifier.js';
+import type { Classifier } from '../../serving/classifier.js';
+import type { Question } from '../../serving/question.js';
 import { ClassificationSchema, EstimateSchema } from '../answer-schemas.js';
 import { classificationView, estimateView, serverTiming } from '../answer-views.js';
 import type { ByteBudget } from '../byte-budget.js';
+import { clientGone } from '../client-gone.js';
 import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOf } from '../look-query.js';
 import { onResponseClose } from '../response-close.js';
 import { problems } from '../schemas.js';
@@ -89,42 +91,21 @@ async function answer(
 ) {
   const started = performance.now();
   const deadlineMs = Math.min(wanted ?? options.deadlineMs, options.deadlineMs);
+  const ticket = await classifier.admit(question, { uploadMs: uploadTimeoutMs, deadlineMs });
   const account = budget.open({ address: request.ip, declared: declaredLength(request) });
-  const abort = new AbortController();
-  const stop = (error: MenagerieError) => abort.abort(error);
-  const timer = startTimer(uploadTimeoutMs, () => stop(uploadTimeout(uploadTimeoutMs)));
-  const unwatch = onResponseClose(request.raw, reply.raw, () => stop(clientGone()));
-  const { signal } = abort;
-  const receive = async () => {
-    const windowMs = uploadTimeoutMs / WINDOWS;
-    const unwatchRate = watchRate(request.raw.socket, windowMs, () => stop(tooSlow(windowMs)));
-    const images = await readImages(request, options, account, signal).finally(unwatchRate);
-    timer.restart(deadlineMs, () =>
-      stop(new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`)),
-    );
-    return images;
-  };
+  const unwatch = onResponseClose(request.raw, reply.raw, () => ticket.abort(clientGone()));
+  const windowMs = uploadTimeoutMs / WINDOWS;
+  const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
   try {
-    const classification = await classifier.classify({ ...question, deadlineMs, signal }, receive);
+    const images = await readImages(request, options, account, ticket.signal).finally(unwatchRate);
+    const classification = await ticket.answer(images);
     reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
     return classificationView(classification, topK, request.id);
   } finally {
-    timer.stop();
     unwatch();
     account.close();
+    ticket.close();
   }
-}
-
-/** One timer, first for the upload, then for the answer. */
-function startTimer(ms: number, onExpiry: () => void) {
-  let timeout = setTimeout(onExpiry, ms);
-  return {
-    restart(newMs: number, newOnExpiry: () => void) {
-      clearTimeout(timeout);
-      timeout = setTimeout(newOnExpiry, newMs);
-    },
-    stop: () => clearTimeout(timeout),
-  };
 }
 
 function tooSlow(windowMs: number): MenagerieError {
@@ -132,12 +113,4 @@ function tooSlow(windowMs: number): MenagerieError {
     'upload_timeout',
     `The body came too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
   );
-}
-
-function uploadTimeout(ms: number): MenagerieError {
-  return new MenagerieError('upload_timeout', `The body did not arrive within ${ms} ms.`);
-}
-
-function clientGone(): MenagerieError {
-  return new MenagerieError('client_closed_request', 'The client closed the connection.');
 }

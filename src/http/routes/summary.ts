@@ -9,6 +9,7 @@ import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../../report/form
 import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.js';
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Summaries } from '../../serving/summaries.js';
+import { abortWhenGone } from '../client-gone.js';
 import { ModelIdSchema, problems } from '../schemas.js';
 import { CompareQuerySchema, FORMATS, SummaryQuerySchema } from '../summary-schemas.js';
 
@@ -42,7 +43,8 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
       const { variant, all, timing, input, format } = request.query;
       const chosen = formatFor(request, format);
       const inputShape = input === undefined ? undefined : parseShape(input);
-      const found = await summaries.summary(request.params.id, { variant, inputShape, timing });
+      const gone = abortWhenGone(request, reply);
+      const found = await summaries.summary(request.params.id, { variant, inputShape, timing }, gone);
       const report = summaryReport(modelSubject(found), found.inspection, all);
       return chosen === 'json' ? report : sendText(reply, chosen, SUMMARY_FORMS[chosen](report));
     },
@@ -66,7 +68,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
       if (names.length === 0 || names.length > MAX_COMPARED) {
         throw new MenagerieError('invalid_request', `ids must name 1 to ${MAX_COMPARED} models, separated by commas.`);
       }
-      const report = await compareModels(summaries, names, timing);
+      const report = await compareModels(summaries, names, timing, abortWhenGone(request, reply));
       return chosen === 'json' ? report : sendText(reply, chosen, COMPARE_FORMS[chosen](report));
     },
   );

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { encode } from '../../dist/onnx/wire.js';
+
+/** @import { Encodable } from '../../dist/onnx/wire.js' */
+
+// Networks that nobody would want to serve, as ONNX files made here, field by field (onnx.proto3).
+
+const [FLOAT, INT64, BOOL] = [1, 7, 9];
+/** Height and width of the pictures that they take. */
+const SIDE = 8;
+const INPUTS = 3 * SIDE * SIDE;
+
+/** @param {string} operator @param {string[]} inputs @param {string[]} outputs @param {Encodable[]} attributes @returns {Encodable} */
+const node = (operator, inputs, outputs, attributes = []) => [
+  1,
+  [
+    ...inputs.map((name) => /** @type {Encodable} */ ([1, name])),
+    ...outputs.map((name) => /** @type {Encodable} */ ([2, name])),
+    [4, operator],
+    ...attributes,
+  ],
+];
+/** @param {string} name @param {number} value @returns {Encodable} */
+const integer = (name, value) => [
+  5,
+  [
+    [1, name],
+    [3, value],
+    [20, 2],
+  ],
+]; // prettier-ignore
+/** @param {string} name @param {Encodable[]} graph @returns {Encodable} */
+const body = (name, graph) => [
+  5,
+  [
+    [1, name],
+    [6, graph],
+    [20, 5],
+  ],
+]; // prettier-ignore
+/** @param {number} field @param {string} name @param {number} type @param {number[]} [dims] @returns {Encodable} */
+const value = (field, name, type, dims) => {
+  const shape = dims?.map((size) => /** @type {Encodable} */ ([1, [[1, size]]]));
+  return [
+    field,
+    [
+      [1, name],
+      [2, [[1, [[1, type], ...(shape ? [/** @type {Encodable} */ ([2, shape])] : [])]]]],
+    ],
+  ]; // prettier-ignore
+};
+/** @param {string} name @param {number} type @param {number[]} dims @param {Uint8Array} bytes @returns {Encodable} */
+const tensor = (name, type, dims, bytes) => [
+  5,
+  [...dims.map((size) => /** @type {Encodable} */ ([1, size])), [2, type], [8, name], [9, bytes]],
+];
+/** @param {Encodable[]} graph */
+const modelOf = (graph) =>
+  encode([
+    [1, 8],
+    [8, [[2, 17]]],
+    [7, [...graph, [2, 'g']]],
+  ]); // prettier-ignore
+const floats = (/** @type {number[]} */ values) => new Uint8Array(Float32Array.from(values).buffer);
+const INPUT = value(11, 'x', FLOAT, [1, 3, SIDE, SIDE]);
+const OUTPUT = value(12, 'y', FLOAT, [1, 2]);
+/** From the picture to two scores, before whatever else is done. */
+const SCORES = [node('Flatten', ['x'], ['f']), node('MatMul', ['f', 'w'], ['m'])];
+const WEIGHTS = tensor('w', FLOAT, [INPUTS, 2], floats(Array.from({ length: 2 * INPUTS }, (_, i) => (i % 7) / 100)));
+
+/** Answers at once. */
+export const quick = () =>
+  modelOf([node('Flatten', ['x'], ['f']), node('MatMul', ['f', 'w'], ['y']), WEIGHTS, INPUT, OUTPUT]);
+
+/** The body of a loop that changes nothing. @type {Encodable[]} */
+const IDLE = [
+  node('Identity', ['going'], ['goes']),
+  node('Identity', ['v'], ['v2']),
+  [2, 'b'],
+  value(11, 'i', INT64, []),
+  value(11, 'going', BOOL, []),
+  value(11, 'v', FLOAT),
+  value(12, 'goes', BOOL, []),
+  value(12, 'v2', FLOAT),
+];
+const TRUE = tensor('true', BOOL, [], Uint8Array.of(1));
+
+/**
+ * Goes round a loop `rounds` times for a white picture, and not at all for a black one: when it is loaded it is quick.
+ * @param {number} rounds three million take about a second
+ */
+export const slowIfBright = (rounds) =>
+  modelOf([
+    ...SCORES,
+    node('ReduceMean', ['x'], ['mean'], [integer('keepdims', 0)]),
+    node('Mul', ['mean', 'rounds'], ['n']),
+    node('Cast', ['n'], ['count'], [integer('to', INT64)]),
+    node('Loop', ['count', 'true', 'm'], ['y'], [body('body', IDLE)]),
+    WEIGHTS,
+    tensor('rounds', FLOAT, [], floats([rounds])),
+    TRUE,
+    INPUT,
+    OUTPUT,
+  ]);
+
+/** Never ends for a picture that is not black. */
+export const endlessIfBright = () => slowIfBright(1e18);
+
+/** Never ends. */
+export const endless = () =>
+  modelOf([...SCORES, node('Loop', ['', 'true', 'm'], ['y'], [body('body', IDLE)]), WEIGHTS, TRUE, INPUT, OUTPUT]);
+
+/** Asks for 100 GB when it is run. */
+export function hoarding() {
+  const shape = new Uint8Array(BigInt64Array.from([25n, 1024n, 1024n, 1024n]).buffer);
+  return modelOf([
+    ...SCORES,
+    node('ConstantOfShape', ['shape'], ['all']),
+    node('ReduceSum', ['all'], ['sum'], [integer('keepdims', 0)]),
+    node('Add', ['m', 'sum'], ['y']),
+    WEIGHTS,
+    tensor('shape', INT64, [4], shape),
+    INPUT,
+    OUTPUT,
+  ]);
+}
+
+/** @param {string} id */
+const manifestOf = (id) => ({
+  id,
+  title: id,
+  family: 'hostile',
+  dataset: 'none',
+  labels: './labels.txt',
+  input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
+  preprocess: {
+    resize: { mode: 'exact', filter: 'bilinear' },
+    color: 'RGB',
+    scale: 1 / 255,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  },
+  output: { name: 'y', kind: 'logits' },
+  batch: 1,
+  variants: { fp32: { file: `${id}.onnx` } },
+  default_variant: 'fp32',
+  license: 'MIT',
+});
+
+/** Makes a model of a network. @param {string} directory of models @param {string} id @param {Uint8Array} file */
+export function writeModel(directory, id, file) {
+  const folder = join(directory, id);
+  mkdirSync(folder, { recursive: true });
+  const manifest = manifestOf(id);
+  const sha256 = createHash('sha256').update(file).digest('hex');
+  const variants = { fp32: { file: `${id}.onnx`, sha256, bytes: file.length } };
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, variants }));
+  writeFileSync(join(folder, 'labels.txt'), 'one\ntwo\n');
+  writeFileSync(join(folder, `${id}.onnx`), file);
+}
+
+/**
+ * Makes a model whose file is large: its weights are zeros, which a disk need not hold.
+ * @param {string} directory of models @param {string} id @param {number} mib
+ */
+export function writeLargeModel(directory, id, mib) {
+  const hidden = Math.floor((mib * 1024 * 1024) / (4 * INPUTS));
+  writeModel(directory, id, new Uint8Array());
+  const manifest = manifestOf(id);
+  writeFileSync(join(directory, id, 'manifest.json'), JSON.stringify(manifest));
+  // A field's number and kind, and the length of what it holds, that of the large tensor's values being last.
+  const bytes = 4 * INPUTS * hidden;
+  const head = tensorStart('w', [INPUTS, hidden], bytes);
+  const inner = encode([
+    node('Flatten', ['x'], ['f']),
+    node('MatMul', ['f', 'w'], ['h']),
+    node('MatMul', ['h', 'v'], ['y']),
+    tensor('v', FLOAT, [hidden, 2], new Uint8Array(8 * hidden)),
+    INPUT,
+    OUTPUT,
+    [2, 'g'],
+  ]);
+  const tensorField = Buffer.concat([Buffer.from([0x2a]), varint(head.length + bytes), head]);
+  const graph = Buffer.concat([inner, tensorField]);
+  const model = Buffer.concat([
+    encode([
+      [1, 8],
+      [8, [[2, 17]]],
+    ]),
+    Buffer.from([0x3a]),
+    varint(graph.length + bytes),
+    graph,
+  ]); // prettier-ignore
+  const file = join(directory, id, `${id}.onnx`);
+  const descriptor = openSync(file, 'w');
+  writeSync(descriptor, model);
+  closeSync(descriptor);
+  truncateSync(file, model.length + bytes);
+}
+
+/** A tensor up to its values. @param {string} name @param {number[]} dims @param {number} bytes */
+function tensorStart(name, dims, bytes) {
+  const fields = encode([...dims.map((size) => /** @type {Encodable} */ ([1, size])), [2, FLOAT], [8, name]]);
+  return Buffer.concat([fields, Buffer.from([0x4a]), varint(bytes)]);
+}
+
+/** @param {number} number */
+function varint(number) {
+  const bytes = [];
+  let rest = number;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return Buffer.from([...bytes, rest]);
+}

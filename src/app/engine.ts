@@ -1,0 +1,174 @@
+import type { Config } from '../config/load-config.js';
+import type { Pieces } from '../core/byte-source.js';
+import { type DecodeCost, decodeCost } from '../imaging/decode-cost.js';
+import { readMachine } from '../runtime/device/machine.js';
+import { Inspector } from '../runtime/inspection/inspector.js';
+import { findLevers, type Levers } from '../runtime/workers/levers.js';
+import { type PoolEvents, WorkerPool } from '../runtime/workers/pool.js';
+import { Admission } from '../serving/admission.js';
+import { Answerer } from '../serving/answerer.js';
+import { Classifier } from '../serving/classifier.js';
+import { ReadingSpeed } from '../serving/cost.js';
+import type { ServingEvents } from '../serving/events.js';
+import { ModelRegistry, type ModelTuning } from '../serving/model-registry.js';
+import { SharedAnswers } from '../serving/shared-answers.js';
+import { Summaries } from '../serving/summaries.js';
+import { Targets } from '../serving/target.js';
+import { openRepository, type Repository } from '../zoo/repository.js';
+import { layoutOf } from './layout.js';
+import { type MemoryBudget, maxFrameBytes, memoryBudget } from './memory-budget.js';
+import { modelDirectories } from './models-to-load.js';
+
+// Puts the rooms together. Serving and the commands that work in process use the same engine.
+
+const WORKER_SCRIPT = new URL('../runtime/workers/worker-main.js', import.meta.url);
+/** A worker that takes longer loses little by waiting for its next job; others would lose more by waiting behind it. */
+const AHEAD_MS = 10;
+
+export interface Engine {
+  repository: Repository;
+  summaries: Summaries;
+  pool: WorkerPool;
+  admission: Admission;
+  answers: SharedAnswers;
+  registry: ModelRegistry;
+  classifier: Classifier;
+  /** Ends all workers. */
+  stop(): Promise<void>;
+}
+
+/** Everything that listens to an engine. */
+export interface EngineEvents {
+  serving: ServingEvents;
+  workers: Omit<PoolEvents, 'executed' | 'instancesChanged'>;
+}
+
+/** A configuration without limits on cost: whoever runs a command may take as long as they like. */
+export function unbounded(config: Config): Config {
+  return { ...config, queue: Number.POSITIVE_INFINITY, maxPrice: Number.POSITIVE_INFINITY };
+}
+
+/** For commands that say themselves what happens. */
+const SILENT: EngineEvents = {
+  serving: {
+    classifyStarted() {},
+    imageClassified() {},
+    imageFailed() {},
+    executed() {},
+    modelStateChanged() {},
+    modelLoaded() {},
+  },
+  workers: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
+};
+
+export interface EngineOptions {
+  config: Config;
+  /** Environment of the server, of which workers get a part. */
+  env: NodeJS.ProcessEnv;
+  events?: EngineEvents;
+  /** Default: what the model directories hold. */
+  repository?: Repository;
+  /** Variant and batch that suit a model here, by id. */
+  tuned?: ReadonlyMap<string, ModelTuning>;
+}
+
+/**
+ * Starts the workers; no model is loaded yet.
+ * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
+ */
+export async function createEngine({ config, env, events = SILENT, tuned, ...found }: EngineOptions): Promise<Engine> {
+  const repository = found.repository ?? (await openRepository(modelDirectories(config)));
+  const machine = readMachine();
+  const levers = await findLevers();
+  const { lanes: workers, threads, renderers } = layoutOf(config, machine);
+  const budget = memoryBudget(config, machine.usableMemory, workers + renderers, levers);
+  const pool = new WorkerPool({
+    workers,
+    renderers,
+    script: WORKER_SCRIPT,
+    levers,
+    memory: budget.workers,
+    env,
+    device: config.device,
+    threads,
+    batch: config.batch,
+    decode: { maxPixels: config.maxPixels },
+    maxFrameBytes: maxFrameBytes(config),
+    batchDelayMs: config.batchDelayMs,
+    aheadMs: AHEAD_MS,
+    runTimeoutMs: config.laneTimeoutMs,
+    loadTimeoutMs: config.loadTimeoutMs,
+    events: {
+      ...events.workers,
+      executed: (key, rows, ms) => registry.executed(key, rows, ms),
+      networkLost: (key, reason, remaining) => {
+        events.workers.networkLost(key, reason, remaining);
+        if (remaining === 0) registry.networkLost(key, reason);
+      },
+      instancesChanged: (key) => registry.instancesChanged(key),
+    },
+  });
+  const answerer = new Answerer({ pool, viewBytes: budget.viewBytes });
+  // As many files may wait to be counted as there are models.
+  const counter = createInspector(config, env, levers, budget, Number.POSITIVE_INFINITY);
+  const registry = new ModelRegistry({
+    repository,
+    pool,
+    answerer,
+    allowUntrained: config.untrained === 'allow',
+    countMacs: async (file, inputShape) => {
+      const { summary } = await counter.inspect({ file, inputShape, timing: false });
+      return summary.totals.macs;
+    },
+    instances: Math.min(config.instances ?? workers, workers),
+    tuned: tuned ?? new Map(),
+    events: events.serving,
+  });
+  const admission = new Admission({ capacity: config.queue, limit: config.maxPrice, workers });
+  const answers = new SharedAnswers(config.cache);
+  const classifier = new Classifier({
+    targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
+    answerer,
+    answers,
+    admission,
+    costOfDecoding: (file) => costWithin(file, config.maxPixels),
+    decodeBytes: budget.workers.decodeBytes,
+    speed: new ReadingSpeed(),
+    workers,
+    events: events.serving,
+  });
+  const inspector = createInspector(config, env, levers, budget);
+  const { activationBytes } = budget;
+  const summaries = new Summaries({ repository, inspector, activationBytes, admission });
+  const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
+  return { repository, summaries, pool, admission, answers, registry, classifier, stop };
+}
+
+function createInspector(
+  { loadTimeoutMs: timeoutMs }: Config,
+  env: NodeJS.ProcessEnv,
+  levers: Levers,
+  { inspectionBytes: memoryBytes }: MemoryBudget,
+  maxPending?: number,
+): Inspector {
+  const options = { script: WORKER_SCRIPT, levers, env, timeoutMs, memoryBytes };
+  return new Inspector(maxPending === undefined ? options : { ...options, maxPending });
+}
+
+export interface OpenedInspector {
+  inspector: Inspector;
+  activationBytes: number;
+}
+
+/** Larger pictures than are decoded cost nothing: the worker that gets them says what is wrong. */
+function costWithin(file: Pieces, maxPixels: number): DecodeCost | undefined {
+  const cost = decodeCost(file, maxPixels);
+  return cost && cost.width * cost.height <= maxPixels ? cost : undefined;
+}
+
+/** Looks into files without an engine. It must be stopped. */
+export async function openInspector(config: Config, env: NodeJS.ProcessEnv): Promise<OpenedInspector> {
+  const levers = await findLevers();
+  const budget = memoryBudget(config, readMachine().usableMemory, 1, levers);
+  return { inspector: createInspector(config, env, levers, budget), activationBytes: budget.activationBytes };
+}

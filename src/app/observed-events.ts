@@ -1,0 +1,34 @@
+import type { createLogger } from '../observability/logger.js';
+import type { Metrics } from '../observability/metrics.js';
+import type { EngineEvents } from './engine.js';
+
+/** Counts and logs what happens in an engine. */
+export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLogger>): EngineEvents {
+  return {
+    serving: {
+      ...metrics.serving,
+      modelLoaded: (model, ms) => {
+        metrics.serving.modelLoaded(model, ms);
+        const { fallback, layersOnCpu } = model.info;
+        if (fallback !== undefined)
+          log.warn({ model: model.id, fallback }, 'the CPU computes although CUDA was asked for');
+        if (layersOnCpu.length > 0) log.warn({ model: model.id, layersOnCpu }, 'layers are left to the CPU');
+      },
+      modelStateChanged: (model, state, reason) => {
+        metrics.serving.modelStateChanged(model, state, reason);
+        log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');
+      },
+    },
+    workers: {
+      ...metrics.workers,
+      laneReplaced: (lane, reason) => {
+        metrics.workers.laneReplaced(lane, reason);
+        log.error({ lane, reason }, 'lane replaced');
+      },
+      networkLost: (network, reason, remaining) => {
+        metrics.workers.networkLost(network, reason, remaining);
+        log.error({ network, reason, remaining }, 'copy of a model lost');
+      },
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import type { Config } from '../config/load-config.js';
+import { toMenagerieError } from '../core/errors.js';
+import { isSameMachine, type Tuned, type TunedMachine } from '../core/tuning.js';
+import { type Machine, runtimeVersion } from '../runtime/device/machine.js';
+import { usesCuda } from '../runtime/device/providers.js';
+import { heldBytes } from '../runtime/networks/network-memory.js';
+import { weightBytes } from '../runtime/networks/weight-bytes.js';
+import type { ModelTuning } from '../serving/model-registry.js';
+import { openRepository, type Repository } from '../zoo/repository.js';
+import { readTuned } from '../zoo/tuned.js';
+import { findVariant, preferredVariant, weightsPath } from '../zoo/weights.js';
+import { layoutOf } from './layout.js';
+import { shareOf } from './memory-budget.js';
+import { modelDirectories, modelsToLoad, type WantedModel } from './models-to-load.js';
+
+/** What a server starts with. */
+export interface StartPlan {
+  /** The settings, with lanes, threads and copies filled in. */
+  config: Config;
+  repository: Repository;
+  wanted: WantedModel[];
+  tuned: ReadonlyMap<string, ModelTuning>;
+  /** Decisions that the settings do not explain, for the log. */
+  notes: string[];
+}
+
+/**
+ * Decides with what a server starts: what the settings say; where they are silent, what `menagerie tune` found on this machine;
+ * else from cores and memory.
+ * @throws MenagerieError `invalid_config`, `io_error`
+ */
+export async function planStart(config: Config, machine: Machine): Promise<StartPlan> {
+  const repository = await openRepository(modelDirectories(config));
+  const wanted = await modelsToLoad(repository, config);
+  const notes: string[] = [];
+  const found = await readTunings(repository, wanted, tunedMachineOf(config, machine), notes);
+  const layout = tunedLayout(config, wanted, found, notes);
+  const tuned = new Map([...found].map(([id, { variant, batch }]) => [id, { variant, batch }]));
+  const planned = { ...config, ...layout };
+  const { lanes, threads, renderers } = layoutOf(planned, machine);
+  const networks = await weightsOf(repository, wanted, tuned);
+  const fitting = workersThatFit(networks, lanes, (workers) =>
+    shareOf(config, machine.usableMemory, workers + renderers),
+  );
+  // A number that was asked for is kept: what does not fit is then refused by name.
+  const workers = config.lanes === undefined ? fitting : lanes;
+  if (workers < lanes) notes.push(`memory holds the models in ${workers} of ${lanes} lanes`);
+  const instances = config.instances ?? workers;
+  return { config: { ...planned, lanes: workers, threads, instances }, repository, wanted, tuned, notes };
+}
+
+/** The machine as tuned.json has it. */
+export function tunedMachineOf({ device }: Config, { cpu, usableCores }: Machine): TunedMachine {
+  return { cpu, cores: usableCores, device: usesCuda(device) ? 'cuda' : 'cpu', runtime: runtimeVersion() };
+}
+
+/**
+ * Workers that can each hold all networks in their share of the memory; at least one.
+ * @param wanted workers at most
+ * @param share bytes of each of so many workers
+ */
+export function workersThatFit(
+  networks: readonly { bytes: number }[],
+  wanted: number,
+  share: (workers: number) => number,
+): number {
+  let workers = wanted;
+  while (workers > 1 && heldBytes(networks) > share(workers)) workers--;
+  return workers;
+}
+
+async function readTunings(
+  repository: Repository,
+  wanted: readonly WantedModel[],
+  machine: TunedMachine,
+  notes: string[],
+): Promise<Map<string, Tuned>> {
+  const found = new Map<string, Tuned>();
+  for (const { id } of wanted) {
+    const model = repository.models.get(id);
+    if (!model) continue;
+    try {
+      const tuned = await readTuned(model);
+      if (!tuned) continue;
+      if (isSameMachine(tuned.machine, machine)) found.set(id, tuned);
+      else notes.push(`${id} was tuned on another machine; menagerie tune ${id} does it here`);
+    } catch (error) {
+      notes.push(`${id}: what tune had found cannot be read: ${toMenagerieError(error).message}`);
+    }
+  }
+  return found;
+}
+
+/** Lanes and threads are the whole server's: they are taken where all models that were tuned want the same. */
+function tunedLayout(
+  { lanes, threads }: Config,
+  wanted: readonly WantedModel[],
+  found: ReadonlyMap<string, Tuned>,
+  notes: string[],
+): Partial<Pick<Config, 'lanes' | 'threads'>> {
+  const [first, ...others] = found.values();
+  if (!first || lanes !== undefined || threads !== undefined) return {};
+  if (others.some((other) => other.lanes !== first.lanes || other.threads !== first.threads)) {
+    notes.push(`the tuned models want different lanes and threads: ${[...found.keys()].join(', ')}`);
+    return {};
+  }
+  const rest = wanted.length - found.size;
+  const also = rest > 0 ? `, for ${rest} models that were not tuned too` : '';
+  notes.push(
+    `${first.lanes} lanes of ${first.threads} threads, as tune found for ${[...found.keys()].join(', ')}${also}`,
+  );
+  return { lanes: first.lanes, threads: first.threads };
+}
+
+/** Sizes of the weights that are to be loaded. */
+async function weightsOf(
+  { models }: Repository,
+  wanted: readonly WantedModel[],
+  tuned: ReadonlyMap<string, ModelTuning>,
+): Promise<{ bytes: number }[]> {
+  const networks: { bytes: number }[] = [];
+  for (const { id, variant: name } of wanted) {
+    const model = models.get(id);
+    if (!model) continue;
+    const variant =
+      name === undefined ? await preferredVariant(model, tuned.get(id)?.variant) : findVariant(model, name);
+    networks.push({ bytes: weightBytes(weightsPath(model, variant)) });
+  }
+  return networks;
+}

@@ -1,0 +1,200 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { MenagerieError } from '../../core/errors.js';
+import { createNormalise, type Normalise } from '../../core/normalise.js';
+import { countOf, inputShape } from '../../core/shape.js';
+import { runtimeReason } from '../device/providers.js';
+import { bestBatch } from './best-batch.js';
+import type { InputTensor } from './input-tensor.js';
+import { bytesAskedFor, isMemoryRefused, memoryExceeded } from './memory-errors.js';
+import { loadingBytes } from './network-memory.js';
+import { type NetworkInfo, type NetworkSpec, nameOf } from './network-spec.js';
+import {
+  checkSignature,
+  mismatch,
+  type OpenedSession,
+  openVerified,
+  quote,
+  type RunSettings,
+  runSession,
+} from './session.js';
+
+/** Pixels to run a network on: u8 views as renderViews makes them. */
+export interface Rows {
+  /** Tells them from others. */
+  name: string;
+  data: Uint8Array;
+  rows: number;
+}
+
+/** What became of the rows of one input: scores as the network gives them, rows x classes. */
+export type Scores = { scores: Float32Array<ArrayBuffer> } | { error: unknown };
+
+/** A network in memory. `run` blocks the thread while it computes, so this lives in workers only. */
+export class Network {
+  readonly info: NetworkInfo;
+  readonly #session: InferenceSession;
+  readonly spec: NetworkSpec;
+  readonly #normalise: Normalise;
+  /** Networks with equal ones make the same tensor of the same pixels. */
+  readonly #normalisation: string;
+  /** Values of one row of the input tensor. */
+  readonly #length: number;
+  readonly #runBytes: number | undefined;
+
+  private constructor(session: InferenceSession, spec: NetworkSpec, info: NetworkInfo, runBytes?: number) {
+    const { input, preprocess } = spec;
+    this.#session = session;
+    this.spec = spec;
+    this.#normalise = createNormalise(preprocess, input.layout);
+    const { color, scale, mean, std } = preprocess;
+    this.#normalisation = JSON.stringify([input.layout, color, scale, mean, std]);
+    this.#length = countOf(inputShape(spec, 1));
+    this.info = info;
+    this.#runBytes = runBytes;
+  }
+
+  /**
+   * Reads and verifies a file, loads it, checks that its inputs and outputs are those of the manifest, runs it, and finds out how
+   * many rows at a time it does best.
+   * @throws MenagerieError what readWeights throws; `provider_unavailable`, `invalid_network`, `signature_mismatch`,
+   *   `memory_exceeded`
+   */
+  static async load(spec: NetworkSpec, settings: RunSettings): Promise<Network> {
+    const started = performance.now();
+    const { sha256, ...opened } = await openVerified(spec, settings);
+    try {
+      return await Network.#try(spec, settings, opened, sha256, started);
+    } catch (error) {
+      await opened.session.release();
+      throw isMemoryRefused(error)
+        ? memoryExceeded(`Running ${nameOf(spec)}`, bytesAskedFor(error), loadingBytes(spec), error)
+        : error;
+    }
+  }
+
+  static async #try(
+    spec: NetworkSpec,
+    settings: RunSettings,
+    { session, provider, fallback, layersOnCpu }: OpenedSession,
+    sha256: string,
+    started: number,
+  ): Promise<Network> {
+    const takesBatches = checkSignature(session, spec);
+    const loaded = performance.now();
+    const zeros = (rows: number) => new Float32Array(countOf(inputShape(spec, rows)));
+    const classes = (await runSession(session, spec, zeros(1), 1)).length;
+    const run = async (rows: number) => {
+      const scores = await runSession(session, spec, zeros(rows), rows);
+      if (scores.length !== rows * classes) throw mismatch(`${rows} rows are answered with ${scores.length} scores`);
+    };
+    const wanted = takesBatches ? (settings.batch ?? spec.rows) : 1;
+    const { batch, rowMs } = await bestBatch(run, provider, wanted);
+    const warmupMs = performance.now() - loaded;
+    const loadMs = loaded - started;
+    const info = { provider, fallback, layersOnCpu, sha256, classes, batch, loadMs, warmupMs, rowMs };
+    return new Network(session, spec, info, settings.runBytes);
+  }
+
+  /**
+   * Scores of several inputs, in one run where the network takes that many rows. An input that the network fails on fails
+   * alone.
+   * @param tensor its memory
+   */
+  async run(
+    inputs: readonly Rows[],
+    tensor: InputTensor,
+  ): Promise<{ outcomes: Scores[]; normaliseMs: number; inferenceMs: number }> {
+    const started = performance.now();
+    const values = this.#values(inputs, tensor);
+    const normaliseMs = performance.now() - started;
+    const outcomes = await this.#outcomes(inputs, values);
+    return { outcomes, normaliseMs, inferenceMs: performance.now() - started - normaliseMs };
+  }
+
+  /**
+   * Runs the network on tensors.
+   * @param fetches names of outputs
+   * @throws MenagerieError `invalid_request` for inputs or outputs that it does not have or takes otherwise
+   */
+  async compute(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[]): Promise<Record<string, Tensor>> {
+    const { inputNames, outputNames } = this.#session;
+    const unknown = [
+      ...Object.keys(feeds).filter((name) => !inputNames.includes(name)),
+      ...fetches.filter((name) => !outputNames.includes(name)),
+    ];
+    if (unknown.length > 0) {
+      const known = `inputs ${quote(inputNames)}; outputs ${quote(outputNames)}`;
+      throw new MenagerieError('invalid_request', `The network has no ${quote(unknown)}; it has ${known}.`);
+    }
+    try {
+      return (await this.#session.run(feeds, fetches)) as Record<string, Tensor>;
+    } catch (error) {
+      if (isMemoryRefused(error)) throw this.#tooMuch(error);
+      const reason = runtimeReason(error, this.spec.file);
+      throw new MenagerieError('invalid_request', `The network cannot take these tensors: ${reason}`, { cause: error });
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  /** The normalised pixels of all inputs, one after the other. */
+  #values(inputs: readonly Rows[], tensor: InputTensor): Float32Array {
+    const key = [...inputs.map(({ name }) => name), this.#normalisation].join();
+    return tensor.values(key, countRows(inputs) * this.#length, (values) => {
+      let at = 0;
+      for (const { data, rows } of inputs) {
+        const length = data.length / rows;
+        for (let row = 0; row < rows; row++, at += this.#length) {
+          const pixels = data.subarray(row * length, (row + 1) * length);
+          this.#normalise(pixels, values.subarray(at, at + this.#length));
+        }
+      }
+    });
+  }
+
+  async #outcomes(inputs: readonly Rows[], values: Float32Array): Promise<Scores[]> {
+    const { classes } = this.info;
+    try {
+      const scores = await this.#scores(values);
+      let row = 0;
+      return inputs.map(({ rows }) => {
+        const from = row * classes;
+        row += rows;
+        return { scores: inputs.length === 1 ? scores : scores.slice(from, row * classes) };
+      });
+    } catch (error) {
+      if (inputs.length === 1) return [{ error: isMemoryRefused(error) ? this.#tooMuch(error) : error }];
+      const outcomes: Scores[] = [];
+      let at = 0;
+      for (const input of inputs) {
+        const end = at + input.rows * this.#length;
+        outcomes.push(...(await this.#outcomes([input], values.subarray(at, end))));
+        at = end;
+      }
+      return outcomes;
+    }
+  }
+
+  #tooMuch(error: unknown): MenagerieError {
+    return memoryExceeded(`Running ${nameOf(this.spec)}`, bytesAskedFor(error), this.#runBytes, error);
+  }
+
+  /** Scores of all rows. */
+  async #scores(values: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    const total = values.length / this.#length;
+    // One row a run where the file takes no more, however many are asked for.
+    const most = this.info.batch === 1 ? 1 : total;
+    const scores = new Float32Array(total * this.info.classes);
+    for (let row = 0; row < total; row += most) {
+      const part = values.subarray(row * this.#length, (row + most) * this.#length);
+      scores.set(await runSession(this.#session, this.spec, part, most), row * this.info.classes);
+    }
+    return scores;
+  }
+}
+
+function countRows(inputs: readonly Rows[]): number {
+  return inputs.reduce((sum, { rows }) => sum + rows, 0);
+}

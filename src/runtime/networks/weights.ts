@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, sep } from 'node:path';
+import { bytesInMemory } from '../../core/byte-source.js';
+import { MenagerieError } from '../../core/errors.js';
+import { externalFiles } from '../../onnx/external-data.js';
+
+/** The weights of a network in memory: what was hashed is what the runtime is given. */
+export interface Weights {
+  /** The ONNX file. */
+  model: Uint8Array<ArrayBuffer>;
+  /** The files that it names, by the names it has for them. */
+  external: { path: string; data: Uint8Array<ArrayBuffer> }[];
+  /** In hex: of the file, or where it has external data, of the hashes of all files with their names. */
+  sha256: string;
+}
+
+/** What the weights must be, as far as it is known. */
+export interface Expected {
+  /** SHA-256 of the ONNX file alone, as its manifest states it. */
+  fileSha256?: string | undefined;
+  /** SHA-256 of all, as an earlier load found it. */
+  sha256?: string | undefined;
+}
+
+/** Protocol buffers hold no more, nor does ONNX Runtime read more from memory at once. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+const READ_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Reads an ONNX file and its external data, once, and hashes what was read.
+ * @throws MenagerieError `file_missing`, `io_error` for what is no regular file or cannot be read, `not_onnx`, `checksum_mismatch`,
+ *   `invalid_network` for external data outside of the file's folder
+ */
+export function readWeights(file: string, expected: Expected): Weights {
+  const main = readAndHash(file);
+  if (expected.fileSha256 !== undefined && main.sha256 !== expected.fileSha256) {
+    throw changed(`its SHA-256 is ${main.sha256}, its manifest states ${expected.fileSha256}`, file);
+  }
+  const external: Weights['external'] = [];
+  const all = createHash('sha256').update(main.sha256);
+  for (const path of externalFiles(bytesInMemory(main.bytes))) {
+    const { bytes, sha256 } = readAndHash(inFolder(file, path));
+    external.push({ path, data: bytes });
+    all.update(`\n${sha256} ${path}`);
+  }
+  const sha256 = external.length === 0 ? main.sha256 : all.digest('hex');
+  if (expected.sha256 !== undefined && sha256 !== expected.sha256) {
+    throw changed(`its SHA-256 is ${sha256}; what was verified when the model was loaded had ${expected.sha256}`, file);
+  }
+  return { model: main.bytes, external, sha256 };
+}
+
+/** The path of external data, which must lie in the folder of the file that names it. */
+function inFolder(file: string, path: string): string {
+  const folder = realpathSync(dirname(file));
+  let real: string;
+  try {
+    real = realpathSync(join(folder, path));
+  } catch (error) {
+    throw new MenagerieError('file_missing', `External data "${shown(path)}" of ${basename(file)} is not there.`, {
+      cause: error,
+    });
+  }
+  if (path !== '' && !path.startsWith(sep) && real.startsWith(folder + sep)) return real;
+  throw new MenagerieError(
+    'invalid_network',
+    `External data "${shown(path)}" of ${basename(file)} lies outside of its folder.`,
+  );
+}
+
+function readAndHash(file: string): { bytes: Uint8Array<ArrayBuffer>; sha256: string } {
+  let descriptor: number;
+  try {
+    // Opening a pipe would otherwise wait for whoever writes to it.
+    descriptor = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw missing
+      ? new MenagerieError('file_missing', `${basename(file)} is not there.`, { cause: error })
+      : unreadable(file, error);
+  }
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) throw new MenagerieError('io_error', `${basename(file)} is no regular file.`);
+    if (stat.size > MAX_FILE_BYTES) {
+      throw new MenagerieError(
+        'invalid_network',
+        `${basename(file)} has ${stat.size} bytes; a file may have ${MAX_FILE_BYTES}. Larger networks keep their weights in external data.`,
+      );
+    }
+    const bytes = new Uint8Array(stat.size);
+    const hash = createHash('sha256');
+    let length = 0;
+    for (let n = -1; n !== 0 && length < bytes.length; length += n) {
+      n = readSync(descriptor, bytes, length, Math.min(READ_BYTES, bytes.length - length), length);
+      hash.update(bytes.subarray(length, length + n));
+    }
+    return { bytes: length === bytes.length ? bytes : bytes.slice(0, length), sha256: hash.digest('hex') };
+  } catch (error) {
+    throw error instanceof MenagerieError ? error : unreadable(file, error);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function unreadable(file: string, error: unknown): MenagerieError {
+  return new MenagerieError('io_error', `${basename(file)} cannot be read.`, { cause: error });
+}
+
+function changed(what: string, file: string): MenagerieError {
+  return new MenagerieError('checksum_mismatch', `${basename(file)}: ${what}`);
+}
+
+function shown(path: string): string {
+  return path.slice(0, 100).replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,90 @@
+import { MenagerieError } from '../../core/errors.js';
+import { type Ask, errorOf, type RunOutcome } from './calls.js';
+import type { Batch, Job, PictureResult, Rendered, RunResult, TensorBytes, Work } from './job.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** Most answers are small; these are checked, since a worker may have been taken over by a file that it decoded. */
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** What a run told besides the answers. */
+export interface Ran {
+  rows: number;
+  inferenceMs: number;
+}
+
+/**
+ * Gives a batch to a worker, and settles its jobs by the answers.
+ * @param timeoutMs from when the worker begins
+ * @returns of a run, what it took
+ * @throws what WorkerProcess.call throws; the jobs are then not settled
+ */
+export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: number): Promise<Ran | undefined> {
+  const { jobs } = batch;
+  const [first] = jobs as [Job];
+  const onSent = (takeBack: () => void) => {
+    batch.takeBack = takeBack;
+  };
+  switch (first.work.kind) {
+    case 'run':
+      return sendRun(worker, jobs, timeoutMs, onSent);
+    case 'render': {
+      const { ask, part } = first.work;
+      const { answer, parts } = await worker.call('render', ask, [part], timeoutMs, onSent);
+      const looks = answer.weights.map((weights, i) => ({ weights, pixels: partOf(parts, i) }));
+      return void first.resolve({ picture: answer.picture, looks } satisfies Rendered);
+    }
+    case 'compute': {
+      const { ask, parts: given } = first.work;
+      const { answer, parts } = await worker.call('compute', ask, given, timeoutMs, onSent);
+      const tensors = answer.tensors.map((info, i): TensorBytes => ({ ...info, bytes: partOf(parts, i) }));
+      return void first.resolve(tensors);
+    }
+  }
+}
+
+async function sendRun(
+  worker: WorkerProcess,
+  jobs: readonly Job[],
+  timeoutMs: number,
+  onSent: (takeBack: () => void) => void,
+): Promise<Ran> {
+  const works = jobs.map(({ work }) => work as Work & { kind: 'run' });
+  const ask: Ask<'run'> = { key: jobs[0]?.key ?? '', inputs: works.map(({ input }) => input) };
+  const bytes = works.map(({ part }) => part);
+  const { answer, parts } = await worker.call('run', ask, bytes, timeoutMs, onSent);
+  const { normaliseMs, inferenceMs } = answer;
+  let rows = 0;
+  for (const [i, job] of jobs.entries()) {
+    const outcome = answer.outcomes[i];
+    if (outcome?.type === 'failed') job.reject(errorOf(outcome));
+    else {
+      const result = outcome && resultOf(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
+      if (result) {
+        job.resolve(result);
+        rows += 'weights' in result ? result.weights.length : job.rows;
+      } else job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
+    }
+  }
+  return { rows, inferenceMs };
+}
+
+function resultOf(
+  job: Job,
+  { weights, picture }: RunOutcome & { type: 'scores' },
+  part: Uint8Array<ArrayBuffer>,
+  times: Pick<RunResult, 'normaliseMs' | 'inferenceMs'>,
+): RunResult | PictureResult | undefined {
+  const rows = job.work.kind === 'run' && job.work.input.kind === 'views' ? job.rows : (weights?.length ?? 0);
+  if (
+    !(Number.isInteger(rows) && rows > 0 && rows <= job.rows) ||
+    part.byteLength === 0 ||
+    part.byteLength % (rows * FLOAT_BYTES) !== 0
+  )
+    return undefined;
+  const scores = new Float32Array(part.buffer);
+  return weights && picture ? { scores, ...times, weights, picture } : { scores, ...times };
+}
+
+function partOf(parts: readonly Uint8Array<ArrayBuffer>[], i: number): Uint8Array<ArrayBuffer> {
+  return parts[i] ?? new Uint8Array();
+}

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { endlessIfBright, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
+import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/levers.js';
+import type { WorkerPool } from '../../src/runtime/workers/pool.js';
+import { temporaryFolder } from '../support/model-folders.js';
+import { specOf, turn } from '../support/networks.js';
+import { startPool } from '../support/server.js';
+import { until } from '../support/worker-script.js';
+
+// What Linux lets the server do with its workers; each may be missing.
+
+const WORKER = new URL('../../dist/runtime/workers/worker-main.js', import.meta.url);
+const SIDE = 8;
+const MEMORY = { decodeBytes: 100 * 2 ** 20, share: 2 ** 40, dataLimit: true };
+const holding = await findLevers();
+const LEVERS = Object.keys(NO_LEVERS) as Lever[];
+const bright = { name: 'bright', rows: 1, data: new Uint8Array(SIDE * SIDE * 3).fill(255) };
+
+/** A pool with one real worker that has answered, and its process. */
+async function start(levers: Levers): Promise<{ pool: WorkerPool; pid: number }> {
+  const pool = startPool({ script: WORKER, levers, memory: { ...MEMORY, dataLimit: levers.dataLimit } });
+  const folder = await temporaryFolder();
+  writeModel(folder, 'quick', quick());
+  const manifest = JSON.parse(readFileSync(join(folder, 'quick', 'manifest.json'), 'utf8'));
+  await pool.load({ ...specOf('quick', join(folder, 'quick', 'quick.onnx')), ...manifest }, 1);
+  expect((await pool.run('quick', bright, turn())).scores).toHaveLength(2);
+  return { pool, pid: pool.pids[0] as number };
+}
+
+const proc = (pid: number, file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+
+/** Whether each lever has had its effect on a process. */
+const EFFECTS: Record<Lever, (pid: number) => boolean> = {
+  dataLimit: (pid) => /Max data size +\d+ +unlimited/.test(proc(pid, 'limits')),
+  niceness: (pid) => Number(proc(pid, 'stat').split(') ').pop()?.split(' ')[16]) === getPriority() + 5,
+  oomScore: (pid) => proc(pid, 'oom_score_adj').trim() === '1000',
+  // Without it a thread watches: one more than there is otherwise.
+  parentDeathSignal: (pid) => proc(pid, 'cmdline').includes('--parent-death-signal'),
+};
+
+describe.runIf(process.platform === 'linux')('levers', () => {
+  it('all hold on a machine with the usual tools', () => {
+    expect(holding).toEqual({ dataLimit: true, niceness: true, oomScore: true, parentDeathSignal: true });
+  });
+
+  it.each([...LEVERS, 'all of them', 'none of them'])('without %s a worker works, with the others', async (missing) => {
+    const has = (lever: Lever) => missing !== 'all of them' && missing !== lever;
+    const levers = Object.fromEntries(LEVERS.map((lever) => [lever, has(lever)])) as unknown as Levers;
+    const { pid } = await start(levers);
+    expect(Object.fromEntries(LEVERS.map((lever) => [lever, EFFECTS[lever](pid)]))).toEqual(levers);
+  });
+
+  it.each([true, false])('a worker in an endless run ends with its parent (by the kernel: %s)', async (byKernel) => {
+    const folder = await temporaryFolder();
+    writeModel(folder, 'endless', endlessIfBright());
+    const levers = { ...holding, parentDeathSignal: byKernel };
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', PARENT, folder, JSON.stringify(levers)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [line] = await once(parent.stdout, 'data');
+    const pid = Number(String(line));
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    parent.kill('SIGKILL');
+    await until(() => !existsSync(`/proc/${pid}`), 'the worker to end');
+  });
+
+  it('the limit on memory follows what is loaded, and what exceeds it is an error that says so', async () => {
+    const { pool, pid } = await start(holding);
+    const limit = () => Number(/Max data size +(\d+)/.exec(proc(pid, 'limits'))?.[1]);
+    const before = limit();
+    await expect(
+      pool.compute(
+        'quick',
+        [{ name: 'x', type: 'float32', dims: [1, 3, 1], bytes: new Uint8Array(12) }],
+        ['y'],
+        turn(),
+      ),
+    ).rejects.toMatchObject({ code: 'invalid_request' });
+    await pool.unload('quick');
+    expect(limit()).toBeLessThanOrEqual(before + 32 * 2 ** 20);
+  });
+});
+
+/** Has a worker compute without end, and says its process id. */
+const PARENT = `
+  import { readFileSync } from 'node:fs';
+  import { WorkerPool } from ${JSON.stringify(new URL('../../dist/runtime/workers/pool.js', import.meta.url).href)};
+  const [folder, levers] = process.argv.slice(1);
+  const none = () => {};
+  const pool = new WorkerPool({
+    workers: 1, script: new URL(${JSON.stringify(WORKER.href)}), levers: JSON.parse(levers), env: process.env, device: 'cpu',
+    threads: 1, memory: { decodeBytes: 1e8, share: 1e12, dataLimit: false }, decode: { maxPixels: 1e6 }, maxFrameBytes: 1e9,
+    batchDelayMs: 0, aheadMs: 0, runTimeoutMs: 3.6e6, loadTimeoutMs: 6e4,
+    events: { laneBusy: none, executed: none, laneReplaced: none, networkLost: none, instancesChanged: none },
+  });
+  const manifest = JSON.parse(readFileSync(folder + '/endless/manifest.json', 'utf8'));
+  await pool.load({ ...manifest, key: 'endless', file: folder + '/endless/endless.onnx', bytes: 1000 }, 1);
+  const views = { name: 'bright', rows: 1, data: new Uint8Array(${SIDE * SIDE * 3}).fill(255) };
+  void pool.run('endless', views, { flow: {}, cost: 1, ms: 1, signal: new AbortController().signal });
+  setTimeout(() => console.log(pool.pids[0]), 500);
+`;

@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it, test } from 'vitest';
+import { renderViews } from '../../src/core/render.js';
+import { PLAIN_LOOK, viewsOf } from '../../src/core/test-time.js';
+import { type Geometry, geometryOf } from '../../src/core/views.js';
+import { decode } from '../../src/imaging/decode.js';
+import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
+import { Network } from '../../src/runtime/networks/network.js';
+import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
+import { rendered, turn } from '../support/networks.js';
+import { startPool } from '../support/server.js';
+
+// Workers as they are built.
+
+const REAL = new URL('../../dist/runtime/workers/worker-main.js', import.meta.url);
+const AIRPLANE = readFileSync(new URL('../../models/golden/airplane.png', import.meta.url));
+const MAX_PIXELS = 1_000_000;
+
+const GEOMETRY: Geometry = {
+  input: { width: 32, height: 32 },
+  resize: { mode: 'shorter_side', size: 40, filter: 'bilinear' },
+  color: 'RGB',
+};
+const LOOKS = [PLAIN_LOOK, { ...PLAIN_LOOK, crops: 5 as const }];
+
+function start(options: Parameters<typeof startPool>[0] = {}) {
+  const replaced: string[] = [];
+  const laneReplaced = (_worker: number, reason: string) => void replaced.push(reason);
+  const pool = startPool({ script: REAL, maxPixels: MAX_PIXELS, ...options, events: { laneReplaced } });
+  const render = (bytes: Uint8Array, autoOrient = true) =>
+    pool.render(
+      { bytes, heavy: false },
+      { autoOrient, looks: LOOKS.map((look) => ({ geometry: GEOMETRY, look })) },
+      turn(),
+    );
+  return { pool, replaced, render };
+}
+
+describe('a worker', () => {
+  it('decodes and renders what the same code does here', async () => {
+    const { render } = start();
+    const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });
+    const { picture: facts, looks } = await render(AIRPLANE);
+    expect([facts.width, facts.height, facts.format]).toEqual([picture.width, picture.height, 'png']);
+    expect(looks).toHaveLength(LOOKS.length);
+    for (const [i, look] of LOOKS.entries()) {
+      const views = viewsOf(picture, GEOMETRY, look);
+      expect(looks[i]?.weights).toEqual(views.map(({ weight }) => weight));
+      expect(Buffer.compare(looks[i]?.pixels as Uint8Array, renderViews(picture, GEOMETRY, views))).toBe(0);
+    }
+  });
+
+  it('that has only just been started is given pictures larger than what arrives at once', async () => {
+    const { pool, replaced, render } = start({ lanes: 2 });
+    // Beyond the end of the picture there is nothing that is read.
+    const large = Buffer.concat([AIRPLANE, Buffer.alloc(2 * 1024 * 1024)]);
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => render(large)));
+    expect(outcomes.map(({ picture }) => picture.format)).toEqual(Array(4).fill('png'));
+    expect([replaced, pool.lanes.alive]).toEqual([[], 2]);
+  });
+
+  it('has a network say of a picture what the same code has it say here', async () => {
+    const { pool } = start();
+    const { input, preprocess, output, batch } = JSON.parse(
+      readFileSync(new URL('../../models/cifar10-resnet20/manifest.json', import.meta.url), 'utf8'),
+    );
+    const file = fileURLToPath(new URL('../../models/cifar10-resnet20/cifar10-resnet20.onnx', import.meta.url));
+    const spec: NetworkSpec = { key: 'n', file, bytes: 0, input, preprocess, output, batch };
+    const { sha256, classes } = await pool.load(spec, 1);
+    expect([sha256, classes]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), 10]);
+    const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });
+    const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: 1 });
+    const views = viewsOf(picture, geometryOf(spec), PLAIN_LOOK);
+    const { outcomes } = await network.run([rendered(picture, geometryOf(spec), views)], new InputTensor());
+    await network.release();
+    const request = { autoOrient: true, look: PLAIN_LOOK };
+    const result = await pool.classify('n', { bytes: AIRPLANE, heavy: false }, request, 1, turn());
+    expect(outcomes).toEqual([{ scores: result.scores }]);
+    expect(result.picture).toMatchObject({ width: picture.width, height: picture.height, format: 'png' });
+    expect(result.weights).toEqual([1]);
+  });
+
+  it('decodes all formats that are accepted', async () => {
+    const folder = new URL('../fixtures/pictures/', import.meta.url);
+    const { formats } = JSON.parse(readFileSync(new URL('reference.json', folder), 'utf8'));
+    const { render } = start();
+    for (const [name, size] of Object.entries(formats)) {
+      const { picture } = await render(readFileSync(new URL(name, folder)), false);
+      expect([name, picture]).toEqual([name, expect.objectContaining(size)]);
+    }
+  });
+
+  it('leaves libvips no loaders but those of the accepted formats', async () => {
+    const calls = new URL('../../dist/runtime/workers/worker-calls.js', import.meta.url).href;
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>';
+    const program = (what: string) => `
+      import sharp from 'sharp';
+      ${what}
+      console.log(await sharp(Buffer.from('${svg}')).png().toBuffer().then(() => 'loaded', ({ message }) => message));
+    `;
+    const said = async (what: string) => {
+      const args = ['--input-type=module', '--eval', program(what)];
+      return (await promisify(execFile)(process.execPath, args)).stdout.trim();
+    };
+    expect(await said('')).toBe('loaded');
+    expect(await said(`await import(${JSON.stringify(calls)});`)).toMatch(/blocked|unsupported/);
+  });
+
+  it('says what is wrong with a picture, and goes on', async () => {
+    const { replaced, render, pool } = start();
+    const pids = pool.pids;
+    const wide = Buffer.from(AIRPLANE);
+    wide.writeUInt32BE(100_000, 16);
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
+    for (const [bytes, code] of [
+      [new Uint8Array(100), 'not_an_image'],
+      [new Uint8Array(), 'empty_body'],
+      [new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), 'corrupt_image'],
+      [wide, 'too_many_pixels'],
+      [svg, 'unsupported_image_format'],
+    ] as const) {
+      await expect(render(bytes)).rejects.toMatchObject({ code });
+    }
+    await expect(render(AIRPLANE)).resolves.toMatchObject({ picture: { format: 'png' } });
+    expect([replaced, pool.pids]).toEqual([[], pids]);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'runs with all of its threads behind the server, which stays where it is',
+    async () => {
+      const before = getPriority();
+      const { pool, render } = start();
+      await render(AIRPLANE);
+      const [pid = 0] = pool.pids;
+      const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+        // The second field, the name in parentheses, may have spaces; niceness is the 19th.
+        Number(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1').split(') ')[1]?.split(' ')[16]),
+      );
+      expect(threads.length).toBeGreaterThan(1);
+      expect(new Set(threads)).toEqual(new Set([Math.min(19, before + 5)]));
+      expect(getPriority()).toBe(before);
+    },
+  );
+});
