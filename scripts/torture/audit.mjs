@@ -41,9 +41,9 @@ export class Audit {
 
   /**
    * Waits until the server is at rest, then compares everything.
-   * @param {Report} report @param {{ deaths?: number, readerDeaths?: number }} [expected] lanes and readers that died
+   * @param {Report} report @param {{ deaths?: number }} [expected] workers that died
    */
-  async close(report, { deaths = 0, readerDeaths = 0 } = {}) {
+  async close(report, { deaths = 0 } = {}) {
     const { books } = this.#subject;
     const after = await this.#subject.lookUntil((metrics) => unrest(metrics).length === 0);
     const by = (/** @type {string} */ name, /** @type {string[]} */ ...labels) =>
@@ -73,7 +73,6 @@ export class Audit {
       timed.filter((count) => count !== computed).map(String),
     );
     report.equal('lanes replaced', grown('lane_replacements_total'), deaths);
-    report.equal('readers replaced', grown('reader_replacements_total'), readerDeaths);
     report.none('gauges not back at rest', unrest(after));
     return after;
   }

@@ -1,4 +1,5 @@
 import { createRandom } from '../../dist/core/random.js';
+import { isThere } from '../process-tree.mjs';
 import { Report } from './report.mjs';
 import { Subject } from './subject.mjs';
 
@@ -31,16 +32,18 @@ export class Context {
     return createRandom(this.#seed * STREAMS + stream);
   }
 
-  /** Starts a server that ends with the scenario. @param {Record<string, string>} settings */
-  async start(settings) {
-    const subject = await Subject.start(settings);
+  /** Starts a server that ends with the scenario. @param {Record<string, string>} settings @param {{ unread?: boolean }} [options] */
+  async start(settings, options) {
+    const subject = await Subject.start(settings, options);
     this.#subjects.push(subject);
     return subject;
   }
 
   /** Asks a server to stop, and checks that it does in good order. @param {Subject} subject */
   async stop(subject) {
+    const { children } = subject;
     this.report.equal('status that the server ended with', await subject.stop(), 0);
+    this.report.none('processes that it left behind', children.filter(isThere).map(String));
   }
 
   /** Says how far it has come. @param {string} text */

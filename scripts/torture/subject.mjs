@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { memoryOf } from '../process-memory.mjs';
+import { memoryOfAll, niceOf, treeOf } from '../process-tree.mjs';
 import { Books } from './books.mjs';
 import { Client } from './client.mjs';
 import { cleanEnvironment } from './environment.mjs';
@@ -11,10 +11,11 @@ import { Metrics } from './metrics.mjs';
 
 const RELAY = fileURLToPath(new URL('./relay.mjs', import.meta.url));
 
+const LANES = 2;
 /** The same lanes everywhere, and no limit on time that a busy machine could break. */
 const SETTINGS = {
   DEVICE: 'cpu',
-  MENAGERIE_LANES: '2',
+  MENAGERIE_LANES: String(LANES),
   MENAGERIE_DEADLINE_MS: '3600000',
   MENAGERIE_LANE_TIMEOUT_MS: '3600000',
   MENAGERIE_UPLOAD_TIMEOUT_MS: '600000',
@@ -25,6 +26,9 @@ const MIB = 1024 * 1024;
 const STARTS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 300_000;
 const POLL_MS = 100;
+const SAMPLE_MS = 250;
+/** Niceness of processes that do not serve. */
+const LOWEST = 15;
 /** What a condition may take to come about, however slow the machine. */
 const PATIENCE_MS = 120_000;
 
@@ -35,13 +39,18 @@ export class Subject {
   log = [];
   /** How it ended: its exit status, or the signal. @type {Promise<number | string>} */
   ended;
+  /** Workers that there are when all are up. */
+  lanes = LANES;
   #relay;
   #looker;
+  /** Bytes of memory that it and its workers took at most. */
+  #mostMemory = 0;
+  #sampler;
   /** @type {number | string | undefined} */
   #end;
 
-  /** @param {import('node:child_process').ChildProcess} relay @param {string} address @param {number} pid */
-  constructor(relay, address, pid) {
+  /** @param {import('node:child_process').ChildProcess} relay @param {string} address @param {number} pid @param {boolean} unread */
+  constructor(relay, address, pid, unread) {
     this.#relay = relay;
     this.address = address;
     this.port = Number(new URL(address).port);
@@ -51,25 +60,53 @@ export class Subject {
     relay.on('message', (message) => {
       this.#end = /** @type {{ status: number | string }} */ (message).status;
     });
-    if (relay.stdout) createInterface(relay.stdout).on('line', (line) => this.log.push(line));
-    this.ended = closed.then(() => this.#end ?? 'killed with its relay');
+    if (relay.stdout && !unread) createInterface(relay.stdout).on('line', (line) => this.log.push(line));
+    this.#sampler = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    this.ended = closed.then(() => {
+      clearInterval(this.#sampler);
+      return this.#end ?? 'killed with its relay';
+    });
   }
 
-  /** Starts one and waits until it is ready. @param {Record<string, string>} settings */
-  static async start(settings) {
+  /**
+   * Starts one and waits until it is ready.
+   * @param {Record<string, string>} settings @param {{ unread?: boolean }} [options] whether nobody reads its log
+   */
+  static async start(settings, { unread = false } = {}) {
     const args = [JSON.stringify({ ...SETTINGS, ...settings })];
     const relay = fork(RELAY, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
     const signal = AbortSignal.timeout(STARTS_WITHIN_MS);
     const exit = once(relay, 'exit').then(() => Promise.reject(new Error('the server did not start')));
     const [{ address, pid }] = await Promise.race([once(relay, 'message', { signal }), exit]);
     exit.catch(() => {});
-    return new Subject(relay, address, pid);
+    return new Subject(relay, address, pid, unread);
   }
 
-  /** Its memory in MiB, now and at most so far; undefined where the system does not say. */
+  /** Memory of it and its workers in MiB, now and at most so far; undefined where the system does not say. */
   get memory() {
-    const bytes = memoryOf(this.pid);
-    return bytes && { now: Math.round(bytes.now / MIB), most: Math.round(bytes.most / MIB) };
+    const now = this.#sample();
+    return now > 0 ? { now: Math.round(now / MIB), most: Math.round(this.#mostMemory / MIB) } : undefined;
+  }
+
+  /** Whether it has not ended. */
+  get running() {
+    return this.#end === undefined;
+  }
+
+  /** The processes that it has started. */
+  get children() {
+    return treeOf(this.pid).slice(1);
+  }
+
+  /** Those of them that serve. What looks into networks has the lowest priority. */
+  get workers() {
+    return this.children.filter((pid) => (niceOf(pid) ?? LOWEST) < LOWEST);
+  }
+
+  #sample() {
+    const now = memoryOfAll(treeOf(this.pid));
+    this.#mostMemory = Math.max(this.#mostMemory, now);
+    return now;
   }
 
   /** A client whose requests are in the books. @param {number} connections */

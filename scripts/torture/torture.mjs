@@ -5,17 +5,34 @@ import { MACHINE } from '../measuring.mjs';
 import { aborts } from './aborts.mjs';
 import { bombs } from './bombs.mjs';
 import { Context } from './context.mjs';
+import { decoding } from './decoding.mjs';
 import { disk } from './disk.mjs';
+import { floods } from './floods.mjs';
+import { hostile } from './hostile.mjs';
 import { idle } from './idle.mjs';
-import { lanes } from './lanes.mjs';
 import { mutated } from './mutated.mjs';
 import { overload } from './overload.mjs';
 import { reloads } from './reloads.mjs';
 import { textOf } from './report.mjs';
 import { sigterm } from './sigterm.mjs';
 import { slow } from './slow.mjs';
+import { workers } from './workers.mjs';
 
-const SCENARIOS = [mutated, bombs, aborts, slow, idle, overload, lanes, reloads, sigterm, disk];
+const SCENARIOS = [
+  mutated,
+  bombs,
+  decoding,
+  aborts,
+  slow,
+  floods,
+  idle,
+  overload,
+  workers,
+  hostile,
+  reloads,
+  sigterm,
+  disk,
+];
 
 const HELP = `Usage: npm run torture -- [options]
 
