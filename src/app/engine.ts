@@ -16,7 +16,7 @@ import { Summaries } from '../serving/summaries.js';
 import { Targets } from '../serving/target.js';
 import { openRepository, type Repository } from '../zoo/repository.js';
 import { layoutOf } from './layout.js';
-import { type MemoryBudget, maxFrameBytes, memoryBudget } from './memory-budget.js';
+import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { modelDirectories } from './models-to-load.js';
 
 // Puts the rooms together. Serving and the commands that work in process use the same engine.
@@ -93,7 +93,6 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
     threads,
     batch: config.batch,
     decode: { maxPixels: config.maxPixels },
-    maxFrameBytes: maxFrameBytes(config),
     batchDelayMs: config.batchDelayMs,
     aheadMs: AHEAD_MS,
     runTimeoutMs: config.laneTimeoutMs,

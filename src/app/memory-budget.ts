@@ -69,8 +69,3 @@ export function shareOf(
 function viewBytesOf(memory: number): number {
   return Math.min(MOST_VIEW_BYTES, memory / 16);
 }
-
-/** Bytes that the parts of one frame may have: a batch of the largest pictures, or the views of one. */
-export function maxFrameBytes({ maxBytes, batch = 32 }: Pick<Config, 'maxBytes' | 'batch'>): number {
-  return Math.max(batch * maxBytes, 512 * MIB);
-}

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { endless } from '../../scripts/torture/hostile-networks.mjs';
 import { bytesInMemory } from '../../src/core/byte-source.js';
 import { readModel } from '../../src/onnx/model.js';
 import { type Encodable, encode } from '../../src/onnx/wire.js';
@@ -235,4 +236,18 @@ test('only so many files wait to be looked into', async () => {
   );
   const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
   expect(codes).toEqual(Array(4).fill('overloaded'));
+});
+
+test('a look that nobody waits for any more ends its process, and the next one gets another', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'endless.onnx');
+  await writeFile(file, endless());
+  const abort = new AbortController();
+  const left = inspector.inspect({ file, timing: true }, abort.signal);
+  const gone = expect(left).rejects.toThrow('nobody waits');
+  // It waits for its turn like all others.
+  const next = inspector.inspect({ file: LENET, timing: false });
+  setTimeout(() => abort.abort(new Error('nobody waits')), 500);
+  await gone;
+  expect((await next).summary.totals.parameters).toBe(61_706);
 });

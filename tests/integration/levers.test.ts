@@ -95,7 +95,7 @@ const PARENT = `
   const none = () => {};
   const pool = new WorkerPool({
     workers: 1, script: new URL(${JSON.stringify(WORKER.href)}), levers: JSON.parse(levers), env: process.env, device: 'cpu',
-    threads: 1, memory: { decodeBytes: 1e8, share: 1e12, dataLimit: false }, decode: { maxPixels: 1e6 }, maxFrameBytes: 1e9,
+    threads: 1, memory: { decodeBytes: 1e8, share: 1e12, dataLimit: false }, decode: { maxPixels: 1e6 },
     batchDelayMs: 0, aheadMs: 0, runTimeoutMs: 3.6e6, loadTimeoutMs: 6e4,
     events: { laneBusy: none, executed: none, laneReplaced: none, networkLost: none, instancesChanged: none },
   });

@@ -68,7 +68,6 @@ export function startPool(
     threads: 1,
     batch: options.batch,
     decode: { maxPixels },
-    maxFrameBytes: 2 ** 30,
     batchDelayMs: options.batchDelayMs ?? 0,
     aheadMs: options.aheadMs ?? 0,
     runTimeoutMs: options.runTimeoutMs ?? 20_000,

@@ -30,7 +30,6 @@ const WATCH_MS = 200;
 const START_TIMEOUT_MS = 60_000;
 /** The runtime holds weights as they lie in the file, and as it computes with them. */
 const WEIGHTS_FACTOR = 3;
-const ANSWER_BYTES = 1024 * 1024;
 
 /** Looks into ONNX files, one at a time, in a process of its own with the lowest priority. */
 export class Inspector {
@@ -106,7 +105,6 @@ export class Inspector {
       threads: 1,
       decode: { maxPixels: 0 },
       runBytes: 0,
-      maxFrameBytes: ANSWER_BYTES,
     } as const;
     return new WorkerProcess(
       { script, levers, env, niceness: NICENESS, dataLimit: undefined },

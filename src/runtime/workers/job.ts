@@ -68,7 +68,7 @@ export class Job implements BatchItem {
   readonly done: Promise<unknown>;
   /** Whether a worker has died of it, or of something that was with it. */
   sentAgain = false;
-  alone = false;
+  alone: boolean;
   #settled = false;
   #resolve: (result: unknown) => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -82,6 +82,8 @@ export class Job implements BatchItem {
     this.cost = cost;
     this.ms = ms;
     this.heavy = heavy;
+    // A batch of large pictures would hold all of their files at once.
+    this.alone = heavy;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -165,8 +165,13 @@ export class Place {
   /** Fails what waits to be loaded, and ends the worker. */
   async stop(error: MenagerieError): Promise<void> {
     this.#stopped = error;
-    for (const control of this.#control.splice(0)) control.reject(error);
+    this.#rejectControl(error);
     await Promise.all([this.#worker?.stop(), this.#successor?.stop()]);
+  }
+
+  /** Whatever waits for a worker that cannot be started is not left to wait. */
+  #rejectControl(error: MenagerieError): void {
+    for (const control of this.#control.splice(0)) control.reject(error);
   }
 
   #whenFree<T>(action: (worker: WorkerProcess) => Promise<T>): Promise<T> {
@@ -225,25 +230,28 @@ export class Place {
       }
       worker.kill({ kind: 'stopped', reason: 'its networks could not be loaded' });
       await worker.ended;
-      if (fault && (attempt >= RELOAD_ATTEMPTS || fault.error.code !== 'lane_failed')) {
+      if (!fault || (attempt < RELOAD_ATTEMPTS && fault.error.code === 'lane_failed')) continue;
+      attempt = 0;
+      if (fault.key === undefined) this.#rejectControl(fault.error);
+      else {
         this.networks.delete(fault.key);
         events.lost(this.index, fault.key, fault.error);
-        attempt = 0;
       }
     }
   }
 
-  /** @returns the first network that could not be loaded, if one could not */
-  async #reload(worker: WorkerProcess): Promise<{ key: string; error: MenagerieError } | undefined> {
-    // Those that are unloaded meanwhile are unloaded here, too.
-    for (const [key, spec] of this.networks) {
-      try {
+  /** @returns what went wrong, and with the loading of which network, if it was not the start itself */
+  async #reload(worker: WorkerProcess): Promise<{ key: string | undefined; error: MenagerieError } | undefined> {
+    let key: string | undefined;
+    try {
+      await worker.started;
+      for (const [name, spec] of this.networks) {
+        key = name;
         await this.#loadInto(worker, spec);
-      } catch (error) {
-        return { key, error: error instanceof WorkerLost ? workerFailed(error) : toMenagerieError(error) };
       }
+      return undefined;
+    } catch (error) {
+      return { key, error: error instanceof WorkerLost ? workerFailed(error) : toMenagerieError(error) };
     }
-    await worker.started.catch(() => {});
-    return undefined;
   }
 }

@@ -226,10 +226,10 @@ export class WorkerPool {
   }
 
   #start(memory: WorkerMemory): WorkerProcess {
-    const { script, levers, env, device, threads, batch, decode, maxFrameBytes } = this.#options;
+    const { script, levers, env, device, threads, batch, decode } = this.#options;
     const runBytes = memory.servingBytes;
     const options = { script, levers, env, niceness: NICENESS, dataLimit: memory.initialLimit };
-    return new WorkerProcess(options, { device, threads, batch, decode, runBytes, maxFrameBytes }, START_TIMEOUT_MS);
+    return new WorkerProcess(options, { device, threads, batch, decode, runBytes }, START_TIMEOUT_MS);
   }
 
   #look(): void {

@@ -23,6 +23,8 @@ interface Pending {
   takenBack: boolean;
 }
 
+/** The views of a picture take 140 MB at most: 512 of the largest that networks see. A worker may have been taken over. */
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 /** Time for what a process wrote before it ended to be read. */
 const LAST_WORDS_MS = 1000;
 /** Of what it wrote the beginning and the end are kept. */
@@ -57,7 +59,7 @@ export class WorkerProcess {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#reader = new FrameReader(settings.maxFrameBytes);
+    this.#reader = new FrameReader(MAX_ANSWER_BYTES);
     this.#launched = launch(options);
     this.#listen();
     this.started = this.call('start', { settings }, [], startTimeoutMs).then(() => {});

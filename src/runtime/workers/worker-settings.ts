@@ -11,6 +11,4 @@ export interface WorkerSettings {
   decode: DecodeLimits;
   /** Bytes that running a network may take: for the error of what takes more. */
   runBytes: number;
-  /** Bytes that the parts of one frame may have. */
-  maxFrameBytes: number;
 }
