@@ -37,7 +37,11 @@ const HANDED_ON_IN_ALL = {
 /** A worker keeps next to nothing in its heap, and has no use for helpers of the engine on other cores. */
 const NODE_FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=4'];
 
-/** Starts a worker's process, in a session of its own: what a terminal sends does not reach it. */
+/**
+ * Starts a worker's process. It stays in the server's session: where the kernel shares processor time among sessions first (sched(7),
+ * autogroup), its niceness would not count in one of its own, and the server would wait up to 40 ms for its turn. So what a terminal
+ * sends reaches it, too; it takes no notice.
+ */
 export function launch({ script, levers, niceness, dataLimit, env }: LaunchOptions): Launched {
   const node = [process.execPath, ...NODE_FLAGS, fileURLToPath(script)];
   if (levers.parentDeathSignal) node.push('--parent-death-signal');
@@ -47,7 +51,6 @@ export function launch({ script, levers, niceness, dataLimit, env }: LaunchOptio
     // The socket, and a pipe of which only the end is of interest.
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(handedOn), ...HANDED_ON_IN_ALL },
-    detached: true,
     windowsHide: true,
   });
   // Where the system has no descriptors left there are no pipes either, and an error follows.

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MenagerieError } from '../../core/errors.js';
 import { type Ask, errorOf, type RunOutcome } from './calls.js';
 import type { Batch, Job, PictureResult, Rendered, RunResult, TensorBytes, Work } from './job.js';
@@ -54,18 +55,24 @@ async function sendRun(
   const { answer, parts } = await worker.call('run', ask, bytes, timeoutMs, onSent);
   const { normaliseMs, inferenceMs } = answer;
   let rows = 0;
-  for (const [i, job] of jobs.entries()) {
+  const settlings = jobs.map((job, i) => {
     const outcome = answer.outcomes[i];
-    if (outcome?.type === 'failed') job.reject(errorOf(outcome));
-    else {
-      const result = outcome && resultOf(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
-      if (result) {
-        job.resolve(result);
-        rows += 'weights' in result ? result.weights.length : job.rows;
-      } else job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
-    }
-  }
+    if (outcome?.type === 'failed') return () => job.reject(errorOf(outcome));
+    const result = outcome && resultOf(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
+    if (!result) return () => job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
+    rows += 'weights' in result ? result.weights.length : job.rows;
+    return () => job.resolve(result);
+  });
+  void settleInTurns(settlings);
   return { rows, inferenceMs };
+}
+
+/** Writing a reply takes most of a millisecond: after each, whoever else wants something of the server has a turn. Never rejects. */
+async function settleInTurns(settlings: readonly (() => void)[]): Promise<void> {
+  for (const [i, settle] of settlings.entries()) {
+    if (i > 0) await nextTurn();
+    settle();
+  }
 }
 
 function resultOf(

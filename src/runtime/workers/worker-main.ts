@@ -1,3 +1,5 @@
+// First of all: it may come while the rest is being loaded.
+import './ignore-signals.js';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import type { AskHead } from './calls.js';
@@ -20,8 +22,6 @@ const SERVER_IS_GONE = 70;
 work();
 
 function work(): void {
-  // The server decides when a worker ends. SIGUSR1 would open Node's inspector.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
   if (!process.argv.includes('--parent-death-signal')) {
     const limits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 };
     new Worker(LIFELINE, { resourceLimits: limits, env: {} }).unref();

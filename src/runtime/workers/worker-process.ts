@@ -122,14 +122,7 @@ export class WorkerProcess {
   /** Ends the process at once, whatever it does. */
   kill(end: WorkerEnd): void {
     if (!this.#die(end)) return;
-    const { child } = this.#launched;
-    if (child.pid === undefined) return;
-    try {
-      // With whatever it has started itself.
-      process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL');
-    } catch {
-      child.kill('SIGKILL');
-    }
+    this.#launched.child.kill('SIGKILL');
   }
 
   /** Ends the process. @returns when it has ended */
