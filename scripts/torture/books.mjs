@@ -23,6 +23,7 @@ const PICTURE_FAULTS = new Set([
   'corrupt_image',
   'too_many_pixels',
   'lane_failed',
+  'memory_exceeded',
   'deadline_exceeded',
   'internal',
 ]);

@@ -23,6 +23,7 @@ const REFUSALS = new Set([
   'not_an_image',
   'unsupported_image_format',
   'corrupt_image',
+  'memory_exceeded',
   'too_many_pixels',
 ]);
 /** Every decoded picture has 12 MB at most, and four are decoded at a time. */

@@ -14,6 +14,8 @@ export interface DecodeCost {
   gmacs: number;
   /** Memory at its peak, besides the file. */
   bytes: number;
+  /** Whether the header was understood; else this is the worst that there can be. */
+  known: boolean;
 }
 
 interface Factors {
@@ -82,7 +84,8 @@ export function decodeCost(source: ByteSource, maxPixels: number): DecodeCost | 
   const format = sniff(source.slice(0, SNIFFED_BYTES));
   if (!format || !isAccepted(format)) return undefined;
   const read = readHeader(source, format);
-  if (read === 'damaged') return { format, width: 0, height: 0, gmacs: FIXED_MS / MS_PER_GMAC, bytes: FIXED_BYTES };
+  if (read === 'damaged')
+    return { format, width: 0, height: 0, gmacs: FIXED_MS / MS_PER_GMAC, bytes: FIXED_BYTES, known: true };
   const header = read === 'unclear' ? worst(format, maxPixels) : read;
   const { width, height } = header;
   return {
@@ -91,6 +94,7 @@ export function decodeCost(source: ByteSource, maxPixels: number): DecodeCost | 
     height,
     gmacs: milliseconds(header, source.length) / MS_PER_GMAC,
     bytes: memory(header, source.length),
+    known: read !== 'unclear',
   };
 }
 

@@ -47,14 +47,9 @@ export async function decode(
 ): Promise<Decoded> {
   const format = acceptedFormat(file);
   const bytes = stripMetadata(file, format, autoOrient);
-  const header = await openHeader(bytes, format, autoOrient);
+  const header = await openHeader(bytes, format, autoOrient, limits);
   const { width, height } = header;
-  if (width * height > limits.maxPixels) {
-    throw new MenagerieError(
-      'too_many_pixels',
-      `The picture has ${width} x ${height} = ${width * height} pixels; the limit is ${limits.maxPixels}.`,
-    );
-  }
+  assertPixels(header, limits);
   const part = format === 'jpeg' && wanted ? keptPart(header, wanted(sizeOf(header))) : undefined;
   try {
     const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
@@ -110,9 +105,16 @@ function keptPart(whole: Size, { x, y, width }: Box): Box | undefined {
  *
  * What a picture costs was reckoned from the header that is read here, so libvips must not find more in the file than that.
  */
-async function openHeader(bytes: Uint8Array, format: AcceptedFormat, autoOrient: boolean): Promise<Header> {
+async function openHeader(
+  bytes: Uint8Array,
+  format: AcceptedFormat,
+  autoOrient: boolean,
+  limits: DecodeLimits,
+): Promise<Header> {
   const known = readHeader(bytesInMemory(bytes), format);
   if (known === 'damaged') throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
+  // Before libvips opens it, which takes memory for the rows of some pictures.
+  if (known !== 'unclear') assertPixels(known, limits);
   if (known !== 'unclear' && known.plain && !(format === 'jpeg' && autoOrient && known.mayTurn)) {
     return { ...known, space: 'srgb' };
   }
@@ -121,6 +123,14 @@ async function openHeader(bytes: Uint8Array, format: AcceptedFormat, autoOrient:
     throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
   }
   return autoOrient ? { ...header, ...header.autoOrient } : header;
+}
+
+function assertPixels({ width, height }: Size, { maxPixels }: DecodeLimits): void {
+  if (width * height <= maxPixels) return;
+  throw new MenagerieError(
+    'too_many_pixels',
+    `The picture has ${width} x ${height} = ${width * height} pixels; the limit is ${maxPixels}.`,
+  );
 }
 
 async function metadataOf(bytes: Uint8Array): Promise<Metadata> {

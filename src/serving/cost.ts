@@ -25,6 +25,8 @@ export interface DecodeCost {
   gmacs: number;
   /** Memory that decoding takes at its peak, besides the file. */
   bytes: number;
+  /** Whether the header was understood; else the figures are the worst that there can be. */
+  known: boolean;
 }
 
 /** Says what decoding a file will take; undefined for what is no picture of a known format. */

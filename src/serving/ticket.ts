@@ -164,7 +164,8 @@ export class Ticket {
 
   async #answerOne({ bytes, decode, reading }: Priced, totals: Timings): Promise<Answer> {
     const { answerer, answers, decodeBytes, events, speed } = this.#tools;
-    if (decode && decode.bytes > decodeBytes) throw tooMuchMemory(decode, decodeBytes);
+    // Where the header is not understood the picture is tried: the worker's own limit holds.
+    if (decode?.known && decode.bytes > decodeBytes) throw tooMuchMemory(decode, decodeBytes);
     const key = `${await fingerprint(bytes)} ${this.#plan.key}`;
     const work = { bytes, reading, pixels: decode ? decode.width * decode.height : 0 };
     const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>

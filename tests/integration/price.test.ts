@@ -159,7 +159,7 @@ describe('a look that a network cannot take', () => {
 
 describe('a picture that takes much to decode', () => {
   const costOf = (gmacs: number, bytes: number): ServerOptions => ({
-    costOfDecoding: () => ({ width: 4000, height: 3000, gmacs, bytes }),
+    costOfDecoding: () => ({ width: 4000, height: 3000, gmacs, bytes, known: true }),
   });
 
   it('costs what its header says, and no less than an ordinary one', async () => {
@@ -185,7 +185,7 @@ describe('a picture that takes much to decode', () => {
     const server = await startServer({
       costOfDecoding: ({ length }) => {
         const bytes = length === huge.length + 1 ? 2 ** 40 : 1000;
-        return { width: 4000, height: 3000, gmacs: 1, bytes };
+        return { width: 4000, height: 3000, gmacs: 1, bytes, known: true };
       },
     });
     const longer = Buffer.concat([huge, Buffer.alloc(1)]);

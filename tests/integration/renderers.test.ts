@@ -38,7 +38,7 @@ describe('workers that only render', () => {
 });
 
 describe('where pictures that take long to decode are kept from one of two workers', () => {
-  const heavy = { width: 3000, height: 3000, gmacs: 1, bytes: 1 };
+  const heavy = { width: 3000, height: 3000, gmacs: 1, bytes: 1, known: true };
 
   it('the other does them whole, or renders them for the one that holds the network', async () => {
     const server = await startServer({ models: { m: {} }, lanes: 2, instances: 1, costOfDecoding: () => heavy });
