@@ -24,6 +24,7 @@ const PICTURE_FAULTS = new Set([
   'too_many_pixels',
   'lane_failed',
   'memory_exceeded',
+  'too_expensive',
   'deadline_exceeded',
   'internal',
 ]);

@@ -24,6 +24,7 @@ const REFUSALS = new Set([
   'unsupported_image_format',
   'corrupt_image',
   'memory_exceeded',
+  'too_expensive',
   'too_many_pixels',
 ]);
 /** Every decoded picture has 12 MB at most, and four are decoded at a time. */

@@ -43,7 +43,7 @@ ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')
 
   --only <names>   only these, by commas
   --pictures <n>   pictures that "mutated" damages (default 10000)
-  --aborts <n>     connections that "aborts" breaks off (default 20000)
+  --aborts <n>     connections that "aborts" breaks off (default 200000)
   --seed <n>       of everything random (default 1)
   --json           for machines
   --help           this text
@@ -55,7 +55,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     pictures: { type: 'string', default: '10000' },
-    aborts: { type: 'string', default: '20000' },
+    aborts: { type: 'string', default: '200000' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

@@ -62,6 +62,7 @@ const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'unsupported_image_format',
   'corrupt_image',
   'too_many_pixels',
+  'too_expensive',
   'memory_exceeded',
   'lane_failed',
 ]);
@@ -126,6 +127,8 @@ export class Ticket {
     this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
     const priced = files.map((file): Priced => {
       const decode = costOfDecoding(file.bytes);
+      // It fails alone, and takes no room for that.
+      if (decode && decode.gmacs > admission.limit) return { ...file, decode, reading: speed.costOf() };
       return { ...file, decode, reading: speed.costOf(Math.max(READING_GMACS, decode?.gmacs ?? 0)) };
     });
     const costs = priced.map(({ reading }) => costOfPicture(this.#plan, reading));
@@ -163,7 +166,8 @@ export class Ticket {
   }
 
   async #answerOne({ bytes, decode, reading }: Priced, totals: Timings): Promise<Answer> {
-    const { answerer, answers, decodeBytes, events, speed } = this.#tools;
+    const { admission, answerer, answers, decodeBytes, events, speed } = this.#tools;
+    if (decode && decode.gmacs > admission.limit) throw tooMuchTime(decode, admission.limit);
     // Where the header is not understood the picture is tried: the worker's own limit holds.
     if (decode?.known && decode.bytes > decodeBytes) throw tooMuchMemory(decode, decodeBytes);
     const key = `${await fingerprint(bytes)} ${this.#plan.key}`;
@@ -178,6 +182,13 @@ export class Ticket {
     events.imageClassified(this.target.id, source, timings);
     return answer;
   }
+}
+
+function tooMuchTime({ gmacs }: DecodeCost, allowed: number): MenagerieError {
+  return new MenagerieError(
+    'too_expensive',
+    `Decoding this picture takes as long as ${Math.ceil(gmacs)} GMAC of a network; one request may cost ${allowed}.`,
+  );
 }
 
 function tooMuchMemory({ width, height, bytes }: DecodeCost, allowed: number): MenagerieError {

@@ -174,6 +174,19 @@ describe('a picture that takes much to decode', () => {
     expect(await noGmacs(dear)).toBe(0);
   });
 
+  it('fails alone where others came with it, and takes no room in the queue', async () => {
+    const large = await instructPng('answer', 1, 64);
+    const small = await instructPng('answer', 2);
+    const { url, admission } = await startServer({
+      costOfDecoding: ({ length }) => {
+        return { width: 4000, height: 3000, gmacs: length === large.length ? 1e6 : 0.1, bytes: 1000, known: true };
+      },
+    });
+    const reply = await fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(small, large, small) });
+    expect([reply.status, await answers(reply)]).toEqual([200, [2, 'too_expensive', 2]]);
+    expect(admission.pendingGmacs).toBe(0);
+  });
+
   it('is refused where it costs more than a request may', async () => {
     const server = await startServer({ ...costOf(6, 1000), maxPrice: 6 });
     const reply = await postPicture(server.url, await instructPng('answer', 1));

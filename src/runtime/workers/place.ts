@@ -153,8 +153,9 @@ export class Place {
     const { worker } = this;
     const status = worker && processStatus(worker.pid);
     if (!worker || !status) return;
-    memory.enforceShare(worker, status.held, 'The work');
-    if (!this.busy && this.#heldAtRest !== undefined && memory.isFat(status.held, this.#heldAtRest)) {
+    // What it holds at rest another would hold too.
+    if (this.busy) memory.enforceShare(worker, status.held, 'The work');
+    else if (this.#heldAtRest !== undefined && memory.isFat(status.held, this.#heldAtRest)) {
       worker.kill({ kind: 'stopped', reason: 'held memory that it no longer needed' });
     }
     // When a machine or a group of processes was halted, the server may go on a moment before its workers.
