@@ -137,7 +137,11 @@ export class WorkerPool {
   async load(spec: NetworkSpec, instances: number): Promise<NetworkInfo> {
     const holders = this.#places.filter(({ role }) => role.networks);
     const chosen = holders.sort((a, b) => a.networks.size - b.networks.size).slice(0, instances);
-    const outcomes = await Promise.allSettled(chosen.map((place) => this.#loading.run(() => place.load(spec))));
+    // As long as nothing serves, nobody is kept from anything.
+    const loads = chosen.map((place) => {
+      return this.#maxRows.size === 0 ? place.load(spec) : this.#loading.run(() => place.load(spec));
+    });
+    const outcomes = await Promise.allSettled(loads);
     const infos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     const [first] = infos;
