@@ -81,7 +81,7 @@ function launched(levers = LEVERS) {
     script: REAL,
     levers,
     niceness: 5,
-    dataLimit: undefined,
+
     env: { PATH: process.env.PATH },
   });
   onTestFinished(() => void child.kill('SIGKILL'));

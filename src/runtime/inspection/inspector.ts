@@ -77,6 +77,7 @@ export class Inspector {
     const worker = this.#worker?.alive ? this.#worker : this.#start();
     this.#worker = worker;
     const memory = new WorkerMemory({ decodeBytes: limit, share: BASE_BYTES + limit, dataLimit: levers.dataLimit });
+    await worker.started.catch(() => {});
     await memory.afterLoading(worker.pid);
     const onAbort = () => worker.kill({ kind: 'stopped', reason: 'nobody waits for it any more' });
     const watch = setInterval(() => {
@@ -106,10 +107,6 @@ export class Inspector {
       decode: { maxPixels: 0 },
       runBytes: 0,
     } as const;
-    return new WorkerProcess(
-      { script, levers, env, niceness: NICENESS, dataLimit: undefined },
-      settings,
-      START_TIMEOUT_MS,
-    );
+    return new WorkerProcess({ script, levers, env, niceness: NICENESS }, settings, START_TIMEOUT_MS);
   }
 }

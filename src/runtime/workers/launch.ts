@@ -10,8 +10,6 @@ export interface LaunchOptions {
   levers: Levers;
   /** Steps of niceness below the server. */
   niceness: number;
-  /** Bytes that it may ask for until it is told otherwise; undefined: no limit. */
-  dataLimit: number | undefined;
   /** Environment of the server, of which only a part is handed on. */
   env: NodeJS.ProcessEnv;
 }
@@ -42,10 +40,10 @@ const NODE_FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=4'];
  * autogroup), its niceness would not count in one of its own, and the server would wait up to 40 ms for its turn. So what a terminal
  * sends reaches it, too; it takes no notice.
  */
-export function launch({ script, levers, niceness, dataLimit, env }: LaunchOptions): Launched {
+export function launch({ script, levers, niceness, env }: LaunchOptions): Launched {
   const node = [process.execPath, ...NODE_FLAGS, fileURLToPath(script)];
   if (levers.parentDeathSignal) node.push('--parent-death-signal');
-  const [file, ...args] = throughShell(node, levers, niceness, dataLimit) as [string, ...string[]];
+  const [file, ...args] = throughShell(node, levers, niceness) as [string, ...string[]];
   const handedOn = Object.entries(env).filter(([name]) => HANDED_ON.test(name));
   const child = spawn(file, args, {
     // The socket, and a pipe of which only the end is of interest.
@@ -63,11 +61,9 @@ export function launch({ script, levers, niceness, dataLimit, env }: LaunchOptio
 }
 
 /** The command with the levers that hold: a shell sets them and becomes the worker. */
-function throughShell(command: string[], levers: Levers, niceness: number, dataLimit: number | undefined): string[] {
+function throughShell(command: string[], levers: Levers, niceness: number): string[] {
   const steps: string[] = [];
   if (levers.oomScore) steps.push('echo 1000 > /proc/self/oom_score_adj');
-  // In KiB.
-  if (levers.dataLimit && dataLimit !== undefined) steps.push(`ulimit -S -d ${Math.ceil(dataLimit / 1024)}`);
   const nice = levers.niceness ? `nice -n ${niceness} ` : '';
   const deathSignal = levers.parentDeathSignal ? 'setpriv --pdeathsig KILL ' : '';
   if (steps.length === 0 && nice === '' && deathSignal === '') return command;

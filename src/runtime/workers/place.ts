@@ -62,6 +62,8 @@ export class Place {
   #successor: WorkerProcess | undefined;
   /** Workers it has lost since one last finished something. */
   #deaths = 0;
+  /** Resolves when a worker has its first limit on memory. */
+  readonly #limited = new WeakMap<WorkerProcess, Promise<void>>();
   #controlling = false;
   /** Bytes that its worker held when it last had loaded something. */
   #heldAtRest: number | undefined;
@@ -74,7 +76,7 @@ export class Place {
     this.#options = options;
     this.index = options.index;
     this.role = options.role;
-    this.#take(options.start());
+    this.#take(this.#start());
   }
 
   /** The worker, if it can be given work. */
@@ -187,8 +189,8 @@ export class Place {
 
   async #loadInto(worker: WorkerProcess, spec: NetworkSpec): Promise<NetworkInfo> {
     const { memory, loadTimeoutMs } = this.#options;
-    // Its own first limit must not come after this one.
-    await worker.started.catch(() => {});
+    // Its first limit must not come after this one.
+    await this.#limited.get(worker);
     await memory.beforeLoading(worker.pid, spec);
     try {
       const { answer } = await worker.call('load', { spec }, [], loadTimeoutMs);
@@ -200,6 +202,15 @@ export class Place {
       await memory.afterLoading(worker.pid);
       this.#heldAtRest = processStatus(worker.pid)?.held;
     }
+  }
+
+  /** Starts a worker. What it may ask for is known when it runs: engines differ by half a gigabyte in what they ask for themselves. */
+  #start(): WorkerProcess {
+    const { memory, start } = this.#options;
+    const worker = start();
+    const limited = worker.started.then(() => memory.afterLoading(worker.pid)).catch(() => {});
+    this.#limited.set(worker, limited);
+    return worker;
   }
 
   #take(worker: WorkerProcess): void {
@@ -220,7 +231,7 @@ export class Place {
       if (this.#deaths > 0) await sleep(Math.min(MAX_RESPAWN_DELAY_MS, RESPAWN_DELAY_MS * 2 ** (this.#deaths - 1)));
       this.#deaths++;
       if (this.#stopped) return;
-      const worker = this.#options.start();
+      const worker = this.#start();
       this.#successor = worker;
       const fault = await this.#reload(worker);
       this.#successor = undefined;

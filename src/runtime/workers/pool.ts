@@ -232,7 +232,7 @@ export class WorkerPool {
   #start(memory: WorkerMemory): WorkerProcess {
     const { script, levers, env, device, threads, batch, decode } = this.#options;
     const runBytes = memory.servingBytes;
-    const options = { script, levers, env, niceness: NICENESS, dataLimit: memory.initialLimit };
+    const options = { script, levers, env, niceness: NICENESS };
     return new WorkerProcess(options, { device, threads, batch, decode, runBytes }, START_TIMEOUT_MS);
   }
 

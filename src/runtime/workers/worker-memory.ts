@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { memoryExceeded } from '../networks/memory-errors.js';
-import { BASE_BYTES, heldBytes, loadingBytes } from '../networks/network-memory.js';
+import { heldBytes, loadingBytes } from '../networks/network-memory.js';
 import { type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { WorkerProcess } from './worker-process.js';
 
@@ -30,12 +30,6 @@ export class WorkerMemory {
 
   constructor(plan: MemoryPlan) {
     this.plan = plan;
-  }
-
-  /** What a worker may ask for when it starts; undefined: anything. */
-  get initialLimit(): number | undefined {
-    const { dataLimit } = this.plan;
-    return dataLimit ? BASE_BYTES + this.servingBytes : undefined;
   }
 
   /** Bytes that decoding pictures and running networks may take. */
