@@ -5,7 +5,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { keepFigures, MACHINE } from '../measuring.mjs';
+import { keepFigures, MACHINE } from '../measure/measuring.mjs';
 import { networksWith, openNetworks } from './networks.mjs';
 import { pageOf } from './page.mjs';
 import { measureRound } from './round.mjs';

@@ -1,8 +1,8 @@
 // What bench.mjs has measured, and finding things in it.
 import { readFileSync } from 'node:fs';
-import { measuredFile } from '../measuring.mjs';
+import { measuredFile } from '../measure/measuring.mjs';
 
-/** @typedef {import('../statistics.mjs').Spread} Spread */
+/** @typedef {import('../measure/statistics.mjs').Spread} Spread */
 /** @typedef {import('./rows.mjs').Labels} Labels */
 /** @typedef {{ bytes: number, width: number, height: number }} PictureFacts */
 /**

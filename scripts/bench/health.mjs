@@ -1,6 +1,6 @@
 // Health checks while a service is under load: how long does GET /livez take?
 import { Worker } from 'node:worker_threads';
-import { percentile } from '../statistics.mjs';
+import { percentile } from '../measure/statistics.mjs';
 
 /**
  * Begins to ask, in a thread of its own, so that neither the load nor its generator keeps it from asking.

@@ -3,15 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { createNormalise } from '../../dist/core/normalise.js';
-import { release } from '../../dist/core/release.js';
-import { renderViews } from '../../dist/core/render.js';
-import { countOf, inputShape } from '../../dist/core/shape.js';
-import { cropViews, geometryOf } from '../../dist/core/views.js';
+import { inputShape } from '../../dist/core/manifest/input-shape.js';
+import { createNormalise } from '../../dist/core/pixels/normalise.js';
+import { release } from '../../dist/core/pixels/release.js';
+import { countOf } from '../../dist/core/shape.js';
+import { renderViews } from '../../dist/core/views/render.js';
+import { cropViews, geometryOf } from '../../dist/core/views/views.js';
 import { decode } from '../../dist/imaging/decode.js';
 import { bestBatch } from '../../dist/runtime/networks/best-batch.js';
 
-/** @typedef {{ file: string, manifest: import('../../dist/core/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
+/** @typedef {{ file: string, manifest: import('../../dist/core/manifest/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
 /** Does so many pictures. @typedef {{ pictures: number, run(): unknown }} Work */
 
 const LIMITS = { maxPixels: 1e9 };

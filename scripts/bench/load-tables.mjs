@@ -1,6 +1,6 @@
 // The tables of docs/benchmarks.md: more of this server, and what services take of the machine.
 
-import { table } from '../markdown.mjs';
+import { table } from '../docs/markdown.mjs';
 import { find, median, number, withSpread } from './figures.mjs';
 import { SMALL_FORM, servicesOf, TITLES } from './tables.mjs';
 

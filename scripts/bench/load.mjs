@@ -1,7 +1,7 @@
 // Loads a service with autocannon and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import { percentile } from '../statistics.mjs';
+import { percentile } from '../measure/statistics.mjs';
 import { watchHealth } from './health.mjs';
 import { familyOf, usageOf } from './process-usage.mjs';
 

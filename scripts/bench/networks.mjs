@@ -5,9 +5,9 @@ import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { modelDirectories } from '../../dist/app/models-to-load.js';
 import { loadConfig } from '../../dist/config/load-config.js';
-import { openRepository } from '../../dist/zoo/repository.js';
+import { openRepository } from '../../dist/zoo/open-repository.js';
 import { findVariant, weightsPath } from '../../dist/zoo/weights.js';
-import { writeAssetModels } from '../asset-models.mjs';
+import { writeAssetModels } from '../measure/asset-models.mjs';
 
 /** @typedef {import('./requests.mjs').Picture} Picture */
 /**
@@ -16,7 +16,7 @@ import { writeAssetModels } from '../asset-models.mjs';
  * @property {string} id of the model
  * @property {string} variant
  * @property {string} file
- * @property {import('../../dist/core/manifest.js').Manifest} manifest
+ * @property {import('../../dist/core/manifest/manifest.js').Manifest} manifest
  * @property {Picture} small
  * @property {Picture | undefined} large of 12 megapixels
  */

@@ -1,6 +1,6 @@
 // CPU time and memory of a process and its children, from /proc; there is nothing to tell where that is missing.
 import { readdirSync, readFileSync } from 'node:fs';
-import { memoryOf } from '../process-memory.mjs';
+import { memoryOf } from '../measure/process-memory.mjs';
 
 /** Of the kernel's clock that /proc counts in: 100 a second on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;

@@ -1,5 +1,5 @@
 // Collects what is measured, round by round, under labels that say what it was.
-import { spreadOf } from '../statistics.mjs';
+import { spreadOf } from '../measure/statistics.mjs';
 
 /**
  * What was measured. `load` is one of: limit (no HTTP), idle, closed (so many connections, each with one request at a time),
@@ -7,7 +7,7 @@ import { spreadOf } from '../statistics.mjs';
  * @typedef {{ network: string, service: string, load: string, level?: number, body?: string, picture?: string }} Labels
  */
 /** Figures of one measurement; null where there is none. @typedef {Record<string, number | null>} Figures */
-/** @typedef {Labels & { figures: Record<string, import('../statistics.mjs').Spread> }} Row */
+/** @typedef {Labels & { figures: Record<string, import('../measure/statistics.mjs').Spread> }} Row */
 
 export class Rows {
   /** @type {Map<string, { labels: Labels, rounds: Figures[] }>} */
@@ -34,7 +34,7 @@ export class Rows {
   }
 }
 
-/** Four digits are more than is known. @param {import('../statistics.mjs').Spread} spread */
+/** Four digits are more than is known. @param {import('../measure/statistics.mjs').Spread} spread */
 function rounded({ median, min, max }) {
   const digits = (/** @type {number} */ value) => Number(value.toPrecision(4));
   return { median: digits(median), min: digits(min), max: digits(max) };

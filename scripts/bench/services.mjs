@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startServer } from '../server-process.mjs';
+import { startServer } from '../measure/server-process.mjs';
 import { familyOf } from './process-usage.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */

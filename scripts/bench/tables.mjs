@@ -1,6 +1,6 @@
 // The tables of docs/benchmarks.md: the limit, and this server beside the others.
 
-import { table } from '../markdown.mjs';
+import { table } from '../docs/markdown.mjs';
 import { find, median, percent, times, withSpread } from './figures.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */

@@ -1,6 +1,6 @@
 """Writes what Pillow and numpy make of rotations, shears and colour shifts, and the first draws of xoshiro128**.
 
-The tests compare src/core/augment.ts and src/core/random.ts with these answers. Needs Pillow and numpy:
+The tests compare src/core/pixels/augment.ts and src/core/random.ts with these answers. Needs Pillow and numpy:
 
     python scripts/reference/augment.py tests/fixtures/augment
 """

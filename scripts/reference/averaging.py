@@ -1,6 +1,6 @@
 """Writes what NumPy and SciPy make of several answers about one picture: tests/fixtures/averaging.json.
 
-The tests compare src/core/averaging.ts with it. Needs numpy and scipy:
+The tests compare src/core/scores/averaging.ts with it. Needs numpy and scipy:
 
     python scripts/reference/averaging.py tests/fixtures/averaging.json
     npx biome format --write tests/fixtures/averaging.json

@@ -1,4 +1,4 @@
-"""The Pillow side of scripts/bench-preprocess.mjs, which starts it: `python bench_pillow.py FOLDER`.
+"""The Pillow side of scripts/measure/bench-preprocess.mjs, which starts it: `python bench_pillow.py FOLDER`.
 
 Reads a JSON list of file names, then for each further line prepares all of them once and prints, as a line of JSON, the
 milliseconds a picture that each step took. Needs Pillow and numpy.

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { encode } from '../../dist/onnx/wire.js';
+import { encode } from '../../dist/onnx/file/wire.js';
 
-/** @import { Encodable } from '../../dist/onnx/wire.js' */
+/** @import { Encodable } from '../../dist/onnx/file/wire.js' */
 
 // Networks that nobody would want to serve, as ONNX files made here, field by field (onnx.proto3).
 

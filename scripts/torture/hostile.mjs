@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isThere } from '../process-tree.mjs';
+import { isThere } from '../measure/process-tree.mjs';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
 import { keepAsking } from './loops.mjs';

@@ -1,5 +1,5 @@
 // Runs a server whose log goes to whoever started this process, and which ends with it however that ends.
-import { startServer } from '../server-process.mjs';
+import { startServer } from '../measure/server-process.mjs';
 
 const server = await startServer(JSON.parse(process.argv[2] ?? '{}'));
 process.once('disconnect', () => server.kill('SIGKILL'));

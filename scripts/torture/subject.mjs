@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { memoryOfAll, niceOf, treeOf } from '../process-tree.mjs';
+import { memoryOfAll, niceOf, treeOf } from '../measure/process-tree.mjs';
 import { Books } from './books.mjs';
 import { Client } from './client.mjs';
 import { cleanEnvironment } from './environment.mjs';

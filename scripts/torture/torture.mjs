@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A reliability run: sends the server everything that should not hurt it, and holds its counters against what came back.
 import { parseArgs } from 'node:util';
-import { MACHINE } from '../measuring.mjs';
+import { MACHINE } from '../measure/measuring.mjs';
 import { aborts } from './aborts.mjs';
 import { bombs } from './bombs.mjs';
 import { Context } from './context.mjs';

@@ -2,26 +2,27 @@ import type { Config } from '../config/load-config.js';
 import type { Pieces } from '../core/byte-source.js';
 import { type DecodeCost, decodeCost } from '../imaging/decode-cost.js';
 import { readMachine } from '../runtime/device/machine.js';
-import { Inspector } from '../runtime/inspection/inspector.js';
-import { findLevers, type Levers } from '../runtime/workers/levers.js';
+import { Inspector } from '../runtime/workers/inspector.js';
 import { type PoolEvents, WorkerPool } from '../runtime/workers/pool.js';
-import { Admission } from '../serving/admission.js';
-import { Answerer } from '../serving/answerer.js';
+import { findLevers, type Levers } from '../runtime/workers/process/levers.js';
+import { Answerer } from '../serving/answering/answerer.js';
+import { SharedAnswers } from '../serving/answering/shared-answers.js';
 import { Classifier } from '../serving/classifier.js';
-import { ReadingSpeed } from '../serving/cost.js';
+import { Admission } from '../serving/cost/admission.js';
+import { ReadingSpeed } from '../serving/cost/cost.js';
 import type { ServingEvents } from '../serving/events.js';
-import { ModelRegistry, type ModelTuning } from '../serving/model-registry.js';
-import { SharedAnswers } from '../serving/shared-answers.js';
+import { ModelRegistry, type ModelTuning } from '../serving/loading/model-registry.js';
 import { Summaries } from '../serving/summaries.js';
-import { Targets } from '../serving/target.js';
-import { openRepository, type Repository } from '../zoo/repository.js';
+import { Targets } from '../serving/targets.js';
+import { openRepository } from '../zoo/open-repository.js';
+import type { Repository } from '../zoo/repository.js';
 import { layoutOf } from './layout.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { modelDirectories } from './models-to-load.js';
 
 // Puts the rooms together. Serving and the commands that work in process use the same engine.
 
-const WORKER_SCRIPT = new URL('../runtime/workers/worker-main.js', import.meta.url);
+const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
 /** A worker that takes longer loses little by waiting for its next job; others would lose more by waiting behind it. */
 const AHEAD_MS = 10;
 

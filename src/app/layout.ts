@@ -1,5 +1,5 @@
 import type { Config } from '../config/load-config.js';
-import type { Layout } from '../core/tuning.js';
+import type { Layout } from '../core/manifest/tuning.js';
 import type { Machine } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
 

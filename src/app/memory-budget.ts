@@ -1,8 +1,8 @@
 import type { Config } from '../config/load-config.js';
 import { usesCuda } from '../runtime/device/providers.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
-import type { Levers } from '../runtime/workers/levers.js';
-import type { MemoryPlan } from '../runtime/workers/worker-memory.js';
+import type { Levers } from '../runtime/workers/process/levers.js';
+import type { MemoryPlan } from '../runtime/workers/process/worker-memory.js';
 
 const MIB = 1024 * 1024;
 /** Of all memory; the rest is for the kernel and for what is not foreseen. */

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
-import { variantsOf } from '../core/manifest.js';
-import { type Asked, membersOf } from '../serving/target.js';
+import { variantsOf } from '../core/manifest/manifest.js';
+import { type Asked, membersOf } from '../serving/asking/asked.js';
+import type { ModelRegistry } from '../serving/loading/model-registry.js';
 import type { Repository } from '../zoo/repository.js';
 import { isPulled } from '../zoo/weights.js';
-import type { Engine } from './engine.js';
 
 const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 
@@ -19,7 +19,11 @@ export function modelDirectories(config: Config): string[] {
  * @param variant of every network; default: each model's own
  * @throws MenagerieError what ModelRegistry.load throws
  */
-export async function loadAsked({ repository, registry }: Engine, asked: Asked, variant?: string): Promise<void> {
+export async function loadAsked(
+  { repository, registry }: { repository: Repository; registry: Pick<ModelRegistry, 'load'> },
+  asked: Asked,
+  variant?: string,
+): Promise<void> {
   const ids = membersOf(repository, asked);
   await Promise.all(ids.map((id) => registry.load(id, variant)));
 }

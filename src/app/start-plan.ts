@@ -1,12 +1,13 @@
 import type { Config } from '../config/load-config.js';
 import { toMenagerieError } from '../core/errors.js';
-import { isSameMachine, type Tuned, type TunedMachine } from '../core/tuning.js';
+import { isSameMachine, type Tuned, type TunedMachine } from '../core/manifest/tuning.js';
 import { type Machine, runtimeVersion } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
 import { heldBytes } from '../runtime/networks/network-memory.js';
 import { weightBytes } from '../runtime/networks/weight-bytes.js';
-import type { ModelTuning } from '../serving/model-registry.js';
-import { openRepository, type Repository } from '../zoo/repository.js';
+import type { ModelTuning } from '../serving/loading/model-registry.js';
+import { openRepository } from '../zoo/open-repository.js';
+import type { Repository } from '../zoo/repository.js';
 import { readTuned } from '../zoo/tuned.js';
 import { findVariant, preferredVariant, weightsPath } from '../zoo/weights.js';
 import { layoutOf } from './layout.js';

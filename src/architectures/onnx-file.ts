@@ -1,6 +1,6 @@
 import { countOf } from '../core/shape.js';
-import { UNTRAINED } from '../onnx/model.js';
-import { type Encodable, encode } from '../onnx/wire.js';
+import { UNTRAINED } from '../onnx/file/model.js';
+import { type Encodable, encode } from '../onnx/file/wire.js';
 import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
 import { constantValue, mulberry32, randomValues, type Weights } from './weights.js';
 

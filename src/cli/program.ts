@@ -6,17 +6,17 @@ import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
 import { ioError, isSystemError } from '../system/errors.js';
-import { architecture } from './architecture.js';
-import { type ClassifyCommandOptions, classify } from './classify.js';
-import { doctor } from './doctor.js';
-import { evaluate } from './eval.js';
-import type { CommandIo, ExitCode } from './io.js';
-import { list } from './list.js';
-import { splitLook, withLook } from './look-options.js';
-import { pull } from './pull.js';
-import { serve } from './serve.js';
-import { compare, summary } from './summary.js';
-import { tune } from './tune.js';
+import { architecture } from './commands/architecture.js';
+import { type ClassifyCommandOptions, classify } from './commands/classify.js';
+import { doctor } from './commands/doctor.js';
+import { evaluate } from './commands/eval.js';
+import { list } from './commands/list.js';
+import { pull } from './commands/pull.js';
+import { serve } from './commands/serve.js';
+import { compare, summary } from './commands/summary.js';
+import { tune } from './commands/tune.js';
+import type { CommandIo, ExitCode } from './shared/io.js';
+import { splitLook, withLook } from './shared/look-options.js';
 
 /** The settings that matter to the commands besides `serve`. */
 const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];

@@ -1,6 +1,4 @@
-import { channelsOf } from './color.js';
 import { MenagerieError } from './errors.js';
-import type { Manifest } from './manifest.js';
 
 const MAX_DIMENSIONS = 8;
 
@@ -19,12 +17,4 @@ export function parseShape(text: string): number[] {
 /** Number of values of a tensor. */
 export function countOf(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
-}
-
-/** Shape of a network's input tensor for so many pictures. */
-export function inputShape({ input, preprocess }: Pick<Manifest, 'input' | 'preprocess'>, rows: number): number[] {
-  const channels = channelsOf(preprocess.color);
-  return input.layout === 'NCHW'
-    ? [rows, channels, input.height, input.width]
-    : [rows, input.height, input.width, channels];
 }

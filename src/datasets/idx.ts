@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { Picture } from '../core/picture.js';
+import type { Picture } from '../core/pixels/picture.js';
 import { invalidData, type LabelledPicture, MAX_BYTES, readData } from './labelled-picture.js';
 
 /**

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import type { Picture } from '../core/picture.js';
+import type { Picture } from '../core/pixels/picture.js';
 import { readRegular } from '../system/regular-file.js';
 
 /** A picture and what it shows. */

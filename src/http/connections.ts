@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { finishRequest, type UnreadLimits } from './unread-body.js';
+import { finishRequest, type UnreadLimits } from './body/unread-body.js';
 
 interface Open {
   /** Requests that are not answered, or of which there is still something to read: more than one where they were sent without waiting (pipelining). */

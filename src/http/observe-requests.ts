@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { errorOf, routeOf } from './error-handling.js';
-import type { HttpEvents } from './events.js';
-import { onResponseClose } from './response-close.js';
+import { errorOf, routeOf } from './errors/error-handling.js';
+import type { HttpEvents } from './exchange/events.js';
+import { onResponseClose } from './exchange/response-close.js';
 
 /** Addresses that are asked every few seconds; they are logged at a lower level. */
 const CHATTER = new Set(['/livez', '/readyz', '/metrics']);

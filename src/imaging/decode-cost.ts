@@ -36,7 +36,7 @@ interface Factors {
 }
 
 /**
- * By coding, on one core of an x64 server. Measured by scripts/measure-decoding.mjs with black pictures and with noise of 1, 4, 12
+ * By coding, on one core of an x64 server. Measured by scripts/measure/measure-decoding.mjs with black pictures and with noise of 1, 4, 12
  * and 49 megapixels; where they differ, the dearer content counts, but for what its bytes explain.
  */
 const FACTORS: Record<Coding, Factors> = {

@@ -1,9 +1,9 @@
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
 import { bytesInMemory } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
-import { type Box, type Size, sizeOf } from '../core/geometry.js';
-import type { Picture } from '../core/picture.js';
-import { release } from '../core/release.js';
+import { type Box, type Size, sizeOf } from '../core/pixels/geometry.js';
+import type { Picture } from '../core/pixels/picture.js';
+import { release } from '../core/pixels/release.js';
 import { readHeader } from './header.js';
 import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
 import { stripMetadata } from './strip-metadata.js';

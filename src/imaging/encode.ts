@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import type { Picture } from '../core/picture.js';
+import type { Picture } from '../core/pixels/picture.js';
 
 /** The picture as a PNG file, which holds its very pixels. */
 export async function encodePng({ data, width, height }: Picture): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../core/byte-source.js';
-import { avifHeader } from './headers/avif.js';
+import { avifHeader } from './headers/avif/avif.js';
 import { HeaderDamaged, HeaderUnclear } from './headers/byte-window.js';
 import { gifHeader } from './headers/gif.js';
 import { jpegHeader } from './headers/jpeg.js';

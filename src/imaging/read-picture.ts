@@ -1,8 +1,8 @@
-import { type Size, union } from '../core/geometry.js';
-import { release } from '../core/release.js';
-import { partSeen, renderViews } from '../core/render.js';
-import { type LookOptions, viewsOf } from '../core/test-time.js';
-import type { Geometry, View } from '../core/views.js';
+import { type Size, union } from '../core/pixels/geometry.js';
+import { release } from '../core/pixels/release.js';
+import { partSeen, renderViews } from '../core/views/render.js';
+import { type LookOptions, viewsOf } from '../core/views/test-time.js';
+import type { Geometry, View } from '../core/views/views.js';
 import { type DecodeLimits, decode } from './decode.js';
 import type { Format } from './sniff.js';
 

@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { HttpEvents } from '../http/events.js';
+import type { HttpEvents } from '../http/exchange/events.js';
 import type { PoolEvents } from '../runtime/workers/pool.js';
-import type { ServingEvents, Timings } from '../serving/events.js';
-import type { ModelState } from '../serving/model.js';
+import type { Timings } from '../serving/answering/timings.js';
+import type { ServingEvents } from '../serving/events.js';
+import type { ModelState } from '../serving/models/model.js';
 
 /** Seconds, from a LeNet on an idle machine to a deadline. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -1,4 +1,4 @@
-import type { EvaluationResult } from '../core/evaluation.js';
+import type { EvaluationResult } from '../core/scores/evaluation.js';
 import type { Label } from '../zoo/labels.js';
 import { table } from './format.js';
 

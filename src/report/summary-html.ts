@@ -1,4 +1,4 @@
-import type { Part } from '../onnx/blocks.js';
+import type { Part } from '../onnx/layers/blocks.js';
 import { formatBytes } from './format.js';
 import { escapeHtml, htmlTable, page } from './html.js';
 import type { LayerReport, SummaryReport } from './schemas.js';

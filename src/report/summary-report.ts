@@ -1,4 +1,4 @@
-import type { Layer } from '../onnx/layers.js';
+import type { Layer } from '../onnx/layers/layers.js';
 import type { Inspection } from '../runtime/inspection/inspection.js';
 import type { ModelSummary } from '../serving/summaries.js';
 import type { LayerReport, SummaryReport } from './schemas.js';

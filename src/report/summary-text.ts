@@ -1,4 +1,4 @@
-import type { Block, Part } from '../onnx/blocks.js';
+import type { Block, Part } from '../onnx/layers/blocks.js';
 import { csvField, formatBytes, formatCount, table } from './format.js';
 import type { LayerReport, SummaryReport } from './schemas.js';
 

@@ -1,8 +1,9 @@
-import type { Admission } from './admission.js';
-import { type Cost, costOfPicture, expectedMs, sumOf } from './cost.js';
-import { planFor } from './plan.js';
-import type { Question } from './question.js';
-import type { Target, Targets } from './target.js';
+import { costOfPicture, expectedMs, planFor } from './asking/plan.js';
+import type { Question } from './asking/question.js';
+import type { Target } from './asking/target.js';
+import type { Admission } from './cost/admission.js';
+import { type Cost, sumOf } from './cost/cost.js';
+import type { Targets } from './targets.js';
 import { type Terms, Ticket, type TicketTools } from './ticket.js';
 
 /** What a request would cost. */

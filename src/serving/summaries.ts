@@ -11,8 +11,8 @@ import {
   verifyWeights,
   weightsPath,
 } from '../zoo/weights.js';
-import type { Admission } from './admission.js';
-import { notOneModel } from './ensemble-status.js';
+import type { Admission } from './cost/admission.js';
+import { notOneModel } from './models/ensemble-status.js';
 
 /** What is asked of a summary. */
 export interface SummaryOptions {

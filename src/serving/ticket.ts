@@ -2,22 +2,17 @@ import { setMaxListeners } from 'node:events';
 import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
-import { createFlow } from '../core/fair-queue.js';
-import type { Admission, Reservation } from './admission.js';
-import type { Answer, Answerer } from './answerer.js';
-import {
-  type Cost,
-  type CostOfDecoding,
-  costOfPicture,
-  type DecodeCost,
-  READING_GMACS,
-  type ReadingSpeed,
-} from './cost.js';
-import type { ServingEvents, Timings } from './events.js';
-import { fingerprint } from './fingerprint.js';
-import type { Plan } from './plan.js';
-import type { SharedAnswers } from './shared-answers.js';
-import type { Target } from './target.js';
+import { createFlow } from '../core/queues/fair-queue.js';
+import type { Answer, Answerer } from './answering/answerer.js';
+import { fingerprint } from './answering/fingerprint.js';
+import type { SharedAnswers } from './answering/shared-answers.js';
+import type { Timings } from './answering/timings.js';
+import type { Plan } from './asking/plan.js';
+import { costOfPicture } from './asking/plan.js';
+import type { Target } from './asking/target.js';
+import type { Admission, Reservation } from './cost/admission.js';
+import { type Cost, type CostOfDecoding, type DecodeCost, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
+import type { ServingEvents } from './events.js';
 
 /** A picture as it came: the file's bytes. */
 export interface ImageFile {

@@ -1,28 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Ensemble, parseEnsemble } from '../core/ensemble.js';
 import { MenagerieError } from '../core/errors.js';
+import { type Ensemble, parseEnsemble } from '../core/scores/ensemble.js';
 import { ioError, systemCode } from '../system/errors.js';
 import { readSmallText } from './files.js';
 import type { Label } from './labels.js';
-import type { ModelFolder, RefusedFolder } from './repository.js';
+import type { EnsembleFile, ModelFolder, RefusedFolder } from './repository.js';
 
 /** The sub-folder of a model directory that holds its ensembles, one file `<id>.json` each. */
 export const ENSEMBLES = 'ensembles';
 const SUFFIX = '.json';
 const MAX_ENSEMBLE_BYTES = 64 * 1024;
-
-/** Models that answer together, all of them in the repository. */
-export interface EnsembleFile {
-  id: string;
-  /** The model directory it was found in. */
-  root: string;
-  /** Absolute path. */
-  file: string;
-  ensemble: Ensemble;
-  /** Those of every member, in index order. */
-  labels: readonly Label[];
-}
 
 interface Known {
   models: ReadonlyMap<string, ModelFolder>;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { parseTuned, type Tuned } from '../core/tuning.js';
+import { parseTuned, type Tuned } from '../core/manifest/tuning.js';
 import { readSmallText, writeWhole } from './files.js';
 import type { ModelFolder } from './repository.js';
 

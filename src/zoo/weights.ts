@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { type Variant, type VariantName, variantsOf } from '../core/manifest.js';
+import { type Variant, type VariantName, variantsOf } from '../core/manifest/manifest.js';
 import { fileSize, sha256Of } from './files.js';
 import type { ModelFolder } from './repository.js';
 

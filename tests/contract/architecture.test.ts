@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
@@ -51,8 +51,10 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^commander$/, 'cli'],
 ];
 /** The programs: only they know their process. */
-const PROGRAMS = ['main.ts', join('runtime', 'workers', 'worker-main.ts')];
+const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];
 const MAX_LINES = 300;
+/** Files of a folder, its sub-folders' not counted: beyond that it is split by subject. */
+const MAX_FILES = 12;
 
 const source = fileURLToPath(new URL('../../src', import.meta.url));
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
@@ -86,3 +88,61 @@ describe.each(files)('src/$name', ({ name, room, text, imports }) => {
     expect(text.split('\n').length).toBeLessThanOrEqual(MAX_LINES);
   });
 });
+
+describe('imports run one way', () => {
+  const targetsOf = ({ name, imports }: (typeof files)[number]) =>
+    imports.filter((path) => path.startsWith('.')).map((path) => join(dirname(name), path).replace(/\.js$/, '.ts'));
+  const edges = files.flatMap((file) => targetsOf(file).map((target) => [file.name, target] as const));
+
+  test('between files, types included', () => {
+    expect(circlesOf(edges)).toEqual([]);
+  });
+
+  test('between folders', () => {
+    const folders = edges.map(([from, to]) => [dirname(from), dirname(to)] as const);
+    expect(circlesOf(folders.filter(([from, to]) => from !== to))).toEqual([]);
+  });
+
+  test('a circle is found', () => {
+    const found = circlesOf([
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'b'],
+      ['c', 'd'],
+    ]);
+    expect(found).toEqual([['b', 'c']]);
+  });
+});
+
+test.each([...new Set(files.map(({ name }) => dirname(name)))])('folder src/%s holds few files', (folder) => {
+  expect(files.filter(({ name }) => dirname(name) === folder).length).toBeLessThanOrEqual(MAX_FILES);
+});
+
+test.each(Object.keys(ROOMS).filter((room) => !room.endsWith('.ts')))('src/%s says what belongs there', (room) => {
+  expect(readFileSync(join(source, room, 'README.md'), 'utf8')).toMatch(/^# .+\n\n\S/);
+});
+
+/** Groups of nodes that can all be reached from each other. */
+function circlesOf(edges: readonly (readonly [from: string, to: string])[]): string[][] {
+  const nodes = [...new Set(edges.flat())].sort();
+  const reached = new Map(nodes.map((node) => [node, reachableFrom(node, edges)]));
+  const circles = nodes
+    .filter((node) => reached.get(node)?.has(node))
+    .map((node) => nodes.filter((other) => reached.get(node)?.has(other) && reached.get(other)?.has(node)));
+  return [...new Map(circles.map((circle) => [circle.join(), circle])).values()];
+}
+
+function reachableFrom(start: string, edges: readonly (readonly [from: string, to: string])[]): Set<string> {
+  const next = new Map<string, string[]>();
+  for (const [from, to] of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const reached = new Set<string>();
+  const waiting = [start];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    for (const target of next.get(node) ?? []) {
+      if (reached.has(target)) continue;
+      reached.add(target);
+      waiting.push(target);
+    }
+  }
+  return reached;
+}

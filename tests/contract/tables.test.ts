@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SETTINGS } from '../../src/config/settings.js';
 import { ERRORS } from '../../src/core/errors.js';
-import { STATUS } from '../../src/http/status.js';
+import { STATUS } from '../../src/http/errors/status.js';
 
 const document = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { variantsOf } from '../../src/core/manifest.js';
-import { openRepository } from '../../src/zoo/repository.js';
+import { variantsOf } from '../../src/core/manifest/manifest.js';
+import { openRepository } from '../../src/zoo/open-repository.js';
 import { assetsDir } from '../support/assets.js';
 
 interface ZooFile {

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { variantsOf } from '../../src/core/manifest.js';
-import { cropViews, geometryOf } from '../../src/core/views.js';
+import { variantsOf } from '../../src/core/manifest/manifest.js';
+import { cropViews, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { cudaObstacle, type Device, obstacleText } from '../../src/runtime/device/providers.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import { Network } from '../../src/runtime/networks/network.js';
 import { layersElsewhere, profiled } from '../../src/runtime/networks/profile.js';
-import { openRepository } from '../../src/zoo/repository.js';
+import { openRepository } from '../../src/zoo/open-repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
 import { rendered } from '../support/networks.js';
 

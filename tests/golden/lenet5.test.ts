@@ -5,8 +5,8 @@ import { gunzipSync } from 'node:zlib';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { prepareDigit } from '../../src/core/digit.js';
-import type { Picture } from '../../src/core/picture.js';
+import { prepareDigit } from '../../src/core/digit/prepare-digit.js';
+import type { Picture } from '../../src/core/pixels/picture.js';
 import { assetsDir } from '../support/assets.js';
 import { type Drawing, drawDigit, randomFrom, SHAPES_PER_DIGIT } from '../support/drawn-digits.js';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Filter } from '../../src/core/manifest.js';
-import { resizeWindow } from '../../src/core/resample.js';
-import { cropViews } from '../../src/core/views.js';
+import type { Filter } from '../../src/core/manifest/manifest.js';
+import { resizeWindow } from '../../src/core/pixels/resample.js';
+import { cropViews } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 
 // What Pillow makes of the same pictures: scripts/reference/pictures.py wrote the files and the answers.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { bytesInMemory } from '../../src/core/byte-source.js';
-import { fieldsOf } from '../../src/onnx/wire.js';
+import { fieldsOf } from '../../src/onnx/file/wire.js';
 import { assetsDir } from '../support/assets.js';
 import { startInspector } from '../support/inspector.js';
 

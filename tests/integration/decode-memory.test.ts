@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { PLAIN_LOOK } from '../../src/core/test-time.js';
+import { PLAIN_LOOK } from '../../src/core/views/test-time.js';
 import { type Look, readPicture } from '../../src/imaging/read-picture.js';
 import { temporaryFolder } from '../support/model-folders.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createFlow } from '../../src/core/fair-queue.js';
+import { createFlow } from '../../src/core/queues/fair-queue.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { never, once, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { decode } from '../../src/imaging/decode.js';
-import type { Ask, CallKind } from '../../src/runtime/workers/calls.js';
-import type { Bytes } from '../../src/runtime/workers/frame.js';
-import { WorkerProcess } from '../../src/runtime/workers/worker-process.js';
+import { WorkerProcess } from '../../src/runtime/workers/process/worker-process.js';
+import type { Ask, CallKind } from '../../src/runtime/workers/protocol/calls.js';
+import type { Bytes } from '../../src/runtime/workers/protocol/frame.js';
 import { answers, formOf, postPicture, resultOf } from '../support/http-client.js';
 import { CROPPED, startServer, type TestServer } from '../support/server.js';
 import { instructPng, until } from '../support/worker-script.js';

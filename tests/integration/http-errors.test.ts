@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
-import { STATUS } from '../../src/http/status.js';
+import { STATUS } from '../../src/http/errors/status.js';
 import { exchange, metric, type RawReply } from '../support/http-client.js';
 import { manifestOf } from '../support/model-folders.js';
 import { FORM, form, image, part, pixelBomb, post, raw } from '../support/raw-requests.js';

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { endless } from '../../scripts/torture/hostile-networks.mjs';
 import { bytesInMemory } from '../../src/core/byte-source.js';
-import { readModel } from '../../src/onnx/model.js';
-import { type Encodable, encode } from '../../src/onnx/wire.js';
+import { readModel } from '../../src/onnx/file/model.js';
+import { type Encodable, encode } from '../../src/onnx/file/wire.js';
 import { startInspector } from '../support/inspector.js';
 import { temporaryFolder } from '../support/model-folders.js';
 

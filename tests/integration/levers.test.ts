@@ -5,8 +5,8 @@ import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { endlessIfBright, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
-import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/levers.js';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
+import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
@@ -14,7 +14,7 @@ import { until } from '../support/worker-script.js';
 
 // What Linux lets the server do with its workers; each may be missing.
 
-const WORKER = new URL('../../dist/runtime/workers/worker-main.js', import.meta.url);
+const WORKER = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
 const SIDE = 8;
 const MEMORY = { decodeBytes: 100 * 2 ** 20, share: 2 ** 40, dataLimit: true };
 const holding = await findLevers();

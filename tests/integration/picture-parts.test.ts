@@ -1,8 +1,9 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { renderViews } from '../../src/core/render.js';
-import { PLAIN_LOOK, viewsOf } from '../../src/core/test-time.js';
-import type { Crops, Geometry } from '../../src/core/views.js';
+import type { Crops } from '../../src/core/manifest/crops.js';
+import { renderViews } from '../../src/core/views/render.js';
+import { PLAIN_LOOK, viewsOf } from '../../src/core/views/test-time.js';
+import type { Geometry } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { readPicture } from '../../src/imaging/read-picture.js';
 

@@ -4,9 +4,9 @@ import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
-import { renderViews } from '../../src/core/render.js';
-import { PLAIN_LOOK, viewsOf } from '../../src/core/test-time.js';
-import { type Geometry, geometryOf } from '../../src/core/views.js';
+import { renderViews } from '../../src/core/views/render.js';
+import { PLAIN_LOOK, viewsOf } from '../../src/core/views/test-time.js';
+import { type Geometry, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import { Network } from '../../src/runtime/networks/network.js';
@@ -16,7 +16,7 @@ import { startPool } from '../support/server.js';
 
 // Workers as they are built.
 
-const REAL = new URL('../../dist/runtime/workers/worker-main.js', import.meta.url);
+const REAL = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
 const AIRPLANE = readFileSync(new URL('../../models/golden/airplane.png', import.meta.url));
 const MAX_PIXELS = 1_000_000;
 
@@ -95,7 +95,7 @@ describe('a worker', () => {
   });
 
   it('leaves libvips no loaders but those of the accepted formats', async () => {
-    const calls = new URL('../../dist/runtime/workers/worker-calls.js', import.meta.url).href;
+    const calls = new URL('../../dist/runtime/workers/inside/worker-calls.js', import.meta.url).href;
     const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>';
     const program = (what: string) => `
       import sharp from 'sharp';

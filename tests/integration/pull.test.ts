@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openRepository } from '../../src/zoo/open-repository.js';
 import { type PullOptions, pull } from '../../src/zoo/pull.js';
-import { type ModelFolder, openRepository } from '../../src/zoo/repository.js';
+import type { ModelFolder } from '../../src/zoo/repository.js';
 import { findVariant, weightsPath } from '../../src/zoo/weights.js';
 import { manifestOf, sha256, temporaryFolder, writeTree } from '../support/model-folders.js';
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toMenagerieError } from '../../src/core/errors.js';
-import { PLAIN_LOOK } from '../../src/core/test-time.js';
-import { encodeFrame, type Frame, FrameReader } from '../../src/runtime/workers/frame.js';
-import { launch } from '../../src/runtime/workers/launch.js';
-import { findLevers, NO_LEVERS } from '../../src/runtime/workers/levers.js';
+import { PLAIN_LOOK } from '../../src/core/views/test-time.js';
+import { launch } from '../../src/runtime/workers/process/launch.js';
+import { findLevers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
+import { encodeFrame, type Frame, FrameReader } from '../../src/runtime/workers/protocol/frame.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { best, once as seenOnce, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
@@ -70,7 +70,7 @@ describe('the server', () => {
   });
 });
 
-const REAL = new URL('../../dist/runtime/workers/worker-main.js', import.meta.url);
+const REAL = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
 const SETTINGS = { device: 'cpu', threads: 1, decode: { maxPixels: 1000 }, runBytes: 2 ** 30 };
 const START = { id: 1, kind: 'start', ask: { settings: SETTINGS } };
 const LEVERS = await findLevers();

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PLAIN_LOOK } from '../../src/core/test-time.js';
-import { geometryOf } from '../../src/core/views.js';
+import { PLAIN_LOOK } from '../../src/core/views/test-time.js';
+import { geometryOf } from '../../src/core/views/views.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
 import { temporaryFolder } from '../support/model-folders.js';

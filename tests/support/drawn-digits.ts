@@ -1,4 +1,4 @@
-import type { Picture } from '../../src/core/picture.js';
+import type { Picture } from '../../src/core/pixels/picture.js';
 
 // Digits drawn by code as a hand would: a few strokes, each a smooth curve through points, every point a little off.
 

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { createFlow } from '../../src/core/fair-queue.js';
-import type { Picture } from '../../src/core/picture.js';
-import { renderViews } from '../../src/core/render.js';
-import type { Geometry, View } from '../../src/core/views.js';
+import type { Picture } from '../../src/core/pixels/picture.js';
+import { createFlow } from '../../src/core/queues/fair-queue.js';
+import { renderViews } from '../../src/core/views/render.js';
+import type { Geometry, View } from '../../src/core/views/views.js';
 import type { Rows } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import type { RunResult, Turn } from '../../src/runtime/workers/job.js';

@@ -5,14 +5,14 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { viewsOf } from '../../dist/core/test-time.js';
-import { geometryOf } from '../../dist/core/views.js';
+import { viewsOf } from '../../dist/core/views/test-time.js';
+import { geometryOf } from '../../dist/core/views/views.js';
 import { decode } from '../../dist/imaging/decode.js';
-import { failureOf } from '../../dist/runtime/workers/calls.js';
-import { encodeFrame, FrameReader } from '../../dist/runtime/workers/frame.js';
+import { failureOf } from '../../dist/runtime/workers/protocol/calls.js';
+import { encodeFrame, FrameReader } from '../../dist/runtime/workers/protocol/frame.js';
 
 /** @import { NetworkSpec } from '../../dist/runtime/networks/network-spec.js' */
-/** @import { Ask, AskHead, RunInput } from '../../dist/runtime/workers/calls.js' */
+/** @import { Ask, AskHead, RunInput } from '../../dist/runtime/workers/protocol/calls.js' */
 
 /** @typedef {{ load?: string, classes?: number, offset?: number, batch?: number, action?: number, sure?: number, journal?: string }} Script */
 /** @typedef {{ file: string, script: Script, spec: NetworkSpec }} Network */
@@ -226,7 +226,7 @@ async function answer(head, parts) {
 
 const socket = new Socket({ fd: SOCKET, readable: true, writable: true });
 const reader = new FrameReader(2 ** 30);
-/** @type {import('../../dist/runtime/workers/frame.js').Frame[]} */
+/** @type {import('../../dist/runtime/workers/protocol/frame.js').Frame[]} */
 const waiting = [];
 const cancelled = new Set();
 let working = false;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { vi } from 'vitest';
-import type { Picture } from '../../src/core/picture.js';
+import type { Picture } from '../../src/core/pixels/picture.js';
 
 // What a test tells scripted-worker.mjs, and what it reads of it.
 

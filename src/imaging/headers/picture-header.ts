@@ -1,4 +1,4 @@
-import type { Size } from '../../core/geometry.js';
+import type { Size } from '../../core/pixels/geometry.js';
 
 /** Ways of coding pictures that differ in what decoding takes. */
 export type Coding =

@@ -1,5 +1,5 @@
-import { exifOf, orientationOf } from '../exif.js';
 import { type ByteWindow, HeaderDamaged } from '../headers/byte-window.js';
+import { exifOf, orientationOf } from '../headers/exif.js';
 import { APP0, APP14, APP15, COM, hasExif, type Segment, segments } from '../headers/jpeg-segments.js';
 import type { Edit } from './splice.js';
 

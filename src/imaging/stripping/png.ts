@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { exifOf, orientationOf } from '../exif.js';
 import type { ByteWindow } from '../headers/byte-window.js';
+import { exifOf, orientationOf } from '../headers/exif.js';
 import { chunks } from '../headers/png-chunks.js';
 import type { Edit } from './splice.js';
 

@@ -1,5 +1,5 @@
-import { exifOf, orientationOf } from '../exif.js';
 import type { ByteWindow } from '../headers/byte-window.js';
+import { exifOf, orientationOf } from '../headers/exif.js';
 import { riffChunks } from '../headers/riff-chunks.js';
 import { VP8X_FLAGS } from '../headers/webp.js';
 import { type Edit, splice } from './splice.js';

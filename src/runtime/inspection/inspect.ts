@@ -1,11 +1,11 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
 import { countOf } from '../../core/shape.js';
-import type { Observed } from '../../onnx/layers.js';
-import { type OnnxModel, readModel } from '../../onnx/model.js';
-import { type ProbeFeed, probeModel } from '../../onnx/probe-model.js';
-import { summarise } from '../../onnx/summary.js';
-import { TENSOR_TYPES } from '../../onnx/tensor-types.js';
+import { type OnnxModel, readModel } from '../../onnx/file/model.js';
+import { type ProbeFeed, probeModel } from '../../onnx/file/probe-model.js';
+import { TENSOR_TYPES } from '../../onnx/file/tensor-types.js';
+import type { Observed } from '../../onnx/layers/layers.js';
+import { summarise } from '../../onnx/layers/summary.js';
 import { FileBytes } from '../networks/file-bytes.js';
 import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../networks/memory-errors.js';
 import type { Inspection, InspectRequest } from './inspection.js';

@@ -1,4 +1,4 @@
-import type { Summary } from '../../onnx/summary.js';
+import type { Summary } from '../../onnx/layers/summary.js';
 
 /** A file to look into. */
 export interface InspectRequest {

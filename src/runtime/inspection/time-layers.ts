@@ -1,6 +1,6 @@
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { median } from '../../core/median.js';
-import type { Node } from '../../onnx/node.js';
+import type { Node } from '../../onnx/file/node.js';
 import { kernelOf, type ProfileEvent, profiled } from '../networks/profile.js';
 import type { LayerTimings } from './inspection.js';
 

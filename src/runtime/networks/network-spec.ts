@@ -1,4 +1,4 @@
-import type { Manifest } from '../../core/manifest.js';
+import type { Manifest } from '../../core/manifest/manifest.js';
 import type { Provider } from '../device/providers.js';
 
 /** A network to load: the file and what its manifest says about it. */

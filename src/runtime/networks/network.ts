@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
-import { createNormalise, type Normalise } from '../../core/normalise.js';
-import { countOf, inputShape } from '../../core/shape.js';
+import { inputShape } from '../../core/manifest/input-shape.js';
+import { createNormalise, type Normalise } from '../../core/pixels/normalise.js';
+import { countOf } from '../../core/shape.js';
 import { runtimeReason } from '../device/providers.js';
 import { bestBatch } from './best-batch.js';
 import type { InputTensor } from './input-tensor.js';

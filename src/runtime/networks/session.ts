@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
-import { release } from '../../core/release.js';
-import { countOf, inputShape } from '../../core/shape.js';
+import { inputShape } from '../../core/manifest/input-shape.js';
+import { release } from '../../core/pixels/release.js';
+import { countOf } from '../../core/shape.js';
 import {
   cudaObstacle,
   cudaRequired,

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { externalFiles } from '../../onnx/external-data.js';
+import { externalFiles } from '../../onnx/file/external-data.js';
 import { FileBytes } from './file-bytes.js';
 
 /** Bytes of an ONNX file and of the files in which it keeps external data, as far as they are there. */

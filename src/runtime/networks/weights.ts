@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } fro
 import { basename, dirname, join, sep } from 'node:path';
 import { bytesInMemory } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
-import { externalFiles } from '../../onnx/external-data.js';
+import { externalFiles } from '../../onnx/file/external-data.js';
 
 /** The weights of a network in memory: what was hashed is what the runtime is given. */
 export interface Weights {

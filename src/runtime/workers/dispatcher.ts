@@ -1,10 +1,10 @@
-import { Batcher, type Runner } from '../../core/batcher.js';
 import { MenagerieError } from '../../core/errors.js';
+import { Batcher, type Runner } from '../../core/queues/batcher.js';
 import type { Batch, Job } from './job.js';
 import type { Place } from './place.js';
+import { WorkerLost } from './process/worker-end.js';
+import { Cancelled, type WorkerProcess, workerFailed } from './process/worker-process.js';
 import { sendJobs } from './send-jobs.js';
-import { WorkerLost } from './worker-end.js';
-import { Cancelled, type WorkerProcess, workerFailed } from './worker-process.js';
 
 export interface DispatcherOptions {
   /** Where workers are. */

@@ -1,8 +1,8 @@
-import type { BatchItem } from '../../core/batcher.js';
 import type { Pieces } from '../../core/byte-source.js';
-import type { Flow } from '../../core/fair-queue.js';
-import type { Ask, PictureFacts, RunInput, TensorInfo } from './calls.js';
-import type { Bytes } from './frame.js';
+import type { BatchItem } from '../../core/queues/batcher.js';
+import type { Flow } from '../../core/queues/fair-queue.js';
+import type { Ask, PictureFacts, RunInput, TensorInfo } from './protocol/calls.js';
+import type { Bytes } from './protocol/frame.js';
 
 /** Whose work it is, and when it is not wanted any more. */
 export interface Turn {

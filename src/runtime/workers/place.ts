@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { Batch } from './job.js';
-import { type WorkerEnd, WorkerLost } from './worker-end.js';
-import { processStatus, type WorkerMemory } from './worker-memory.js';
-import { type WorkerProcess, workerFailed } from './worker-process.js';
+import { type WorkerEnd, WorkerLost } from './process/worker-end.js';
+import { processStatus, type WorkerMemory } from './process/worker-memory.js';
+import { type WorkerProcess, workerFailed } from './process/worker-process.js';
 
 /** What a place's workers are for. */
 export interface Role {

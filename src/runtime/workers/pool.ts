@@ -1,7 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
-import { Semaphore } from '../../core/semaphore.js';
+import { Semaphore } from '../../core/queues/semaphore.js';
 import type { NetworkInfo, NetworkSpec } from '../networks/network-spec.js';
-import type { Ask, PictureRequest } from './calls.js';
 import { Dispatcher, type DispatcherOptions, shuttingDown } from './dispatcher.js';
 import {
   Job,
@@ -12,11 +11,12 @@ import {
   type TensorBytes,
   type Turn,
 } from './job.js';
-import type { Levers } from './levers.js';
 import { Place } from './place.js';
-import { type MemoryPlan, WorkerMemory } from './worker-memory.js';
-import { WorkerProcess } from './worker-process.js';
-import type { WorkerSettings } from './worker-settings.js';
+import type { Levers } from './process/levers.js';
+import { type MemoryPlan, WorkerMemory } from './process/worker-memory.js';
+import { WorkerProcess } from './process/worker-process.js';
+import type { Ask, PictureRequest } from './protocol/calls.js';
+import type { WorkerSettings } from './protocol/worker-settings.js';
 
 type WorkEvents = DispatcherOptions['events'];
 

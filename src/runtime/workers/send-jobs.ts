@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MenagerieError } from '../../core/errors.js';
-import { type Ask, errorOf, type RunOutcome } from './calls.js';
 import type { Batch, Job, PictureResult, Rendered, RunResult, TensorBytes, Work } from './job.js';
-import type { WorkerProcess } from './worker-process.js';
+import type { WorkerProcess } from './process/worker-process.js';
+import { type Ask, errorOf, type RunOutcome } from './protocol/calls.js';
 
 /** Most answers are small; these are checked, since a worker may have been taken over by a file that it decoded. */
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;

@@ -1,0 +1,126 @@
+// docs/zoo.md, and its short form in README.md, from what measure-zoo.mjs has written and the logs of training.
+import { readFileSync } from 'node:fs';
+
+/** @typedef {{ images: number, top1: number, interval: [number, number], loss: number, error: number }} Accuracy */
+/** @typedef {{ id: string, title: string, parameters: number, macs: number, bytes: number, ms: number, single: Accuracy, mirrored: Accuracy, tenCrops: Accuracy, int8?: Accuracy & { bytes: number, ms: number } }} Network */
+
+/** @type {{ machine: string, networks: Network[], together?: Accuracy }} */
+const { machine, networks, together } = JSON.parse(
+  readFileSync(new URL('../../docs/measured/zoo.json', import.meta.url), 'utf8'),
+);
+
+/** The last line of a network's training log. @param {string} id */
+function training(id) {
+  const log = readFileSync(new URL(`../train/cifar10/logs/${id}.jsonl`, import.meta.url), 'utf8');
+  const lines = log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return lines.findLast((line) => line.network !== undefined && line.epochs !== undefined);
+}
+
+const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(2)} %`;
+const megabytes = (/** @type {number} */ bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+const yardstick = networks.find(({ id }) => id === 'cifar10-resnet20')?.ms ?? 1;
+const ratio = (/** @type {number} */ ms) => (ms / yardstick).toFixed(2);
+
+/** Networks: the best first. */
+const ranked = [...networks].sort((a, b) => b.single.top1 - a.single.top1);
+
+/** @returns {{ header: string[], rows: unknown[][] }} */
+export function zooTable() {
+  return {
+    header: [
+      'Network',
+      'Parameters',
+      'MACs',
+      'File',
+      'Top-1',
+      'Mirrored too',
+      '10 crops',
+      'Time',
+      'int8 file',
+      'int8 top-1',
+      'int8 time',
+    ],
+    rows: ranked.map(({ id, parameters, macs, bytes, ms, single, mirrored, tenCrops, int8 }) => [
+      `\`${id}\``,
+      parameters.toLocaleString('en'),
+      `${(macs / 1e6).toFixed(1)} M`,
+      megabytes(bytes),
+      percent(single.top1),
+      percent(mirrored.top1),
+      percent(tenCrops.top1),
+      ratio(ms),
+      int8 ? megabytes(int8.bytes) : '',
+      int8 ? percent(int8.top1) : '',
+      int8 ? ratio(int8.ms) : '',
+    ]),
+  };
+}
+
+/** @returns {{ header: string[], rows: unknown[][] }} */
+export function trainingTable() {
+  return {
+    header: [
+      'Network',
+      'Epochs',
+      'of them on small crops',
+      'Label smoothing',
+      'Minutes',
+      'Last training loss',
+      'Held-out top-1',
+      'Test top-1',
+    ],
+    rows: ranked.map(({ id }) => {
+      const log = training(id);
+      return [
+        `\`${id}\``,
+        log.earlier_epochs ? `${log.earlier_epochs} + ${log.epochs - log.earlier_epochs}` : log.epochs,
+        log.small_epochs,
+        log.smoothing || '',
+        Math.round(log.seconds / 60),
+        log.train_loss,
+        `${log.held_out_top1.toFixed(2)} %`,
+        `${log.test_top1.toFixed(2)} %`,
+      ];
+    }),
+  };
+}
+
+/** Networks of two depths with and without shortcuts, all trained by one schedule. */
+const DEPTHS = ['plain20', 'plain44', 'resnet44'];
+
+/** @returns {{ header: string[], rows: unknown[][] }} */
+export function depthTable() {
+  return {
+    header: ['Network', 'Shortcuts', 'Epochs', 'Last training loss', 'Held-out top-1', 'Test top-1'],
+    rows: DEPTHS.map((name) => {
+      const log = training(`cifar10-${name}`);
+      return [
+        `${log.network.replace(/\D+/, '')} layers`,
+        log.network.startsWith('plain') ? 'no' : 'yes',
+        log.epochs,
+        log.train_loss,
+        `${log.held_out_top1.toFixed(2)} %`,
+        `${log.test_top1.toFixed(2)} %`,
+      ];
+    }),
+  };
+}
+
+/** How it was measured, and what all say together. @returns {string} */
+export function zooText() {
+  const images = networks[0]?.single.images.toLocaleString('en');
+  const half = Math.max(...ranked.map(({ single: { interval } }) => interval[1] - interval[0])) / 2;
+  const facts =
+    `${images} pictures: chance alone makes up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`, *10 crops* \`crops=10\` of\n` +
+    `the picture with a border of one black pixel, without which all would be the same. *Time* is one picture on\n` +
+    `one thread, as a multiple of ResNet-20's ${yardstick.toFixed(2)} ms (${machine}).\n`;
+  const [best] = [...networks].sort((a, b) => b.tenCrops.top1 - a.tenCrops.top1);
+  if (!together || !best) return facts;
+  return (
+    `${facts}\nAll ${networks.length} together (\`cifar10-all\`; weights by the inverse square of their errors on held-out pictures), 10 crops:\n` +
+    `${percent(together.top1)}; the best of them alone, \`${best.id}\`, 10 crops: ${percent(best.tenCrops.top1)}.\n`
+  );
+}

@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+// Measures what cheap requests have to bear from a dear one beside them, for the table in docs/cost.md.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { keepFigures, MACHINE } from './measuring.mjs';
+import { startServer } from './server-process.mjs';
+import { percentile } from './statistics.mjs';
+
+const HELP = `Usage: node scripts/measure/bench-fairness.mjs [--rounds <n>] [--requests <n>] [--write]
+
+Starts the server with fifteen copies of ResNet-18 (without learned weights: the time is the same). Sends single-crop requests to
+one of them, with and without a request for 10 crops of all fifteen beside them, turn and turn about, and prints the
+percentiles and their ratios.
+
+  --rounds <n>    pairs of measurements (default 3)
+  --requests <n>  cheap requests in each (default 100)
+  --write         keep the figures in docs/measured/fairness.json
+  --help          this text
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    requests: { type: 'string', default: '100' },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const picture = readFileSync(join(root, 'models/golden/golf-ball.png'));
+const ids = Array.from({ length: 15 }, (_, i) => `net-${i + 1}`);
+const models = mkdtempSync(join(tmpdir(), 'menagerie-fairness-'));
+const source = join(root, 'models/resnet18-untrained');
+const manifest = JSON.parse(readFileSync(join(source, 'manifest.json'), 'utf8'));
+for (const id of ids) {
+  mkdirSync(join(models, id));
+  writeFileSync(join(models, id, 'manifest.json'), JSON.stringify({ ...manifest, id }));
+  symlinkSync(join(source, 'resnet18-untrained.onnx'), join(models, id, 'resnet18-untrained.onnx'));
+}
+
+const server = await startServer({ MODEL_DIRS: models, MENAGERIE_MODELS: ids.join(','), MENAGERIE_UNTRAINED: 'allow' });
+let lastSeed = 0;
+
+/** Milliseconds of one request. Seeds make every one a question of its own. @param {string} path */
+async function post(path) {
+  const started = performance.now();
+  const headers = { 'content-type': 'image/png' };
+  const reply = await fetch(`${server.address}${path}&seed=${++lastSeed}`, { method: 'POST', body: picture, headers });
+  await reply.text();
+  if (!reply.ok) throw new Error(`${path}: ${reply.status}`);
+  return performance.now() - started;
+}
+
+/** Times of the cheap requests, in order of size. @param {number} connections */
+async function cheap(connections) {
+  /** @type {number[]} */
+  const times = [];
+  let left = Number(options.requests);
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (left-- > 0) times.push(await post('/classify?model=net-1'));
+    }),
+  );
+  return times.sort((a, b) => a - b);
+}
+
+const dear = () => post(`/ensemble?models=${ids.join(',')}&crops=10`);
+
+/** @param {number[]} values */
+const median = (values) => percentile(values, 0.5);
+
+const rows = [];
+try {
+  await cheap(1);
+  const dearAlone = await dear();
+  for (const connections of [1, 8, Number(options.requests)]) {
+    /** @type {{ alone: number[][], beside: number[][], dear: number[] }} */
+    const times = { alone: [], beside: [], dear: [] };
+    for (let round = 0; round < Number(options.rounds); round++) {
+      times.alone.push(await cheap(connections));
+      let going = true;
+      const loop = (async () => {
+        while (going) times.dear.push(await dear());
+      })();
+      times.beside.push(await cheap(connections));
+      going = false;
+      await loop;
+    }
+    const p = (/** @type {number[][]} */ all, /** @type {number} */ share) =>
+      median(all.map((one) => percentile(one, share)));
+    const [alone50, alone99] = [p(times.alone, 0.5), p(times.alone, 0.99)];
+    const [beside50, beside99] = [p(times.beside, 0.5), p(times.beside, 0.99)];
+    const row = {
+      connections,
+      alone50,
+      alone99,
+      beside50,
+      beside99,
+      ratio50: beside50 / alone50,
+      ratio99: beside99 / alone99,
+    };
+    rows.push({ ...row, dear_ms: median(times.dear), dear_alone_ms: dearAlone });
+    process.stdout.write(
+      `${connections} at a time: p50 ${alone50.toFixed(0)} -> ${beside50.toFixed(0)} ms (${row.ratio50.toFixed(2)}), ` +
+        `p99 ${alone99.toFixed(0)} -> ${beside99.toFixed(0)} ms (${row.ratio99.toFixed(2)}); the dear one ` +
+        `${median(times.dear).toFixed(0)} ms, alone ${dearAlone.toFixed(0)} ms\n`,
+    );
+  }
+} finally {
+  server.kill();
+  rmSync(models, { recursive: true, force: true });
+}
+if (options.write) {
+  const figures = { machine: MACHINE, load_average: loadavg()[0], requests: Number(options.requests), rows };
+  keepFigures('fairness', figures);
+}

@@ -1,0 +1,28 @@
+// The server as users start it, as a child process, for measurements.
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const main = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js');
+
+/**
+ * Starts it on a free port and waits until it is ready.
+ * @param {Record<string, string>} settings
+ */
+export async function startServer(settings) {
+  const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', MENAGERIE_LOG_LEVEL: 'error', ...settings };
+  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
+  /** @type {string} */
+  const address = await new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    createInterface(child.stderr).on('line', (line) => {
+      const [, found] = /listens on (\S+)/.exec(line) ?? [];
+      if (found) resolve(found);
+    });
+  });
+  for (;;) {
+    if ((await fetch(`${address}/readyz`)).ok) return Object.assign(child, { address });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

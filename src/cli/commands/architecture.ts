@@ -1,0 +1,79 @@
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ARCHITECTURES } from '../../architectures/index.js';
+import { onnxFile } from '../../architectures/onnx-file.js';
+import type { Weights } from '../../architectures/weights.js';
+import type { Config } from '../../config/load-config.js';
+import { MenagerieError } from '../../core/errors.js';
+import { formatBytes, table } from '../../report/format.js';
+import { writeWhole } from '../../zoo/files.js';
+import type { CommandIo, ExitCode } from '../shared/io.js';
+import { ProgressBar } from '../shared/progress.js';
+import { type SummaryCommandOptions, summary } from './summary.js';
+
+export interface ArchitectureCommandOptions extends SummaryCommandOptions {
+  /** Where to write the ONNX file; without it its summary is printed. */
+  out: string | undefined;
+  weights: Weights;
+}
+
+/**
+ * `menagerie architecture [id]`: a classic architecture as an ONNX file without learned weights, or its summary; without
+ * an id, what there is.
+ * @throws MenagerieError `unknown_model`, `io_error`
+ */
+export async function architecture(
+  id: string | undefined,
+  options: ArchitectureCommandOptions,
+  config: Config,
+  io: CommandIo,
+): Promise<ExitCode> {
+  if (id === undefined) {
+    const rows = Object.entries(ARCHITECTURES).map(([name, { title, paper }]) => [name, title, paper]);
+    io.out.write(table([['ARCHITECTURE', 'TITLE', 'PAPER'], ...rows]));
+    return 0;
+  }
+  const found = Object.hasOwn(ARCHITECTURES, id) ? ARCHITECTURES[id] : undefined;
+  if (!found) {
+    throw new MenagerieError(
+      'unknown_model',
+      `There is no architecture "${id}"; \`menagerie architecture\` lists those there are.`,
+    );
+  }
+  const file = onnxFile(found.build(), options.weights);
+  if (options.out !== undefined) {
+    await write(file, options.out, io);
+    io.out.write(`${options.out}: ${found.title}, ${formatBytes(file.length)}, untrained\n`);
+    return 0;
+  }
+  const temporary = join(tmpdir(), `menagerie-${process.pid}-${id}.onnx`);
+  try {
+    await write(file, temporary, io);
+    return await summary(temporary, options, config, io, found.title);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Writes beside the target, and renames what is whole. */
+async function write(
+  file: { length: number; chunks(): Iterable<Uint8Array> },
+  target: string,
+  io: CommandIo,
+): Promise<void> {
+  const bar = new ProgressBar(io.err, 'writing');
+  try {
+    await writeWhole(target, async (handle) => {
+      let written = 0;
+      for (const chunk of file.chunks()) {
+        io.signal.throwIfAborted();
+        await handle.writeFile(chunk);
+        written += chunk.length;
+        bar.update(written, file.length, `of ${formatBytes(file.length)}`);
+      }
+    });
+  } finally {
+    bar.clear();
+  }
+}

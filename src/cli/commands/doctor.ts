@@ -1,0 +1,211 @@
+import { createEngine } from '../../app/engine.js';
+import { planStart, type StartPlan } from '../../app/start-plan.js';
+import { type Config, loadConfig } from '../../config/load-config.js';
+import { toMenagerieError } from '../../core/errors.js';
+import { imagingVersions } from '../../imaging/versions.js';
+import { formatBytes, table } from '../../report/format.js';
+import { readMachine, runtimeVersion } from '../../runtime/device/machine.js';
+import type { Provider } from '../../runtime/device/providers.js';
+import { cudaObstacle, obstacleText } from '../../runtime/device/providers.js';
+import { findLevers, type Levers } from '../../runtime/workers/process/levers.js';
+import { openFilesLimit } from '../../system/open-files.js';
+import type { CommandIo, ExitCode } from '../shared/io.js';
+
+/** The bundled model that providers are tried with. */
+const TRIAL_MODEL = 'lenet5';
+
+/** What a provider of ONNX Runtime can do here. */
+interface ProviderCheck {
+  provider: Provider;
+  usable: boolean;
+  /** Why it is not, or what was tried. */
+  detail: string;
+}
+
+/**
+ * `menagerie doctor`: what this machine has, what of it can be used, and what a server with these settings would choose.
+ * @param readConfig may throw: faulty settings are among the findings
+ * @returns 0 if a server would start and serve, else 1
+ */
+export async function doctor(
+  readConfig: () => Config,
+  options: { json: boolean },
+  version: string,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const faults: string[] = [];
+  const noted = async <T>(find: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await find();
+    } catch (error) {
+      faults.push(toMenagerieError(error).message);
+      return undefined;
+    }
+  };
+  const machine = readMachine();
+  const providers = [await checkProvider('cpu', io.env), await checkProvider('cuda', io.env)];
+  const config = await noted(readConfig);
+  const plan = config && (await noted(() => planStart(config, machine)));
+  for (const { provider, usable, detail } of providers) {
+    const needed = provider === 'cpu' || config?.device === 'cuda-required';
+    if (needed && !usable) faults.push(`${provider}: ${detail}`);
+  }
+  if (plan && plan.wanted.length === 0) faults.push('no model has its weights here: menagerie pull fetches some');
+  const report: Report = {
+    versions: { menagerie: version, node: process.versions.node, onnxruntime: runtimeVersion(), ...imagingVersions() },
+    platform: `${process.platform} ${process.arch}`,
+    providers,
+    machine: {
+      cpu: machine.cpu,
+      features: machine.features ?? null,
+      cores: machine.cores,
+      cpu_limit: machine.cpuLimit ?? null,
+      memory_bytes: machine.memory,
+      memory_limit_bytes: machine.memoryLimit ?? null,
+      open_files: openFilesLimit() ?? null,
+    },
+    workers: { ...leversView(await findLevers()), oom_group: machine.oomGroup ?? null },
+    choice: plan && config ? choiceOf(plan, config, providers) : null,
+    refused: plan?.repository.refused.map(({ id, error }) => ({ id, reason: error.message })) ?? [],
+    faults,
+  };
+  io.out.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
+  return faults.length > 0 ? 1 : 0;
+}
+
+interface Report {
+  versions: Record<string, string>;
+  platform: string;
+  providers: ProviderCheck[];
+  machine: {
+    cpu: string;
+    features: string[] | null;
+    cores: number;
+    /** In cores. */
+    cpu_limit: number | null;
+    memory_bytes: number;
+    memory_limit_bytes: number | null;
+    open_files: number | null;
+  };
+  /** Which of the means hold that protect the server from its workers. */
+  workers: Record<string, boolean | null>;
+  choice: Choice | null;
+  refused: { id: string; reason: string }[];
+  faults: string[];
+}
+
+/** What a server would do. */
+interface Choice {
+  provider: Provider;
+  lanes: number;
+  threads: number;
+  /** Copies of each model. */
+  instances: number;
+  /** `id`, or `id:variant` where something speaks for that. */
+  models: string[];
+  notes: string[];
+}
+
+function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config, checks: ProviderCheck[]): Choice {
+  const cuda = settings.device !== 'cpu' && checks.some(({ provider, usable }) => provider === 'cuda' && usable);
+  const models = wanted.map(({ id, variant = tuned.get(id)?.variant }) => (variant ? `${id}:${variant}` : id));
+  const { lanes = 1, threads = 1, instances = lanes } = config;
+  return { provider: cuda ? 'cuda' : 'cpu', lanes, threads, instances, models, notes };
+}
+
+/** Loads a small network on a provider: nothing else tells for sure. */
+async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promise<ProviderCheck> {
+  const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
+  if (obstacle) return { provider, usable: false, detail: obstacleText(obstacle) };
+  const device = provider === 'cuda' ? 'cuda-required' : 'cpu';
+  const engine = await createEngine({ config: { ...loadConfig({}), device, lanes: 1 }, env });
+  try {
+    const { info } = await engine.registry.load(TRIAL_MODEL);
+    const left = info.layersOnCpu.length > 0 ? `; left to the CPU: ${info.layersOnCpu.join(', ')}` : '';
+    return { provider, usable: true, detail: `${TRIAL_MODEL} loaded in ${info.loadMs.toFixed(0)} ms and ran${left}` };
+  } catch (error) {
+    return { provider, usable: false, detail: toMenagerieError(error).message };
+  } finally {
+    await engine.stop();
+  }
+}
+
+/** What each instruction set is good for. */
+const FEATURE_NAMES: [name: string, meaning: string, flags: string[]][] = [
+  ['AVX2', 'float32', ['avx2']],
+  ['AVX-512', 'float32, twice as wide', ['avx512f']],
+  ['VNNI', 'int8: quantised networks gain most with it', ['avx512_vnni', 'avx_vnni']],
+  ['AMX', 'int8 and bfloat16 matrices', ['amx_tile']],
+  ['NEON', 'float32 on ARM', ['asimddp']],
+];
+
+function leversView({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
+  return {
+    data_limit: dataLimit,
+    niceness,
+    oom_score: oomScore,
+    parent_death_signal: parentDeathSignal,
+  };
+}
+
+/** What workers can be kept from, and what happens where they cannot. */
+function workerRows({
+  data_limit,
+  niceness,
+  oom_score,
+  parent_death_signal,
+  oom_group,
+}: Report['workers']): string[][] {
+  const yes = (holds: boolean | null | undefined) => (holds ? 'yes' : 'no');
+  const group = 'no effect: memory.oom.group is 1, the kernel ends all of the container together';
+  return [
+    ['  limit on memory', yes(data_limit), data_limit ? 'RLIMIT_DATA' : 'needs Linux, sh and prlimit; only watched'],
+    ['  low priority', yes(niceness), niceness ? 'nice' : 'needs Linux and nice'],
+    ['  first to go', yes(oom_score), oom_group ? group : 'where memory runs out (oom_score_adj)'],
+    ['  end with the server', 'yes', parent_death_signal ? 'by the kernel' : 'a thread of each worker watches'],
+  ];
+}
+
+function asText({ versions, platform, providers, machine, workers, choice, refused, faults }: Report): string {
+  const { features, cores, cpu_limit, memory_bytes, memory_limit_bytes, open_files } = machine;
+  const limit = (value: string | undefined) => (value === undefined ? 'no limit' : `limited to ${value}`);
+  const has = FEATURE_NAMES.map(([name, meaning, flags]) => {
+    const there = features?.some((feature) => flags.includes(feature));
+    return [`  ${name}`, features === null ? 'unknown' : there ? 'yes' : 'no', meaning];
+  });
+  const sections = [
+    table([
+      ['menagerie', versions.menagerie ?? ''],
+      ['Node', `${versions.node} (${platform})`],
+      ['ONNX Runtime', versions.onnxruntime ?? ''],
+      ['sharp', `${versions.sharp}, libvips ${versions.libvips}`],
+    ]),
+    `\nProviders\n${table(providers.map(({ provider, usable, detail }) => [`  ${provider}`, usable ? 'usable' : 'not usable', detail]))}`,
+    `\nProcessor: ${machine.cpu}\n${table(has)}`,
+    `\nLimits\n${table([
+      ['  cores', `${cores}, ${limit(cpu_limit === null ? undefined : `${cpu_limit} by a control group`)}`],
+      [
+        '  memory',
+        `${formatBytes(memory_bytes)}, ${limit(memory_limit_bytes === null ? undefined : `${formatBytes(memory_limit_bytes)} by a control group`)}`,
+      ],
+      ['  open files', open_files === null ? 'no limit known' : String(open_files)],
+    ])}`,
+    `\nWorkers\n${table(workerRows(workers))}`,
+    ...(choice ? [`\nA server would start with\n${table(choiceRows(choice))}`] : []),
+    ...(choice?.notes.map((note) => `  ${note}\n`) ?? []),
+    ...refused.map(({ id, reason }) => `\nRefused: ${id}: ${reason}\n`),
+    ...(faults.length > 0
+      ? [`\nIn the way\n`, ...faults.map((fault) => `  ${fault}\n`)]
+      : ['\nNothing is in the way.\n']),
+  ];
+  return sections.join('');
+}
+
+function choiceRows({ provider, lanes, threads, instances, models }: Choice): string[][] {
+  return [
+    ['  provider', provider],
+    ['  lanes', `${lanes}, ${threads} ${threads === 1 ? 'thread' : 'threads'} each`],
+    ['  copies of a model', String(instances)],
+    ['  models', models.join(', ') || 'none'],
+  ];
+}

@@ -1,0 +1,140 @@
+import { writeFile } from 'node:fs/promises';
+import { createEngine, type Engine, unbounded } from '../../app/engine.js';
+import { loadAsked } from '../../app/models-to-load.js';
+import type { Config } from '../../config/load-config.js';
+import { MenagerieError } from '../../core/errors.js';
+import { Evaluation } from '../../core/scores/evaluation.js';
+import { countViews } from '../../core/views/test-time.js';
+import { type Dataset, openDataset } from '../../datasets/dataset.js';
+import type { LabelledPicture } from '../../datasets/labelled-picture.js';
+import { encodePng } from '../../imaging/encode.js';
+import { confusionSvg } from '../../report/confusion-svg.js';
+import { type EvalReport, evalCompareText, evalReport, evalText } from '../../report/eval-report.js';
+import { type Asked, membersOf } from '../../serving/asking/asked.js';
+import type { Question } from '../../serving/asking/question.js';
+import type { Classification } from '../../serving/ticket.js';
+import type { Repository } from '../../zoo/repository.js';
+import { askAbout } from '../shared/ask.js';
+import { inOrder } from '../shared/in-order.js';
+import type { CommandIo, ExitCode } from '../shared/io.js';
+import { withDefaultModel } from '../shared/look-options.js';
+import { ProgressBar } from '../shared/progress.js';
+
+export interface EvalCommandOptions {
+  question: Question;
+  /** Of every network; default: each model's own. */
+  variant: string | undefined;
+  /** Further models or ensembles to be asked about the same pictures. */
+  compare: readonly string[];
+  /** Folder or file of labelled pictures. */
+  data: string;
+  /** Pictures to take, spread over the whole set; default: all. */
+  limit: number | undefined;
+  /** File for a picture of the confusion matrix. */
+  confusion: string | undefined;
+  json: boolean;
+}
+
+/** Pictures under way at a time, so that batches can form: what a lane takes at once, and as many to follow. */
+const PICTURES_PER_LANE = 32;
+
+/**
+ * `menagerie eval <id>`: asks networks about labelled pictures, through the same lanes as serving, and says how often they
+ * are right.
+ * @throws MenagerieError `invalid_data`, `io_error`, and what loading throws
+ */
+export async function evaluate(options: EvalCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
+  const first = withDefaultModel(options.question, config);
+  const questions = [first, ...options.compare.map((model) => ({ ...first, asked: { model } }))];
+  const engine = await createEngine({ config: unbounded(config), env: io.env });
+  try {
+    const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
+    const pictures = spread(dataset.pictures, options.limit);
+    const reports: EvalReport[] = [];
+    for (const question of questions) {
+      await loadAsked(engine, question.asked, options.variant);
+      reports.push(await evaluateOne(question, { ...dataset, pictures }, options.data, engine, io));
+      if (io.signal.aborted) return 1;
+      for (const id of membersOf(engine.repository, question.asked)) await engine.registry.unload(id);
+    }
+    const [report] = reports as [EvalReport];
+    if (options.confusion !== undefined) await writeFile(options.confusion, confusionSvg(report));
+    const single = reports.length === 1;
+    if (options.json) io.out.write(`${JSON.stringify(single ? report : reports, null, 2)}\n`);
+    else io.out.write(single ? evalText(report) : evalCompareText(reports));
+    return reports.some(({ failed }) => failed.length > 0) ? 1 : 0;
+  } finally {
+    await engine.stop();
+  }
+}
+
+function labelsOf(repository: Repository, asked: Asked) {
+  const [id = ''] = membersOf(repository, asked);
+  const model = repository.models.get(id);
+  if (!model) throw new MenagerieError('unknown_model', `There is no model "${id}".`);
+  return model.labels;
+}
+
+/** Pictures at equal distances, so that every class has its share. */
+function spread(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
+  const count = Math.min(limit, pictures.length);
+  return Array.from(
+    { length: count },
+    (_, i) => pictures[Math.floor((i * pictures.length) / count)] as LabelledPicture,
+  );
+}
+
+async function evaluateOne(
+  question: Question,
+  { pictures, form }: Dataset,
+  path: string,
+  engine: Engine,
+  io: CommandIo,
+): Promise<EvalReport> {
+  const evaluation = new Evaluation();
+  const failed: EvalReport['failed'] = [];
+  const { asked } = question;
+  const name = 'ensemble' in asked ? asked.ensemble.members.map(({ model }) => model).join('+') : (asked.model ?? '');
+  const bar = new ProgressBar(io.err, `evaluating ${name}`);
+  let [done, inferenceMs] = [0, 0];
+  let last: Classification | undefined;
+  const started = performance.now();
+  const width = PICTURES_PER_LANE * engine.pool.size;
+  for await (const { picture, outcome } of inOrder(pictures, width, async (picture) => ({
+    picture,
+    outcome: await askAbout(() => bytesOf(picture), question, engine.classifier, io.signal),
+  }))) {
+    if (io.signal.aborted) break;
+    const { error } = outcome;
+    if (error) failed.push({ file: picture.name, code: error.code, detail: error.message });
+    else {
+      last = outcome.classification;
+      inferenceMs += last.timings.inference;
+      evaluation.add(picture.label, outcome.answer.combined);
+    }
+    bar.update(++done, pictures.length, `${done} of ${pictures.length}, ${(100 * evaluation.top1).toFixed(1)} % right`);
+  }
+  bar.clear();
+  const images = Math.max(1, done);
+  const { members = [], labels = [] } = last?.target ?? {};
+  return evalReport(evaluation.result(), labels, {
+    id: name,
+    networks: members.map(({ model: { id, variant, version, info } }) => ({
+      id,
+      variant,
+      provider: info.provider,
+      version,
+    })),
+    views: Math.max(0, ...members.map(({ crops }) => countViews({ ...question, crops: question.crops ?? crops }))),
+    dataset: { path, form },
+    ms_per_image: (performance.now() - started) / images,
+    inference_ms_per_image: inferenceMs / images,
+    lanes: engine.pool.size,
+    failed,
+  });
+}
+
+async function bytesOf({ read }: LabelledPicture): Promise<Uint8Array> {
+  const content = await read();
+  return content instanceof Uint8Array ? content : await encodePng(content);
+}

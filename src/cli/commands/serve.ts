@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createEngine, type Engine } from '../../app/engine.js';
+import { observedEvents } from '../../app/observed-events.js';
+import { planStart } from '../../app/start-plan.js';
+import type { Config } from '../../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../../core/errors.js';
+import { type App, createApp } from '../../http/app.js';
+import { ByteBudget } from '../../http/body/byte-budget.js';
+import { createLogger, logOutput } from '../../observability/logger.js';
+import { Metrics } from '../../observability/metrics.js';
+import { table } from '../../report/format.js';
+import { readMachine } from '../../runtime/device/machine.js';
+import type { ServedModel } from '../../serving/models/model.js';
+import type { CommandIo, ExitCode } from '../shared/io.js';
+
+/** Milliseconds that the last lines of the log may take: nobody may be reading them. */
+const LAST_LINES_MS = 1000;
+
+/**
+ * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts; then says so on
+ * /readyz, finishes what was accepted and ends.
+ * @returns 0, or 1 if something accepted was not finished in time
+ * @throws MenagerieError `invalid_config`, `io_error`, `provider_unavailable`
+ */
+export async function serve(settings: Config, version: string, io: CommandIo): Promise<ExitCode> {
+  const output = logOutput();
+  const log = createLogger(settings.logLevel, output);
+  const plan = await planStart(settings, readMachine());
+  const { config, wanted } = plan;
+  for (const note of plan.notes) log.info(note);
+  const budget = new ByteBudget(config.uploadMemory);
+  const metrics: Metrics = new Metrics({
+    pending: () => engine.admission.pending,
+    pendingGmacs: () => engine.admission.pendingGmacs,
+    queueLimitGmacs: () => config.queue,
+    cacheBytes: () => engine.answers.bytes,
+    waiting: () => engine.pool.waiting,
+    lanes: () => engine.pool.lanes,
+    uploadBytes: () => budget.used,
+    logLinesDropped: () => output.dropped,
+  });
+  const events = observedEvents(metrics, log);
+  const engine = await createEngine({ ...plan, events, env: io.env });
+  // What makes serving on pointless.
+  const fatal = new AbortController();
+  try {
+    engine.registry.expect(wanted.map(({ id }) => id));
+    for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
+    const app = await createApp({
+      ...config,
+      ...engine,
+      budget,
+      events: metrics.http,
+      metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+      log,
+      version,
+    });
+    const address = await listen(app, config);
+    io.err.write(`menagerie ${version} listens on ${address}\n`);
+    const ending = AbortSignal.any([io.signal, fatal.signal]);
+    const loading = Promise.all(
+      wanted.map(({ id, variant }) =>
+        engine.registry.load(id, variant).catch((error: unknown) => {
+          log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
+          if (toMenagerieError(error).code === 'provider_unavailable') fatal.abort(error);
+        }),
+      ),
+    );
+    void loading.then(async () => {
+      if (!ending.aborted) io.err.write(await banner(engine, address));
+    });
+    await new Promise<void>((resolve) => {
+      if (ending.aborted) resolve();
+      ending.addEventListener('abort', () => resolve(), { once: true });
+    });
+    log.info('stopping');
+    const finished = await drain(app, config);
+    log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before everything accepted was finished');
+    fatal.signal.throwIfAborted();
+    return finished ? 0 : 1;
+  } finally {
+    await engine.stop();
+    await output.flush(LAST_LINES_MS);
+  }
+}
+
+async function listen({ server }: App, { host, port }: Config): Promise<string> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: 'something else listens there; set PORT to another',
+      EACCES: 'this user may not; ports below 1024 are reserved',
+      EADDRNOTAVAIL: 'this machine does not have that address; set HOST to another',
+    };
+    const reason = reasons[code ?? ''] ?? 'the system refused';
+    throw new MenagerieError('invalid_config', `Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
+  }
+  const address = server.server.address();
+  const actual = typeof address === 'object' && address ? address.port : port;
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${shown}:${actual}`;
+}
+
+/** @returns whether everything accepted was finished */
+async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promise<boolean> {
+  app.startDraining();
+  await sleep(drainDelayMs);
+  const closed = app.server.close().then(() => true);
+  const late = sleep(drainTimeoutMs, false, { ref: false });
+  const finished = await Promise.race([closed, late]);
+  if (!finished) app.server.server.closeAllConnections();
+  return finished;
+}
+
+/** What is served and where to look, for whoever started the server. */
+async function banner({ registry }: Engine, address: string): Promise<string> {
+  const models = await registry.list();
+  const ready = models.filter(({ state }) => state === 'ready');
+  const broken = models.filter(({ state }) => state === 'failed' || state === 'refused');
+  const absent = models.filter(({ state, ensemble }) => state === 'not_pulled' && !ensemble);
+  const rows = ready.map(({ id, manifest, ensemble, served }) => [
+    `  ${id}`,
+    (ensemble ?? manifest)?.title ?? '',
+    manifest?.dataset ?? '',
+    served ? servedAs(served) : `${ensemble?.members.length} models together`,
+  ]);
+  const sections = [
+    rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',
+    absent.length > 0 ? `  and ${absent.length} more that \`npx menagerie pull <id>\` fetches (see /models)\n` : '',
+    ...broken.map(({ id, state, reason }) => `\n${id} is not served (${state}): ${reason}\n`),
+    ready[0] ? `\nTry        curl -F image=@picture.jpg '${address}/classify?model=${ready[0].id}'\n` : '\n',
+    `API        ${address}/docs\nModels     ${address}/models\nMetrics    ${address}/metrics\n\n`,
+  ];
+  return sections.join('');
+}
+
+function servedAs({ variant, info: { provider, fallback, layersOnCpu } }: ServedModel): string {
+  const notes = [
+    ...(fallback === undefined ? [] : [fallback]),
+    ...(layersOnCpu.length > 0
+      ? [`${layersOnCpu.length} layers on the CPU: ${layersOnCpu.slice(0, 3).join(', ')}`]
+      : []),
+  ];
+  return `${variant} on ${provider}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
+}

@@ -1,0 +1,165 @@
+import { createEngine, unbounded } from '../../app/engine.js';
+import { modelDirectories } from '../../app/models-to-load.js';
+import { tunedMachineOf } from '../../app/start-plan.js';
+import type { Config } from '../../config/load-config.js';
+import { MenagerieError } from '../../core/errors.js';
+import { type VariantName, variantsOf } from '../../core/manifest/manifest.js';
+import {
+  bestFor,
+  type Goal,
+  type Layout,
+  layoutsFor,
+  objectionTo,
+  type Tried,
+  TUNED_BATCHES,
+} from '../../core/manifest/tuning.js';
+import { table } from '../../report/format.js';
+import { readMachine } from '../../runtime/device/machine.js';
+import { openRepository } from '../../zoo/open-repository.js';
+import { type ModelFolder, type Repository, unknownModel } from '../../zoo/repository.js';
+import { tunedFile, writeTuned } from '../../zoo/tuned.js';
+import { isPulled } from '../../zoo/weights.js';
+import type { CommandIo, ExitCode } from '../shared/io.js';
+import { ProgressBar } from '../shared/progress.js';
+import { type Speed, speedOf } from '../shared/speed.js';
+
+export interface TuneOptions {
+  goal: Goal;
+  /** Most points of top-1 that a variant may lose against fp32 to be chosen. */
+  maxLoss: number;
+  /** Seconds that each figure is measured for. */
+  seconds: number;
+  /** Whether to measure only. */
+  dryRun: boolean;
+  json: boolean;
+}
+
+/** A combination, and why it may not be chosen, if so. */
+type Row = Tried & { objection: string | undefined };
+
+/**
+ * `menagerie tune <id>`: measures variants, lanes, threads and batches on this machine, and writes what suits the goal best
+ * beside the manifest, where `serve` finds it.
+ * @throws MenagerieError `unknown_model`, `model_not_pulled`, `io_error`, and what loading throws
+ */
+export async function tune(id: string, options: TuneOptions, config: Config, io: CommandIo): Promise<ExitCode> {
+  const repository = await openRepository(modelDirectories(config));
+  const model = repository.models.get(id);
+  if (!model) throw unknownModel(id);
+  const machine = tunedMachineOf(config, readMachine());
+  const variants = await variantsToTry(model, options.maxLoss);
+  const bar = new ProgressBar(io.err, 'measuring');
+  const rows: Row[] = [];
+  const layouts = layoutsFor(machine.cores, machine.device);
+  let done = 0;
+  const steps = variants.length * layouts.length;
+  for (const { variant, objection } of variants) {
+    for (const layout of layouts) {
+      io.signal.throwIfAborted();
+      bar.update(done++, steps, `${variant}, ${layout.lanes} lanes of ${layout.threads}`);
+      const tried = await tryBatches(id, variant, layout, {
+        ...options,
+        repository,
+        config,
+        env: io.env,
+        signal: io.signal,
+      });
+      rows.push(...tried.map((it) => ({ ...it, objection })));
+    }
+  }
+  bar.clear();
+  const eligible = rows.filter(({ objection }) => objection === undefined);
+  const best = bestFor(options.goal, eligible);
+  const { variant, lanes, threads, batch, imagesPerS, latencyMs } = best;
+  const tuned = { goal: options.goal, machine, variant, lanes, threads, batch };
+  const figures = { images_per_s: round(imagesPerS), latency_ms: round(latencyMs) };
+  if (!options.dryRun) await writeTuned(model, { ...tuned, ...figures, date: new Date().toISOString() });
+  io.out.write(options.json ? asJson(rows, best, options, machine) : asText(model, rows, best, options));
+  return 0;
+}
+
+async function variantsToTry(
+  model: ModelFolder,
+  maxLoss: number,
+): Promise<{ variant: VariantName; objection: string | undefined }[]> {
+  const { variants, untrained } = model.manifest;
+  const found = [];
+  for (const [variant, facts] of variantsOf(model.manifest)) {
+    if (!(await isPulled(model, facts))) continue;
+    const objection =
+      variant === 'fp32' || untrained ? undefined : objectionTo(facts.top1, variants.fp32?.top1, maxLoss);
+    found.push({ variant, objection });
+  }
+  // A model whose only weights are int8 has nothing to lose against.
+  const [only, ...others] = found;
+  if (only && others.length === 0) return [{ ...only, objection: undefined }];
+  if (!only)
+    throw new MenagerieError('model_not_pulled', `The weights of model "${model.id}" are not on this machine.`);
+  return found;
+}
+
+async function tryBatches(
+  id: string,
+  variant: VariantName,
+  layout: Layout,
+  options: { repository: Repository; config: Config; env: NodeJS.ProcessEnv; seconds: number; signal: AbortSignal },
+): Promise<Tried[]> {
+  const { repository } = options;
+  // Untrained networks can be tuned too: their speed means something.
+  const config: Config = { ...options.config, untrained: 'allow' };
+  const tried: Tried[] = [];
+  let fastest = 0;
+  for (const batch of TUNED_BATCHES) {
+    const engine = await createEngine({
+      config: unbounded({ ...config, ...layout, batch }),
+      env: options.env,
+      repository,
+    });
+    let speed: Speed;
+    try {
+      const served = await engine.registry.load(id, variant);
+      // The file takes no more rows.
+      if (served.info.batch < batch) break;
+      speed = await speedOf(engine.pool, served, options.seconds * 1000, options.signal);
+    } finally {
+      await engine.stop();
+    }
+    tried.push({ variant, ...layout, batch, ...speed });
+    if (speed.imagesPerS <= fastest) break;
+    fastest = speed.imagesPerS;
+  }
+  return tried;
+}
+
+const round = (value: number) => Math.round(value * 100) / 100;
+
+function asJson(rows: readonly Row[], best: Row, options: TuneOptions, machine: object): string {
+  const view = (row: Row) => ({
+    variant: row.variant,
+    lanes: row.lanes,
+    threads: row.threads,
+    batch: row.batch,
+    images_per_s: round(row.imagesPerS),
+    latency_ms: round(row.latencyMs),
+    objection: row.objection ?? null,
+    chosen: row === best,
+  });
+  return `${JSON.stringify({ goal: options.goal, max_loss: options.maxLoss, machine, tried: rows.map(view) }, null, 2)}\n`;
+}
+
+function asText(model: ModelFolder, rows: readonly Row[], best: Row, { goal, dryRun }: TuneOptions): string {
+  const header = ['VARIANT', 'LANES', 'THREADS', 'BATCH', 'IMAGES/S', 'LONE PICTURE ms', ''];
+  const lines = rows.map((row) => [
+    row.variant,
+    String(row.lanes),
+    String(row.threads),
+    String(row.batch),
+    row.imagesPerS.toFixed(1),
+    row.latencyMs.toFixed(2),
+    row === best ? `<- best for ${goal}` : (row.objection ?? ''),
+  ]);
+  const kept = dryRun
+    ? 'Nothing was written.'
+    : `Written to ${tunedFile(model)}; the next start of the server follows it, where no setting says otherwise.`;
+  return `${table([header, ...lines], [1, 2, 3, 4, 5])}\n${kept}\n`;
+}

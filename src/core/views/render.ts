@@ -1,0 +1,150 @@
+import { prepareDigit } from '../digit/prepare-digit.js';
+import { channelsOf } from '../manifest/color-order.js';
+import type { Filter } from '../manifest/manifest.js';
+import { type Affine, affineBounds, mirror, rotation, shear, shiftColours, warp } from '../pixels/augment.js';
+import { type Box, type Point, type Size, sizeOf, union, type Window } from '../pixels/geometry.js';
+import { luma } from '../pixels/luma.js';
+import type { Picture } from '../pixels/picture.js';
+import { resizeWindow, sourceWindow } from '../pixels/resample.js';
+import type { Geometry, View } from './views.js';
+
+/** A part of a resized picture, and where it lies in it. */
+interface Region extends Picture, Point {}
+
+/**
+ * The u8 pixels that networks of one geometry see in the views of a picture, before normalisation. The picture is resized
+ * once for each scale, and the views are cut from that.
+ * @returns views x height x width x 3 RGB, or views x height x width where `color` is GRAY
+ */
+export function renderViews(picture: Picture, geometry: Geometry, views: readonly View[]): Uint8Array<ArrayBuffer> {
+  const { input, resize, color } = geometry;
+  if (resize.mode === 'digit') return prepareDigit(picture, input);
+  const source = color === 'GRAY' ? grey(picture) : picture;
+  const length = input.width * input.height * channelsOf(color);
+  const out = new Uint8Array(views.length * length);
+  for (const scale of byScale(views)) {
+    const { boxes, shared } = boxesOf(scale);
+    // Of a very long picture the corners lie far apart, and what is between them is not wanted.
+    const together = area(shared) <= boxes.reduce((sum, box) => sum + area(box), 0);
+    const region = together ? cut(source, shared, resize.filter) : undefined;
+    for (const [i, { at, view, window }] of scale.entries()) {
+      const pixels = look(region ?? cut(source, boxes[i] as Window, resize.filter), view, window, input, resize.filter);
+      out.set(color === 'GRAY' ? pixels.filter((_, k) => k % 3 === 0) : pixels, at * length);
+    }
+  }
+  return out;
+}
+
+/** The part of a picture that its views depend on. */
+export function partSeen(picture: Size, { resize }: Geometry, views: readonly View[]): Box {
+  if (resize.mode === 'digit') return { x: 0, y: 0, ...sizeOf(picture) };
+  return union(byScale(views).map((scale) => sourceWindow(picture, boxesOf(scale).shared, resize.filter)));
+}
+
+interface Placed {
+  /** Its place among the views. */
+  at: number;
+  view: View;
+  window: Window;
+}
+
+function byScale(views: readonly View[]): Placed[][] {
+  const groups = new Map<string, Placed[]>();
+  for (const [at, view] of views.entries()) {
+    const { window } = view;
+    if (!window) throw new Error('a view without a window');
+    const key = `${window.resized.width}x${window.resized.height}`;
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    group.push({ at, view, window });
+  }
+  return [...groups.values()];
+}
+
+/** The parts of the resized picture that the views of a scale depend on, and the smallest around them. */
+function boxesOf(scale: readonly Placed[]): { boxes: Window[]; shared: Window } {
+  const boxes = scale.map(({ view, window }) => sourceBox(view, window));
+  return { boxes, shared: { ...union(boxes), resized: (boxes[0] as Window).resized } };
+}
+
+/** The part of the resized picture that a view depends on. */
+function sourceBox({ distortion }: View, window: Window): Window {
+  const { left, top, right, bottom } = distortion
+    ? affineBounds(affineOf(distortion, window), window)
+    : { left: 0, top: 0, right: window.width, bottom: window.height };
+  const { resized } = window;
+  const x = Math.max(0, left + window.x);
+  const y = Math.max(0, top + window.y);
+  return {
+    x,
+    y,
+    width: Math.min(resized.width, right + window.x) - x,
+    height: Math.min(resized.height, bottom + window.y) - y,
+    resized,
+  };
+}
+
+/** From the pixels of a view to those of its window. */
+function affineOf({ rotate, shear: degrees }: NonNullable<View['distortion']>, { width, height }: Size): Affine {
+  const centre = { x: width / 2, y: height / 2 };
+  return rotate === 0 ? shear(degrees, centre) : rotation(rotate, centre);
+}
+
+function area({ width, height }: Size): number {
+  return width * height;
+}
+
+function cut(source: Picture, box: Window, filter: Filter): Region {
+  return { data: resizeWindow(source, box, filter), ...box };
+}
+
+/** One view out of a region that holds all it depends on: `input.height` x `input.width` x 3. */
+function look(
+  region: Region,
+  { distortion, mirrored, colourShift }: View,
+  window: Window,
+  input: Size,
+  filter: Filter,
+): Uint8Array {
+  let pixels = distortion
+    ? warp(region, moved(affineOf(distortion, window), window, region), window)
+    : crop(region, window);
+  if (window.width !== input.width || window.height !== input.height) {
+    const whole = { data: pixels, width: window.width, height: window.height };
+    pixels = resizeWindow(whole, { x: 0, y: 0, width: input.width, height: input.height, resized: input }, filter);
+  }
+  if (mirrored) pixels = mirror(pixels, input.width);
+  return colourShift ? shiftColours(pixels, colourShift) : pixels;
+}
+
+/** The same map, from the pixels of a window to those of a region of the same picture. */
+function moved([a, b, c, d, e, f]: Affine, from: Point, to: Point): Affine {
+  return [a, b, c + from.x - to.x, d, e, f + from.y - to.y];
+}
+
+/** A window out of a region that holds what there is of it; the rest stays black. */
+function crop(region: Region, window: Window): Uint8Array<ArrayBuffer> {
+  const { x, y, width, height } = region;
+  const same = x === window.x && y === window.y && width === window.width && height === window.height;
+  if (same) return region.data;
+  const out = new Uint8Array(window.height * window.width * 3);
+  const left = Math.max(x, window.x);
+  const right = Math.min(x + width, window.x + window.width);
+  const top = Math.max(y, window.y);
+  const bottom = Math.min(y + height, window.y + window.height);
+  for (let row = top; row < bottom; row++) {
+    const from = (row - y) * width + left - x;
+    const to = (row - window.y) * window.width + left - window.x;
+    out.set(region.data.subarray(3 * from, 3 * (from + right - left)), 3 * to);
+  }
+  return out;
+}
+
+/** A picture with its luma in all three channels: grey is taken before resizing, as Pillow's users do. */
+function grey(picture: Picture): Picture {
+  const data = new Uint8Array(picture.data.length);
+  for (let p = 0; p < data.length; p += 3) {
+    data.fill(luma(picture.data[p] as number, picture.data[p + 1] as number, picture.data[p + 2] as number), p, p + 3);
+  }
+  return { ...picture, data };
+}

@@ -1,0 +1,113 @@
+import type { Crops } from '../manifest/crops.js';
+import type { Manifest } from '../manifest/manifest.js';
+import { centreCorner, type Point, resizedSize, type Size, sizeOf, type Window } from '../pixels/geometry.js';
+
+/** One look at a picture: the network sees this much of it, in this way. */
+export interface View {
+  /** Cut from the resized picture. Where it is larger than the input, it is brought to that size. Absent for digits. */
+  window: Window | undefined;
+  /** Left and right exchanged, after everything else but the colours. */
+  mirrored: boolean;
+  /** Turned and sheared about its middle, in degrees. */
+  distortion?: { rotate: number; shear: number };
+  /** Added to red, green and blue, in levels. */
+  colourShift?: readonly [number, number, number];
+  /** How often it counts: equal views are computed once. */
+  weight: number;
+}
+
+/** What views depend on: networks with equal geometry see the same pixels. */
+export interface Geometry {
+  input: Size;
+  resize: Manifest['preprocess']['resize'];
+  color: Manifest['preprocess']['color'];
+}
+
+/** The geometry of a manifest. */
+export function geometryOf({ input, preprocess: { resize, color } }: Pick<Manifest, 'input' | 'preprocess'>): Geometry {
+  // Red and blue change places when pixels are normalised: it does not matter here.
+  return { input: sizeOf(input), resize, color: color === 'BGR' ? 'RGB' : color };
+}
+
+/** GoogLeNet's shorter sides 256, 288, 320 and 352, as factors of the first. */
+const SCALES = [1, 288 / 256, 320 / 256, 352 / 256];
+
+/**
+ * The crops of a picture, in order; equal ones once, with their number as weight.
+ *
+ * - 1: the centre (torchvision's `CenterCrop`).
+ * - 5: top left, top right, bottom left, bottom right, centre (`FiveCrop`).
+ * - 10: the same five, then the five of the mirrored picture (`TenCrop`; Krizhevsky et al. 2012, section 4.1).
+ * - 144: four scales; of each the left, centre and right (top, centre and bottom) square; of each of these the four corners,
+ *   the centre, and the whole square; each plain and mirrored (Szegedy et al. 2014, section 7).
+ * Several need resize mode `shorter_side` (see `assertLook`).
+ */
+export function cropViews(source: Size, { input, resize }: Geometry, crops: Crops): View[] {
+  if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, weight: 1 }];
+  const resized = resizedSize(source, resize, input);
+  const padding = resize.mode === 'shorter_side' ? (resize.padding ?? 0) : 0;
+  const corners = (whole: Size) => five(whole, input, padding);
+  switch (crops) {
+    case 1:
+      return [plainView(centreCorner(resized, input), input, resized)];
+    case 5:
+      return merged(corners(resized).map((corner) => plainView(corner, input, resized)));
+    case 10:
+      return merged(
+        [false, true].flatMap((mirrored) =>
+          corners(resized).map((corner) => ({
+            ...plainView(mirrored ? fromRight(corner, input, resized) : corner, input, resized),
+            mirrored,
+          })),
+        ),
+      );
+    case 144:
+      return merged(SCALES.flatMap((scale) => views36(resizedSize(source, resize, input, scale), input)));
+  }
+}
+
+/** The crops of one of GoogLeNet's scales: three squares, six crops of each, two mirrors. */
+function views36(resized: Size, input: Size): View[] {
+  const side = Math.min(resized.width, resized.height);
+  const square = { width: side, height: side };
+  const last = { x: resized.width - side, y: resized.height - side };
+  return [{ x: 0, y: 0 }, centreCorner(resized, square), last].flatMap((at) => {
+    const inside = five(square, input).map(({ x, y }) => plainView({ x: at.x + x, y: at.y + y }, input, resized));
+    return [...inside, plainView(at, square, resized)].flatMap((view) => [view, { ...view, mirrored: true }]);
+  });
+}
+
+/** torchvision's five corners, in its order. @param padding around the picture */
+function five(resized: Size, crop: Size, padding = 0): Point[] {
+  const [left, top] = [0 - padding, 0 - padding];
+  const right = resized.width - crop.width + padding;
+  const bottom = resized.height - crop.height + padding;
+  return [
+    { x: left, y: top },
+    { x: right, y: top },
+    { x: left, y: bottom },
+    { x: right, y: bottom },
+    centreCorner(resized, crop),
+  ];
+}
+
+/** A corner counted from the right: where a crop of the mirrored picture lies in the picture itself. */
+function fromRight({ x, y }: Point, crop: Size, resized: Size): Point {
+  return { x: resized.width - crop.width - x, y };
+}
+
+/** The crop at a corner, as it is. */
+export function plainView(corner: Point, size: Size, resized: Size): View {
+  return { window: { ...corner, ...sizeOf(size), resized }, mirrored: false, weight: 1 };
+}
+
+/** Equal views once: a square picture has three equal squares, one of the input's size five equal crops. */
+export function merged(views: readonly View[]): View[] {
+  const byLook = new Map<string, View>();
+  for (const view of views) {
+    const { weight, ...look } = view;
+    const key = JSON.stringify(look);
+    byLook.set(key, { ...look, weight: weight + (byLook.get(key)?.weight ?? 0) });
+  }
+  return [...byLook.values()];
+}

@@ -1,0 +1,74 @@
+import { Pieces } from '../../core/byte-source.js';
+import type { ByteAccount } from './byte-budget.js';
+
+/** What a piece takes besides its bytes: the objects that hold it. */
+const OVERHEAD_BYTES = 512;
+/** Smaller chunks are copied together: a chunk of one byte would take 350. */
+const SMALLEST_KEPT = 4 * 1024;
+/** Size of the first block that small chunks are copied into; each next one is twice as large. */
+const FIRST_BLOCK = 4 * 1024;
+const LARGEST_BLOCK = 256 * 1024;
+
+/** Collects chunks as they arrive, in as few pieces as cost little, and pays for the memory that these really take. */
+export class PieceWriter {
+  readonly #account: ByteAccount;
+  readonly #pieces: Uint8Array[] = [];
+  /** What small chunks are copied into. */
+  #block = new Uint8Array();
+  /** Bytes of it that are not in `#pieces` yet: from `#from` to before `#to`. */
+  #from = 0;
+  #to = 0;
+  #length = 0;
+
+  constructor(account: ByteAccount) {
+    this.#account = account;
+  }
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @throws MenagerieError `overloaded` if there is no memory for it */
+  add(chunk: Uint8Array): void {
+    const holds = chunk.buffer.byteLength;
+    // A part of a large buffer would keep all of it.
+    if (chunk.length >= SMALLEST_KEPT && chunk.length >= (holds * 7) / 8) {
+      this.#account.take(holds + OVERHEAD_BYTES);
+      this.#flush();
+      this.#pieces.push(chunk);
+    } else this.#copy(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** All bytes so far. */
+  pieces(): Pieces {
+    this.#flush();
+    return new Pieces(this.#pieces);
+  }
+
+  #copy(chunk: Uint8Array): void {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#to === this.#block.length) this.#newBlock(rest.length);
+      const part = rest.subarray(0, this.#block.length - this.#to);
+      this.#block.set(part, this.#to);
+      this.#to += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  #newBlock(wanted: number): void {
+    const size = Math.max(FIRST_BLOCK, Math.min(LARGEST_BLOCK, Math.max(2 * this.#block.length, wanted)));
+    this.#account.take(size + OVERHEAD_BYTES);
+    this.#flush();
+    this.#block = new Uint8Array(size);
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  #flush(): void {
+    if (this.#from < this.#to) this.#pieces.push(this.#block.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+}

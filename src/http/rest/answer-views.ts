@@ -1,0 +1,103 @@
+import type { Static } from 'typebox';
+import type { Answer } from '../../serving/answering/answerer.js';
+import { predictionsOf } from '../../serving/answering/predictions.js';
+import type { Timings } from '../../serving/answering/timings.js';
+import type { Target } from '../../serving/asking/target.js';
+import type { Estimate } from '../../serving/classifier.js';
+import type { ServedModel } from '../../serving/models/model.js';
+import type { Classification } from '../../serving/ticket.js';
+import { problemOf } from '../errors/problem.js';
+import type { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
+
+// How answers look on the wire: snake_case.
+
+/** The reply to pictures. @param topK how many classes are named */
+export function classificationView(
+  { target, results }: Classification,
+  topK: number,
+  requestId: string,
+): Static<typeof ClassificationSchema> {
+  return {
+    ...answeredBy(target),
+    results: results.map(({ name, ...result }) => ({
+      ...(name === undefined ? {} : { name }),
+      ...('error' in result ? { error: problemOf(result.error, requestId) } : answerView(result.answer, target, topK)),
+    })),
+  };
+}
+
+/** One picture's answer. */
+export function answerView(answer: Answer, { labels }: Target, topK: number) {
+  const { width, height, format, views, combined, members, missing, agreement } = answer;
+  return {
+    width,
+    height,
+    format,
+    ...(views > 1 ? { views } : {}),
+    predictions: predictionsOf(combined, topK, labels),
+    ...(agreement
+      ? {
+          members: members.map(({ id, probabilities }) => ({
+            model: id,
+            predictions: predictionsOf({ scores: probabilities }, topK, labels),
+          })),
+          agreement: {
+            votes: agreement.votes,
+            members: agreement.members,
+            jensen_shannon: agreement.jensenShannon,
+          },
+        }
+      : {}),
+    ...(missing.length > 0
+      ? { missing: missing.map(({ id, error }) => ({ model: id, code: error.code, detail: error.message })) }
+      : {}),
+  };
+}
+
+/** The reply to a question about a price. */
+export function estimateView(
+  { target, cost, limitGmacs, waitMs, expectedMs }: Estimate,
+  images: number,
+): Static<typeof EstimateSchema> {
+  return {
+    ...answeredBy(target),
+    images,
+    price_gmacs: cost.gmacs,
+    limit_gmacs: limitGmacs,
+    wait_ms: waitMs,
+    expected_ms: expectedMs,
+  };
+}
+
+function answeredBy({ id, named, because, ensemble, members }: Target) {
+  const [first] = members;
+  const reason = because === undefined ? {} : { chosen_because: because };
+  if (!ensemble) return first ? { model: { ...networkView(first.model), ...reason } } : {};
+  return {
+    ensemble: {
+      ...(named ? { id } : {}),
+      ...reason,
+      combine: ensemble.combine,
+      min_members: ensemble.minMembers,
+      members: members.map(({ model, weight }) => ({ ...networkView(model), weight })),
+    },
+  };
+}
+
+function networkView({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
+  return {
+    id,
+    variant,
+    provider,
+    ...(fallback === undefined ? {} : { provider_fallback: fallback }),
+    ...(layersOnCpu.length > 0 ? { layers_on_cpu: layersOnCpu.length } : {}),
+    version,
+  };
+}
+
+/** Value of a Server-Timing header, in milliseconds. */
+export function serverTiming(timings: Timings, totalMs: number): string {
+  return Object.entries({ ...timings, total: totalMs })
+    .map(([stage, ms]) => `${stage};dur=${ms.toFixed(2)}`)
+    .join(', ');
+}

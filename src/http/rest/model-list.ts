@@ -1,0 +1,41 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ModelStatus } from '../../serving/models/model.js';
+import { modelView } from './views.js';
+
+/** Models put into words at a time; others have their turn in between. */
+const AT_A_TIME = 100;
+
+/** The body of GET /models: however many ask, one is made at a time. */
+export class ModelList {
+  readonly #list: () => Promise<ModelStatus[]>;
+  #running: Promise<string> | undefined;
+  /** The one after that: whoever asks now must not get what was looked up before. */
+  #next: Promise<string> | undefined;
+
+  constructor(list: () => Promise<ModelStatus[]>) {
+    this.#list = list;
+  }
+
+  /** JSON that is begun after this call. */
+  json(): Promise<string> {
+    this.#next ??= Promise.allSettled([this.#running]).then(() => this.#run());
+    return this.#next;
+  }
+
+  async #run(): Promise<string> {
+    this.#running = this.#next;
+    this.#next = undefined;
+    try {
+      const models = await this.#list();
+      const parts: string[] = [];
+      for (let at = 0; at < models.length; at += AT_A_TIME) {
+        const views = models.slice(at, at + AT_A_TIME).map(modelView);
+        parts.push(JSON.stringify(views).slice(1, -1));
+        await nextTurn();
+      }
+      return `{"models":[${parts.join(',')}]}`;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}

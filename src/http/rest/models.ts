@@ -1,0 +1,118 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { MenagerieError } from '../../core/errors.js';
+import { VariantNameSchema } from '../../core/manifest/manifest.js';
+import type { ModelRegistry } from '../../serving/loading/model-registry.js';
+import { ModelList } from './model-list.js';
+import { ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from './schemas.js';
+import { modelView } from './views.js';
+
+export interface ModelRouteOptions {
+  registry: ModelRegistry;
+  adminKey: string | undefined;
+}
+
+/** GET /models, GET /models/:id, POST /models/:id/load and /unload */
+export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (app, { registry, adminKey }) => {
+  const tags = ['models'];
+  const list = new ModelList(() => registry.list());
+  const params = Type.Object({ id: ModelIdSchema });
+  const onlyAdmin = async (request: FastifyRequest) => assertAdmin(request, adminKey);
+  const security = [{ adminKey: [] }];
+
+  app.get(
+    '/models',
+    {
+      schema: {
+        summary: 'Every model and ensemble of the repository',
+        tags,
+        response: { 200: Type.Object({ models: Type.Array(ModelSchema) }) },
+      },
+    },
+    async (_request, reply) => sendJson(reply, await list.json()),
+  );
+
+  app.get(
+    '/models/:id',
+    {
+      schema: {
+        summary: 'One model or ensemble',
+        tags,
+        params,
+        response: { 200: ModelDetailSchema, ...problems(400, 404) },
+      },
+    },
+    async ({ params: { id } }) => {
+      const status = await registry.status(id);
+      return {
+        ...modelView(status),
+        manifest: status.manifest ?? status.ensemble ?? null,
+        labels: status.labels.map(({ name }) => name),
+      };
+    },
+  );
+
+  app.post(
+    '/models/:id/load',
+    {
+      onRequest: onlyAdmin,
+      schema: {
+        summary: 'Load a model, or load it anew',
+        description: 'Answers when the model is ready. A loaded model serves on until its successor has proven itself.',
+        tags,
+        security,
+        params,
+        querystring: Type.Object({ variant: Type.Optional(VariantNameSchema) }, { additionalProperties: false }),
+        response: { 200: ModelSchema, ...problems(400, 401, 403, 404, 409, 500) },
+      },
+    },
+    async ({ params: { id }, query: { variant } }) => {
+      await registry.load(id, variant);
+      return modelView(await registry.status(id));
+    },
+  );
+
+  app.post(
+    '/models/:id/unload',
+    {
+      onRequest: onlyAdmin,
+      schema: {
+        summary: 'Unload a model',
+        description: 'Answers when what was begun with the model is finished and its memory is free.',
+        tags,
+        security,
+        params,
+        response: { 200: ModelSchema, ...problems(400, 401, 403, 404, 409) },
+      },
+    },
+    async ({ params: { id } }) => {
+      await registry.unload(id);
+      return modelView(await registry.status(id));
+    },
+  );
+};
+
+/** Sends what is JSON already: a list of thousands, made piece by piece. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply
+    .type('application/json; charset=utf-8')
+    .serializer((body: string) => body)
+    .send(json);
+}
+
+function assertAdmin(request: FastifyRequest, adminKey: string | undefined): void {
+  if (adminKey === undefined) {
+    throw new MenagerieError(
+      'admin_disabled',
+      'Loading and unloading over HTTP is off: no MENAGERIE_ADMIN_KEY is set.',
+    );
+  }
+  const [, token = ''] = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  // Hashed first, so that the comparison takes the same time whatever the length.
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  if (!timingSafeEqual(digest(token), digest(adminKey))) {
+    throw new MenagerieError('unauthorized', 'Send the admin key as: Authorization: Bearer <key>');
+  }
+}

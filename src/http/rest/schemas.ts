@@ -1,0 +1,70 @@
+import Type from 'typebox';
+import { MODEL_ID_PATTERN, VariantNameSchema } from '../../core/manifest/manifest.js';
+import { CombineSchema } from '../../core/scores/ensemble.js';
+import type { ModelState } from '../../serving/models/model.js';
+
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model, see GET /models.' });
+
+const STATES: ModelState[] = ['not_pulled', 'unloaded', 'loading', 'warming', 'ready', 'draining', 'failed', 'refused'];
+
+const VariantViewSchema = Type.Object({
+  bytes: nullable(Type.Integer({ description: 'Size of the file.' })),
+  top1: nullable(Type.Number({ description: 'Top-1 accuracy in percent.' })),
+  top5: nullable(Type.Number({ description: 'Top-5 accuracy in percent.' })),
+  pulled: Type.Boolean({ description: 'Whether the weights are on this machine.' }),
+});
+
+export const ModelSchema = Type.Object(
+  {
+    id: Type.String(),
+    kind: Type.Enum(['network', 'ensemble']),
+    title: nullable(Type.String()),
+    state: Type.Enum(STATES),
+    reason: nullable(Type.String({ description: 'Why it failed or was refused.' })),
+    dataset: nullable(Type.String()),
+    variants: Type.Record(Type.String(), VariantViewSchema),
+    members: Type.Optional(
+      Type.Array(Type.Object({ model: Type.String(), weight: Type.Number() }), { description: 'Of an ensemble.' }),
+    ),
+    combine: Type.Optional(CombineSchema),
+    serving: nullable(
+      Type.Object({
+        variant: VariantNameSchema,
+        provider: Type.String(),
+        provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was asked for.' })),
+        layers_on_cpu: Type.Array(Type.String(), {
+          description: 'Layers that the CPU runs although the provider is another: name (operator).',
+        }),
+        version: Type.String(),
+        classes: Type.Integer(),
+        gmacs: Type.Number({ description: 'Price of one view: billion multiply-accumulates.' }),
+        ms: Type.Number({ description: 'What one view takes a lane, learned.' }),
+        batch: Type.Integer({ description: 'Most views that it is run on at once.' }),
+        load_ms: Type.Number(),
+        warmup_ms: Type.Number(),
+      }),
+    ),
+  },
+  { $id: 'Model', title: 'Model' },
+);
+
+export const ModelDetailSchema = Type.Object(
+  {
+    ...ModelSchema.properties,
+    manifest: nullable(Type.Unknown({ description: 'The manifest as it lies on disk.' })),
+    labels: Type.Array(Type.String(), { description: 'Names of the classes by index.' }),
+  },
+  { $id: 'ModelDetail', title: 'ModelDetail' },
+);
+
+/** Response schemas of the errors a route can answer with. */
+export function problems(...statuses: number[]): Record<number, unknown> {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: 'Problem (RFC 9457)', content: { 'application/problem+json': { schema: Type.Ref('Problem') } } },
+    ]),
+  );
+}

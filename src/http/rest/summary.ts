@@ -1,0 +1,95 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
+import Type from 'typebox';
+import { MenagerieError } from '../../core/errors.js';
+import { parseShape } from '../../core/shape.js';
+import { compareModels } from '../../report/compare-report.js';
+import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../../report/forms.js';
+import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.js';
+import { modelSubject, summaryReport } from '../../report/summary-report.js';
+import type { Summaries } from '../../serving/summaries.js';
+import { abortWhenGone } from '../exchange/client-gone.js';
+import { ModelIdSchema, problems } from './schemas.js';
+import { CompareQuerySchema, FORMATS, SummaryQuerySchema } from './summary-schemas.js';
+
+export interface SummaryRouteOptions {
+  summaries: Summaries;
+}
+
+const MAX_COMPARED = 32;
+
+/** GET /models/:id/summary and GET /models/compare */
+export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = async (app, { summaries }) => {
+  const tags = ['models'];
+  const errors = problems(400, 404, 406, 409, 422, 500, 503);
+
+  app.get(
+    '/models/:id/summary',
+    {
+      schema: {
+        summary: 'What happens to a picture in a network, layer by layer',
+        description:
+          'For any model whose weights are on this machine, loaded or not. JSON, a table (text/plain), a page (text/html) or ' +
+          'text/csv, by `format` or the Accept header.',
+        tags,
+        params: Type.Object({ id: ModelIdSchema }),
+        querystring: SummaryQuerySchema,
+        produces: Object.values(FORMATS),
+        response: { 200: SummaryReportSchema, ...errors },
+      },
+    },
+    async (request, reply) => {
+      const { variant, all, timing, input, format } = request.query;
+      const chosen = formatFor(request, format);
+      const inputShape = input === undefined ? undefined : parseShape(input);
+      const gone = abortWhenGone(request, reply);
+      const found = await summaries.summary(request.params.id, { variant, inputShape, timing }, gone);
+      const report = summaryReport(modelSubject(found), found.inspection, all);
+      return chosen === 'json' ? report : sendText(reply, chosen, SUMMARY_FORMS[chosen](report));
+    },
+  );
+
+  app.get(
+    '/models/compare',
+    {
+      schema: {
+        summary: 'Networks side by side',
+        tags,
+        querystring: CompareQuerySchema,
+        produces: Object.values(FORMATS),
+        response: { 200: CompareReportSchema, ...errors },
+      },
+    },
+    async (request, reply) => {
+      const { ids, timing, format } = request.query;
+      const chosen = formatFor(request, format);
+      const names = ids.split(',').filter((id) => id !== '');
+      if (names.length === 0 || names.length > MAX_COMPARED) {
+        throw new MenagerieError('invalid_request', `ids must name 1 to ${MAX_COMPARED} models, separated by commas.`);
+      }
+      const report = await compareModels(summaries, names, timing, abortWhenGone(request, reply));
+      return chosen === 'json' ? report : sendText(reply, chosen, COMPARE_FORMS[chosen](report));
+    },
+  );
+};
+
+/** The form to answer in: the one asked for by name, else the best of the Accept header. */
+function formatFor(request: FastifyRequest, format: ReportForm | undefined): ReportForm {
+  if (format) return format;
+  const types = Object.entries(FORMATS);
+  const best = new Negotiator(request.raw).mediaType(types.map(([, type]) => type));
+  const found = types.find(([, type]) => type === best);
+  if (!found) {
+    const known = types.map(([, type]) => type).join(', ');
+    throw new MenagerieError('not_acceptable', `This comes as ${known}.`);
+  }
+  return found[0] as ReportForm;
+}
+
+function sendText(reply: FastifyReply, format: ReportForm, text: string): FastifyReply {
+  return reply
+    .type(`${FORMATS[format]}; charset=utf-8`)
+    .serializer((body: string) => body)
+    .send(text);
+}

@@ -1,0 +1,122 @@
+import type { ByteSource } from '../../core/byte-source.js';
+import { MenagerieError } from '../../core/errors.js';
+
+// The protocol-buffer wire format (protobuf.dev/programming-guides/encoding), as far as ONNX files need it.
+
+/** One field of a message. */
+export interface Field {
+  number: number;
+  /** 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes. */
+  wireType: number;
+  /** The varint's value; 0 for other wire types. */
+  value: bigint;
+  /** Where the content lies; for a length-delimited field, without its length. */
+  start: number;
+  end: number;
+}
+
+const MAX_VARINT_BYTES = 10;
+
+/** The error for bytes that are no ONNX file. */
+export function notOnnx(what: string): MenagerieError {
+  return new MenagerieError('not_onnx', `Not a readable ONNX file: ${what}.`);
+}
+
+/**
+ * The fields of the message from `start` to before `end`, in order.
+ * @throws MenagerieError `not_onnx` where the bytes are no message
+ */
+export function* fieldsOf(source: ByteSource, start = 0, end = source.length): Generator<Field> {
+  let at = start;
+  while (at < end) {
+    const key = readVarint(source, at, end);
+    const number = Number(key.value >> 3n);
+    const wireType = Number(key.value & 7n);
+    let value = 0n;
+    let from = key.next;
+    let to: number;
+    switch (wireType) {
+      case 0: {
+        const varint = readVarint(source, from, end);
+        value = varint.value;
+        to = varint.next;
+        break;
+      }
+      case 1:
+        to = from + 8;
+        break;
+      case 2: {
+        const length = readVarint(source, from, end);
+        from = length.next;
+        to = from + Number(length.value);
+        break;
+      }
+      case 5:
+        to = from + 4;
+        break;
+      default:
+        throw notOnnx(`byte ${at} starts a field of unknown kind ${wireType}`);
+    }
+    if (number === 0 || to > end)
+      throw notOnnx(`the field at byte ${at} ends outside its message; the file may be truncated`);
+    yield { number, wireType, value, start: from, end: to };
+    at = to;
+  }
+}
+
+function readVarint(source: ByteSource, start: number, end: number): { value: bigint; next: number } {
+  const bytes = source.slice(start, Math.min(end, start + MAX_VARINT_BYTES));
+  let value = 0n;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+    if (byte < 0x80) return { value, next: start + i + 1 };
+  }
+  throw notOnnx(`the number at byte ${start} does not end; the file may be truncated`);
+}
+
+/** The values of a repeated integer field, packed or not. */
+export function integersOf(source: ByteSource, field: Field): bigint[] {
+  if (field.wireType === 0) return [BigInt.asIntN(64, field.value)];
+  const values: bigint[] = [];
+  for (let at = field.start; at < field.end; ) {
+    const { value, next } = readVarint(source, at, field.end);
+    values.push(BigInt.asIntN(64, value));
+    at = next;
+  }
+  return values;
+}
+
+/** The text of a length-delimited field. */
+export function textOf(source: ByteSource, { start, end }: Field): string {
+  return Buffer.from(source.slice(start, end)).toString('utf8');
+}
+
+// Writing
+
+/** A field to write: an integer, text, bytes, or a message given by its fields. */
+export type Encodable = [number: number, value: number | bigint | string | Uint8Array | Encodable[]];
+
+/** Encodes a message; repeated fields are given several times. */
+export function encode(fields: readonly Encodable[]): Uint8Array {
+  return Buffer.concat(fields.flatMap(([number, value]) => encodeField(number, value)));
+}
+
+function encodeField(number: number, value: Encodable[1]): Uint8Array[] {
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    return [varint(BigInt(number) << 3n), varint(BigInt.asUintN(64, BigInt(value)))];
+  }
+  const content = typeof value === 'string' ? Buffer.from(value) : value instanceof Uint8Array ? value : encode(value);
+  return [varint((BigInt(number) << 3n) | 2n), varint(BigInt(content.length)), content];
+}
+
+function varint(value: bigint): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  do {
+    const low = Number(rest & 0x7fn);
+    rest >>= 7n;
+    bytes.push(rest > 0n ? low | 0x80 : low);
+  } while (rest > 0n);
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,112 @@
+import { stat } from 'node:fs/promises';
+import { MenagerieError } from '../../core/errors.js';
+import { Semaphore } from '../../core/queues/semaphore.js';
+import type { Inspection, InspectRequest } from '../inspection/inspection.js';
+import { BASE_BYTES } from '../networks/network-memory.js';
+import type { Levers } from './process/levers.js';
+import { WorkerLost } from './process/worker-end.js';
+import { processStatus, WorkerMemory } from './process/worker-memory.js';
+import { WorkerProcess, workerFailed } from './process/worker-process.js';
+
+export interface InspectorOptions {
+  /** Program of a worker. */
+  script: URL;
+  levers: Levers;
+  env: NodeJS.ProcessEnv;
+  timeoutMs: number;
+  /** Bytes that looking into a network may take, what its file holds left aside. */
+  memoryBytes: number;
+  /** Files that may wait. */
+  maxPending?: number;
+}
+
+/** A summary takes about a second. */
+const MAX_PENDING = 16;
+/** Below everything that serves. */
+const NICENESS = 15;
+/** Without anything to do the process ends. */
+const IDLE_MS = 10_000;
+const WATCH_MS = 200;
+const START_TIMEOUT_MS = 60_000;
+/** The runtime holds weights as they lie in the file, and as it computes with them. */
+const WEIGHTS_FACTOR = 3;
+
+/** Looks into ONNX files, one at a time, in a process of its own with the lowest priority. */
+export class Inspector {
+  readonly #options: InspectorOptions;
+  readonly #oneAtATime = new Semaphore(1);
+  #pending = 0;
+  #worker: WorkerProcess | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(options: InspectorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param signal ends it: the process is killed if it has begun
+   * @throws MenagerieError what `inspect` throws; `lane_failed` where the process died or took too long, `overloaded`; the signal's
+   *   reason
+   */
+  async inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspection> {
+    const { maxPending = MAX_PENDING } = this.#options;
+    if (this.#pending >= maxPending) {
+      throw new MenagerieError('overloaded', `${maxPending} files are waiting to be looked into; try again later.`, {
+        retryAfterS: 5,
+      });
+    }
+    this.#pending++;
+    try {
+      return await this.#oneAtATime.run(() => this.#run(request, signal), signal);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  /** Ends the process, whatever it does. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#idle);
+    await this.#worker?.stop();
+  }
+
+  async #run(request: InspectRequest, signal: AbortSignal | undefined): Promise<Inspection> {
+    clearTimeout(this.#idle);
+    const { memoryBytes, timeoutMs, levers } = this.#options;
+    const { size = 0 } = await stat(request.file).catch(() => ({ size: 0 }));
+    const limit = memoryBytes + WEIGHTS_FACTOR * size;
+    const worker = this.#worker?.alive ? this.#worker : this.#start();
+    this.#worker = worker;
+    const memory = new WorkerMemory({ decodeBytes: limit, share: BASE_BYTES + limit, dataLimit: levers.dataLimit });
+    await worker.started.catch(() => {});
+    await memory.afterLoading(worker.pid);
+    const onAbort = () => worker.kill({ kind: 'stopped', reason: 'nobody waits for it any more' });
+    const watch = setInterval(() => {
+      memory.enforceShare(worker, processStatus(worker.pid)?.held ?? 0, 'Looking into the network');
+    }, WATCH_MS);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal?.throwIfAborted();
+      const { answer } = await worker.call('inspect', { request }, [], timeoutMs);
+      return answer.inspection;
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw error instanceof WorkerLost ? workerFailed(error) : error;
+    } finally {
+      clearInterval(watch);
+      signal?.removeEventListener('abort', onAbort);
+      const retire = () => worker.kill({ kind: 'stopped', reason: 'it had nothing to do' });
+      this.#idle = setTimeout(retire, IDLE_MS).unref();
+    }
+  }
+
+  #start(): WorkerProcess {
+    const { script, levers, env } = this.#options;
+    const settings = {
+      device: 'cpu',
+      threads: 1,
+      decode: { maxPixels: 0 },
+      runBytes: 0,
+    } as const;
+    return new WorkerProcess({ script, levers, env, niceness: NICENESS }, settings, START_TIMEOUT_MS);
+  }
+}

@@ -1,0 +1,63 @@
+import {
+  type Agreement,
+  agreement,
+  type Combined,
+  combineMembers,
+  meanOverViews,
+  memberAnswer,
+  type ScoreKind,
+} from '../../core/scores/averaging.js';
+import { topK } from '../../core/scores/top-k.js';
+import type { Member, Target } from '../asking/target.js';
+
+/** Scores of one member for its views: rows x classes, as its network gives them. */
+export interface MemberScores {
+  member: Member;
+  /** How often each view counts. */
+  weights: readonly number[];
+  scores: Float32Array;
+}
+
+/** What comes of the scores of all members. */
+export interface Conclusion {
+  combined: Combined;
+  /** Of an ensemble: what each member says. */
+  members: readonly { id: string; probabilities: Float32Array }[];
+  agreement: Agreement | undefined;
+}
+
+/** Averages over the views of each member, and over the members of an ensemble. */
+export function conclude(
+  scored: readonly MemberScores[],
+  ensemble: Target['ensemble'],
+  average: ScoreKind,
+): Conclusion {
+  if (!ensemble) {
+    const [alone] = scored;
+    if (!alone) throw new Error('no network answered');
+    return { combined: { scores: overViews(meanOverViews, alone, average) }, members: [], agreement: undefined };
+  }
+  const answers = scored.map((each) => overViews(memberAnswer, each, average));
+  const weights = scored.map(({ member }) => member.weight);
+  const combined = combineMembers(answers, weights, ensemble.combine);
+  const probabilities = answers.map((answer) => answer.probabilities);
+  const [winner] = topK(combined.scores, 1, combined.tieBreak);
+  return {
+    combined,
+    members: scored.map(({ member }, i) => ({ id: member.model.id, probabilities: probabilities[i] as Float32Array })),
+    agreement: agreement(probabilities, weights, winner?.index ?? 0),
+  };
+}
+
+type Average<T> = (
+  scores: Float32Array,
+  classes: number,
+  weights: readonly number[],
+  kind: ScoreKind,
+  average: ScoreKind,
+) => T;
+
+function overViews<T>(mean: Average<T>, { member: { model }, weights, scores }: MemberScores, average: ScoreKind): T {
+  const { kind } = model.folder.manifest.output;
+  return mean(scores, model.info.classes, weights, kind, average);
+}

@@ -1,0 +1,26 @@
+import type { Crops } from '../../core/manifest/crops.js';
+import type { ScoreKind } from '../../core/scores/averaging.js';
+import { PLAIN_LOOK, type TestTimeAugmentation } from '../../core/views/test-time.js';
+import type { Asked } from './asked.js';
+
+/** Who is asked, and how pictures are to be looked at. */
+export interface Question {
+  asked: Asked;
+  /** Whether EXIF orientation is applied. */
+  autoOrient: boolean;
+  /** Default: the ensemble's, else each model's own. */
+  crops: Crops | undefined;
+  augmentation: TestTimeAugmentation;
+  seed: number;
+  average: ScoreKind;
+}
+
+/** Pictures as a network was measured with: one view of each. */
+export const PLAIN_QUESTION: Question = {
+  asked: { model: undefined },
+  autoOrient: true,
+  crops: 1,
+  augmentation: PLAIN_LOOK.augmentation,
+  seed: 0,
+  average: 'probabilities',
+};

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { Pieces } from '../../core/byte-source.js';
+import { MenagerieError } from '../../core/errors.js';
+import { inputShape } from '../../core/manifest/input-shape.js';
+import { createFlow } from '../../core/queues/fair-queue.js';
+import { topK } from '../../core/scores/top-k.js';
+import type { NetworkSpec } from '../../runtime/networks/network-spec.js';
+import { weightBytes } from '../../runtime/networks/weight-bytes.js';
+import type { WorkerPool } from '../../runtime/workers/pool.js';
+import type { ModelFolder } from '../../zoo/repository.js';
+import { assertPulled, type NamedVariant, weightsPath } from '../../zoo/weights.js';
+import type { Answerer } from '../answering/answerer.js';
+import { planFor } from '../asking/plan.js';
+import { PLAIN_QUESTION } from '../asking/question.js';
+import { READING_GMACS } from '../cost/cost.js';
+import type { ServedModel } from '../models/model.js';
+
+/** What bringing a model up takes. */
+export interface BringUpOptions {
+  pool: Pick<WorkerPool, 'load' | 'unload' | 'instances' | 'holds'>;
+  /** Has golden pictures answered. */
+  answerer: Pick<Answerer, 'answer'>;
+  /**
+   * Counts the multiply-accumulates of a file's network.
+   * @param inputShape of the input for one picture
+   */
+  countMacs(file: string, inputShape: readonly number[]): Promise<number>;
+  /** In how many workers each model is loaded. */
+  instances: number;
+}
+
+/**
+ * Loads the weights, which every worker verifies as it reads them, and has the network answer its golden picture.
+ * @param onLoaded called when what is left is trying it
+ * @throws MenagerieError what loading throws, `signature_mismatch`, `golden_mismatch`; the network is then in no worker
+ */
+export async function bringUp(
+  folder: ModelFolder,
+  variant: NamedVariant,
+  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+  options: BringUpOptions,
+  onLoaded: () => void,
+): Promise<ServedModel> {
+  const { pool, instances } = options;
+  await assertPulled(folder, variant);
+  const { input, preprocess, output, batch } = folder.manifest;
+  const file = weightsPath(folder, variant);
+  // Meanwhile, in a process of its own. What cannot be counted is priced by the time it takes.
+  const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
+  const info = await pool.load(
+    { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },
+    instances,
+  );
+  try {
+    onLoaded();
+    if (info.classes !== folder.labels.length) {
+      const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
+      throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
+    }
+    const macs = await counting;
+    const gmacs = macs === undefined ? info.rowMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
+    const version = info.sha256.slice(0, 12);
+    const { id } = folder;
+    const served = { id, variant: variant.name, version, key, folder, info, gmacs, rowMs: info.rowMs };
+    await checkGolden(served, options);
+    return served;
+  } catch (error) {
+    await pool.unload(key);
+    throw error;
+  }
+}
+
+/** What a core of today takes for a billion multiply-accumulates. */
+const NOMINAL_MS_PER_GMAC = 15;
+
+async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {
+  const { manifest, goldenImage, labels } = model.folder;
+  const { golden } = manifest;
+  if (!golden || goldenImage === undefined) return;
+  const member = { model, weight: 1, crops: 1 } as const;
+  const target = { id: model.id, named: true, because: undefined, ensemble: undefined, missing: [], labels };
+  const plan = planFor(PLAIN_QUESTION, { ...target, members: [member] });
+  const work = {
+    bytes: new Pieces([await readFile(goldenImage)]),
+    pixels: 0,
+    reading: { gmacs: READING_GMACS, ms: 0 },
+  };
+  const { answer } = await answerer.answer(work, plan, { flow: createFlow(), signal: new AbortController().signal });
+  const best = topK(answer.combined.scores, golden.within);
+  if (best.some(({ index }) => index === golden.index)) return;
+  const label = (index: number) => `${index} (${labels[index]?.name})`;
+  throw new MenagerieError(
+    'golden_mismatch',
+    `The golden picture is answered ${best.map(({ index }) => label(index)).join(', ')}; expected ${label(golden.index)}.`,
+  );
+}

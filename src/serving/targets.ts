@@ -1,0 +1,102 @@
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import type { Crops } from '../core/manifest/crops.js';
+import { ENSEMBLE_SIZE } from '../core/scores/ensemble.js';
+import { labelDifference } from '../zoo/ensembles.js';
+import { type Repository, unknownModel } from '../zoo/repository.js';
+import type { Asked, EnsembleRequest } from './asking/asked.js';
+import { chooseModel } from './asking/choose-model.js';
+import { type Member, type Missing, memberError, type Target } from './asking/target.js';
+import type { ModelRegistry } from './loading/model-registry.js';
+
+/** Name of ensembles without one, for metrics. */
+const UNNAMED = 'ensemble';
+
+export interface TargetsOptions {
+  registry: ModelRegistry;
+  repository: Repository;
+  defaultModel: string | undefined;
+}
+
+/** Who answers, held: they stay loaded until they are released. */
+export interface HeldTarget {
+  target: Target;
+  release(): void;
+}
+
+/** Finds who answers. */
+export class Targets {
+  readonly #options: TargetsOptions;
+
+  constructor(options: TargetsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Finds whoever is asked, and holds on to them.
+   * @throws MenagerieError of the model (see ModelRegistry.hold); `unknown_model`; `invalid_request` for an ensemble of other than 2 to 15
+   *   different models of one label set
+   */
+  async hold(asked: Asked): Promise<HeldTarget> {
+    const { id, because, ensemble, crops } = this.#find(asked);
+    const wanted = ensemble?.members ?? [{ model: id, weight: 1 }];
+    const held = await Promise.allSettled(wanted.map(({ model }) => this.#options.registry.hold(model)));
+    const release = () => {
+      for (const outcome of held) if (outcome.status === 'fulfilled') outcome.value.release();
+    };
+    try {
+      const members: Member[] = [];
+      const missing: Missing[] = [];
+      for (const [i, outcome] of held.entries()) {
+        const { model: name, weight } = wanted[i] as (typeof wanted)[number];
+        if (outcome.status === 'fulfilled') {
+          const { model } = outcome.value;
+          members.push({ model, weight, crops: crops ?? model.folder.manifest.crops ?? 1 });
+        } else missing.push({ id: name, error: toMenagerieError(outcome.reason) });
+      }
+      const [lost] = missing;
+      if (lost && members.length < (ensemble?.minMembers ?? 1)) throw ensemble ? memberError(lost) : lost.error;
+      const { labels = [] } = members[0]?.model.folder ?? {};
+      const named = !('ensemble' in asked);
+      return { target: { id, named, because, ensemble, members, missing, labels }, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #find(asked: Asked): Pick<Target, 'id' | 'because' | 'ensemble'> & { crops: Crops | undefined } {
+    const { repository, registry, defaultModel } = this.#options;
+    if ('ensemble' in asked) {
+      assertEnsemble(asked.ensemble, repository);
+      return { id: UNNAMED, because: undefined, ensemble: asked.ensemble, crops: undefined };
+    }
+    const { id, because } =
+      asked.model === undefined ? chooseModel(registry.serving, defaultModel) : { id: asked.model, because: undefined };
+    const named = repository.ensembles.get(id)?.ensemble;
+    if (!named) return { id, because, ensemble: undefined, crops: undefined };
+    const { members, combine, min_members: minMembers, crops } = named;
+    return { id, because, ensemble: { members, combine, minMembers }, crops };
+  }
+}
+
+/** What a file of an ensemble is checked for when it is read. */
+function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, ensembles, refused }: Repository): void {
+  const ids = members.map(({ model }) => model);
+  const fault = (what: string) => new MenagerieError('invalid_request', what);
+  const named = ids.find((id) => ensembles.has(id));
+  if (named !== undefined) throw fault(`"${named}" is an ensemble itself: name it as the model, alone.`);
+  const { fewest, most } = ENSEMBLE_SIZE;
+  if (ids.length < fewest || ids.length > most) {
+    throw fault(`An ensemble has ${fewest} to ${most} models; these are ${ids.length}.`);
+  }
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw fault(`"${twice}" is named twice.`);
+  if (minMembers > ids.length) throw fault(`min_members is ${minMembers}, but there are ${ids.length} models.`);
+  const unknown = ids.find((id) => !models.has(id) && !refused.some((folder) => folder.id === id));
+  if (unknown !== undefined) throw unknownModel(unknown);
+  const [first, ...others] = ids.flatMap((id) => models.get(id) ?? []);
+  for (const other of others) {
+    const difference = first && labelDifference(other.labels, first.labels);
+    if (difference) throw fault(`"${other.id}" and "${first.id}" have other classes (${difference}).`);
+  }
+}

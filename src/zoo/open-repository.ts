@@ -1,0 +1,167 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import { parseManifest } from '../core/manifest/manifest.js';
+import { ioError, systemCode } from '../system/errors.js';
+import { holdInside } from '../system/regular-file.js';
+import { ENSEMBLES, openEnsembles } from './ensembles.js';
+import { fileSize, readSmallText } from './files.js';
+import { type Label, readLabels } from './labels.js';
+import type { ModelFolder, RefusedFolder, Repository } from './repository.js';
+
+// The model repository on disk: directories of folders, each with a manifest.json, and of ensembles of them.
+// docs/models.md is for those who add one.
+
+const MANIFEST = 'manifest.json';
+const MAX_MANIFEST_BYTES = 256 * 1024;
+/** Each keeps a file or two open. */
+const OPENED_AT_A_TIME = 16;
+const NOT_MODELS = new Set(['labels', 'golden', ENSEMBLES]);
+
+/**
+ * Reads every model folder and ensemble of the directories. A faulty one is refused with its reason; the others stand.
+ * @param directories the first is the built-in one: labels and golden pictures are looked for there too
+ * @throws MenagerieError `invalid_config` for a directory that is not there, `io_error` for one that cannot be read
+ */
+export async function openRepository(directories: readonly string[]): Promise<Repository> {
+  const roots = [...new Set(await Promise.all(directories.map(rootOf)))];
+  const models = new Map<string, ModelFolder>();
+  const refused: RefusedFolder[] = [];
+  const labels = labelCache();
+  for (const root of roots) {
+    const ids = await subfolders(root);
+    const shared = [root, roots[0] as string];
+    for (let at = 0; at < ids.length; at += OPENED_AT_A_TIME) {
+      const opening = ids.slice(at, at + OPENED_AT_A_TIME).map(async (id) => {
+        const place = { id, root, folder: join(root, id) };
+        return { ...place, found: await openFolder(place, shared, labels).catch(faultOnly) };
+      });
+      for (const { id, folder, found } of await Promise.all(opening)) {
+        const error = found instanceof MenagerieError ? found : found && takenFault(id, folder, models.get(id));
+        if (error) refused.push({ kind: 'model', id, folder, error });
+        else if (found) models.set(id, found as ModelFolder);
+      }
+    }
+  }
+  const { ensembles, refused: refusedEnsembles } = await openEnsembles(roots, { models, refused });
+  return { models, ensembles, refused: [...refused, ...refusedEnsembles] };
+}
+
+/** An error that is a folder's own fault; any other is thrown. */
+function faultOnly(error: unknown): MenagerieError {
+  if (error instanceof MenagerieError) return error;
+  throw error;
+}
+
+function takenFault(id: string, folder: string, first: ModelFolder | undefined): MenagerieError | undefined {
+  return first && new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${first.folder}`);
+}
+
+/** The absolute path of a model directory, links followed. */
+async function rootOf(directory: string): Promise<string> {
+  try {
+    const root = await realpath(directory);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw ioError(`cannot read the model directory ${resolve(directory)}`, error);
+  }
+  throw new MenagerieError('invalid_config', `the model directory ${resolve(directory)} does not exist`);
+}
+
+async function subfolders(root: string): Promise<string[]> {
+  try {
+    const entries = await readdir(root, { withFileTypes: true });
+    const names: string[] = [];
+    for (const entry of entries) {
+      if (entry.name.startsWith('.') || NOT_MODELS.has(entry.name)) continue;
+      const folder = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(root, entry.name))));
+      if (folder) names.push(entry.name);
+    }
+    return names.sort();
+  } catch (error) {
+    throw ioError(`cannot read the model directory ${root}`, error);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
+type LabelReader = (file: string, inside: readonly string[]) => Promise<readonly Label[]>;
+
+/** Most models share one label file: it is read once. */
+function labelCache(): LabelReader {
+  const read = new Map<string, Promise<readonly Label[]>>();
+  return (file, inside) => {
+    const known = read.get(file) ?? readLabels(file, inside);
+    read.set(file, known);
+    return known;
+  };
+}
+
+/** @returns undefined where the folder holds nothing of a model */
+async function openFolder(
+  place: { id: string; root: string; folder: string },
+  shared: readonly string[],
+  readLabelFile: LabelReader,
+): Promise<ModelFolder | undefined> {
+  const file = join(place.folder, MANIFEST);
+  const names = await readdir(place.folder).catch((error: unknown) => {
+    throw ioError(`cannot read ${place.folder}`, error);
+  });
+  if (!names.includes(MANIFEST)) {
+    if (!names.some((name) => name.endsWith('.onnx'))) return undefined;
+    throw new MenagerieError(
+      'file_missing',
+      `${file} is missing: an ONNX file needs a manifest beside it that says how pictures are prepared (docs/models.md)`,
+    );
+  }
+  const inside = [place.folder, ...shared];
+  const rules = { limit: MAX_MANIFEST_BYTES, faulty: 'invalid_manifest', inside } as const;
+  const manifest = parseManifest(await readSmallText(file, rules), file);
+  if (manifest.id !== place.id) {
+    throw new MenagerieError('invalid_manifest', `${file}: id: is "${manifest.id}", the folder is "${place.id}"`);
+  }
+  const labelFile = await locate(manifest.labels, place.folder, shared, 'labels', '.txt');
+  if (!labelFile.found) throw new MenagerieError('invalid_labels', `${file}: labels: ${notThere(labelFile)}`);
+  const model = { ...place, manifest, labels: await readLabelFile(labelFile.found, inside) };
+  const { golden } = manifest;
+  if (!golden) return model;
+  if (golden.index >= model.labels.length) {
+    const classes = `${labelFile.found} has ${model.labels.length} classes`;
+    throw new MenagerieError('invalid_manifest', `${file}: golden.index: is ${golden.index}, but ${classes}`);
+  }
+  const picture = await locate(golden.image, place.folder, shared, 'golden', '');
+  if (!picture.found) throw new MenagerieError('file_missing', `${file}: golden.image: ${notThere(picture)}`);
+  await holdInside(picture.found, inside).catch((error: unknown) => {
+    throw ioError(`${file}: golden.image: cannot read ${picture.found}`, error);
+  });
+  return { ...model, goldenImage: picture.found };
+}
+
+interface Located {
+  found: string | undefined;
+  tried: string[];
+}
+
+/** `./x` lies beside the manifest, `x` in the sub-folder of the model's own directory or else of the built-in one. */
+async function locate(
+  name: string,
+  folder: string,
+  shared: readonly string[],
+  subfolder: string,
+  suffix: string,
+): Promise<Located> {
+  const tried = name.startsWith('./')
+    ? [join(folder, name)]
+    : [...new Set(shared.map((root) => join(root, subfolder, `${name}${suffix}`)))];
+  for (const file of tried) if ((await fileSize(file)) !== undefined) return { found: file, tried };
+  return { found: undefined, tried };
+}
+
+function notThere({ tried }: Located): string {
+  return `there is no file ${tried.join(' nor ')}`;
+}

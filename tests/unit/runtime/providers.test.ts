@@ -1,0 +1,94 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import {
+  type CudaObstacle,
+  missingLibraries,
+  planProviders,
+  runtimeReason,
+} from '../../../src/runtime/device/providers.js';
+import { layersElsewhere } from '../../../src/runtime/networks/profile.js';
+import { temporaryFolder } from '../../support/model-folders.js';
+
+const absent: CudaObstacle = { kind: 'not_installed' };
+const broken: CudaObstacle = { kind: 'missing_libraries', names: ['libcudnn.so.9', 'libcublas.so.12'] };
+
+test('the CPU is taken without a look at CUDA', () => {
+  const never = () => {
+    throw new Error('looked');
+  };
+  expect(planProviders('cpu', never)).toEqual({ providers: ['cpu'], fallback: undefined });
+});
+
+test('CUDA goes first where nothing is in its way', () => {
+  for (const device of ['auto', 'cuda', 'cuda-required'] as const) {
+    expect(planProviders(device, () => undefined)).toEqual({ providers: ['cuda', 'cpu'], fallback: undefined });
+  }
+});
+
+test('only auto takes a machine without CUDA as a matter of course', () => {
+  expect(planProviders('auto', () => absent)).toEqual({ providers: ['cpu'], fallback: undefined });
+  const { providers, fallback } = planProviders('cuda', () => absent);
+  expect(providers).toEqual(['cpu']);
+  expect(fallback).toMatch(/^cuda: .*not installed/);
+  expect(() => planProviders('cuda-required', () => absent)).toThrow(/cuda-required, but .*not installed/);
+});
+
+test('an installed CUDA that lacks libraries is reported whatever was asked for, by their names', () => {
+  for (const device of ['auto', 'cuda'] as const) {
+    const { providers, fallback } = planProviders(device, () => broken);
+    expect(providers).toEqual(['cpu']);
+    expect(fallback).toMatch(/libcudnn\.so\.9, libcublas\.so\.12/);
+  }
+  expect(() => planProviders('cuda-required', () => broken)).toThrow(/libcudnn\.so\.9/);
+});
+
+test('libraries that the loader does not find are named', async () => {
+  const folder = await temporaryFolder();
+  const output = [
+    '\tlinux-vdso.so.1 (0x00007ffd)',
+    '\tlibcublasLt.so.12 => not found',
+    '\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)',
+    '\tlibcudnn.so.9 => not found',
+  ].join('\n');
+  writeFileSync(join(folder, 'ldd'), `#!/bin/sh\ncat <<'END'\n${output}\nEND\n`);
+  chmodSync(join(folder, 'ldd'), 0o755);
+  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(missingLibraries('any.so')).toEqual(['libcublasLt.so.12', 'libcudnn.so.9']);
+});
+
+test('where nobody can say which libraries are missing, none are', async () => {
+  vi.stubEnv('PATH', await temporaryFolder());
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(missingLibraries('any.so')).toEqual([]);
+});
+
+test("the runtime's reasons lose the folders of this machine, and all but the first line", () => {
+  const error = new Error(
+    'Load model from /srv/my models/a.onnx failed: /opt/ort/lib/libx.so.1: cannot open shared object\n at line 4',
+  );
+  expect(runtimeReason(error, '/srv/my models/a.onnx')).toBe(
+    'Load model from a.onnx failed: libx.so.1: cannot open shared object',
+  );
+  expect(runtimeReason('x'.repeat(5000), 'f')).toHaveLength(300);
+});
+
+test('layers that another provider ran are named once, with their operators', () => {
+  const kernel = (name: string, op_name: string, provider: string) => ({
+    cat: 'Node',
+    name: `${name}_kernel_time`,
+    dur: 1,
+    args: { op_name, provider },
+  });
+  const events = [
+    { cat: 'Session', name: 'model_loading_uri', dur: 1 },
+    kernel('conv1', 'Conv', 'CUDAExecutionProvider'),
+    kernel('shape', 'Shape', 'CPUExecutionProvider'),
+    kernel('shape', 'Shape', 'CPUExecutionProvider'),
+    { ...kernel('shape', 'Shape', 'CPUExecutionProvider'), name: 'shape_fence_before' },
+    kernel('topk', 'TopK', 'CPUExecutionProvider'),
+  ];
+  expect(layersElsewhere(events, 'cuda')).toEqual(['shape (Shape)', 'topk (TopK)']);
+  expect(layersElsewhere(events, 'cpu')).toEqual(['conv1 (Conv)']);
+});
