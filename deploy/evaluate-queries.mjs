@@ -6,7 +6,7 @@ const [address] = process.argv.slice(2);
 if (!address) throw new Error('name the address of a Prometheus');
 
 /** What finds nothing on a server that works, because the first event makes the series. */
-const MAY_BE_EMPTY = ['menagerie_lane_replacements_total'];
+const MAY_BE_EMPTY = ['menagerie_worker_replacements_total'];
 
 /** @param {string} path @param {Record<string, string>} query */
 async function ask(path, query = {}) {

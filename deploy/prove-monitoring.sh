@@ -36,7 +36,7 @@ pids+=($!)
 say 'three servers'
 declare -A server
 for address in 127.0.0.20 127.0.0.21 127.0.0.22; do
-  HOST=$address PORT=8080 MENAGERIE_MODELS=lenet5 MENAGERIE_LANES=1 MENAGERIE_LOG_LEVEL=error \
+  HOST=$address PORT=8080 MENAGERIE_MODELS=lenet5 MENAGERIE_WORKERS=1 MENAGERIE_LOG_LEVEL=error \
     node dist/main.js serve 2> "$work/server-$address.log" &
   server[$address]=$!
   pids+=($!)

@@ -70,7 +70,7 @@ if (out.writableLength > 0) {
 await err.flush(LAST_WORDS_MS);
 // Node 20 gives a terminal its settings back, and aborts where it was closed.
 for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
-// Not left to the event loop, which an idle lane or an open connection would keep going.
+// Not left to the event loop, which an idle worker or an open connection would keep going.
 process.exit(outputFailed && code === 0 ? 1 : code);
 
 /** Loads the program and runs the command line. */

@@ -30,7 +30,7 @@ const CURVE_LEVELS = [2, 4, 16].map((connections) => ({ connections, share: 0.5 
 const CURVE_NETWORKS = ['lenet5', 'cifar10-resnet20', 'mobilenetv2', 'resnet50'];
 /** @type {Level} */
 const RAW_LEVEL = { connections: 8, share: 0.5, body: 'raw' };
-/** More than lanes and their queue can use: here health checks are watched. */
+/** More than workers and their queue can use: here health checks are watched. */
 const MOST_CONNECTIONS = 64;
 /** Of capacity, in percent; those under which queues grow last the whole time. */
 const RATES = [50, 80, 110, 150];
@@ -43,7 +43,7 @@ const QUEUE_SECONDS = 0.5;
  * @param {{ settings: Record<string, string>, seconds: number, whole: boolean }} options
  * @param {Recorder} record
  * @returns {Promise<{ bestRate: number, rates: Rates, gmacs: number, topClass: number }>} images/s at best, and in comparison
- *   with others; and the price of a picture
+ *   with others; and the cost of a picture
  */
 export async function measureClosed(network, { settings, seconds, whole }, record) {
   const service = await startMenagerie(network, settings);
@@ -51,7 +51,7 @@ export async function measureClosed(network, { settings, seconds, whole }, recor
   const form = asForm(network.small);
   try {
     const estimate = await fetch(`${service.address}/estimate?model=${network.id}`, { method: 'POST' });
-    const { price_gmacs: gmacs } = /** @type {{ price_gmacs: number }} */ (await estimate.json());
+    const { cost_gmacs: gmacs } = /** @type {{ cost_gmacs: number }} */ (await estimate.json());
     const found = await topClass(service, network);
     if (whole) record({ service: name, load: 'idle' }, await idle(service, seconds / 4));
     await warmUp(service, form, seconds);
@@ -103,7 +103,7 @@ async function idle(service, seconds) {
  * Open loops: requests come at a steady rate, whatever becomes of those before.
  * @param {Network} network
  * @param {{ settings: Record<string, string>, seconds: number, capacity: number, gmacs: number }} options images/s at best,
- *   and the price of one
+ *   and the cost of one
  * @param {Recorder} record
  */
 export async function measureOpen(network, { settings, seconds, capacity, gmacs }, record) {

@@ -12,7 +12,7 @@ const figures = () => JSON.parse(readFileSync(measuredFile('memory'), 'utf8'));
 export function memoryText() {
   const { machine, node, pictures, rounds } = figures();
   return (
-    `Measured by \`node scripts/measure/bench-memory.mjs\` on ${machine} with Node ${node}: resident memory on two lanes with\n` +
+    `Measured by \`node scripts/measure/bench-memory.mjs\` on ${machine} with Node ${node}: resident memory on two workers with\n` +
     `SqueezeNet and MobileNetV2 after the first eight photographs, at most while ${pictures} of 0.3 to 24 megapixels are answered,\n` +
     `eight at a time, and five seconds later; and pictures a second, of these and of 24 megapixels alone. Medians of ${rounds} rounds, in brackets the\nleast and the greatest.\n`
   );

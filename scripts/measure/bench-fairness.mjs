@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Measures what cheap requests have to bear from a dear one beside them, for the table in docs/cost.md.
+// Measures what cheap requests have to bear from an expensive one beside them, for the table in docs/cost.md.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ async function cheap(connections) {
   return times.sort((a, b) => a - b);
 }
 
-const dear = () => post(`/ensemble?models=${ids.join(',')}&crops=10`);
+const expensive = () => post(`/ensemble?models=${ids.join(',')}&crops=10`);
 
 /** @param {number[]} values */
 const median = (values) => percentile(values, 0.5);
@@ -80,15 +80,15 @@ const median = (values) => percentile(values, 0.5);
 const rows = [];
 try {
   await cheap(1);
-  const dearAlone = await dear();
+  const expensiveAlone = await expensive();
   for (const connections of [1, 8, Number(options.requests)]) {
-    /** @type {{ alone: number[][], beside: number[][], dear: number[] }} */
-    const times = { alone: [], beside: [], dear: [] };
+    /** @type {{ alone: number[][], beside: number[][], expensive: number[] }} */
+    const times = { alone: [], beside: [], expensive: [] };
     for (let round = 0; round < Number(options.rounds); round++) {
       times.alone.push(await cheap(connections));
       let going = true;
       const loop = (async () => {
-        while (going) times.dear.push(await dear());
+        while (going) times.expensive.push(await expensive());
       })();
       times.beside.push(await cheap(connections));
       going = false;
@@ -107,11 +107,11 @@ try {
       ratio50: beside50 / alone50,
       ratio99: beside99 / alone99,
     };
-    rows.push({ ...row, dear_ms: median(times.dear), dear_alone_ms: dearAlone });
+    rows.push({ ...row, expensive_ms: median(times.expensive), expensive_alone_ms: expensiveAlone });
     process.stdout.write(
       `${connections} at a time: p50 ${alone50.toFixed(0)} -> ${beside50.toFixed(0)} ms (${row.ratio50.toFixed(2)}), ` +
-        `p99 ${alone99.toFixed(0)} -> ${beside99.toFixed(0)} ms (${row.ratio99.toFixed(2)}); the dear one ` +
-        `${median(times.dear).toFixed(0)} ms, alone ${dearAlone.toFixed(0)} ms\n`,
+        `p99 ${alone99.toFixed(0)} -> ${beside99.toFixed(0)} ms (${row.ratio99.toFixed(2)}); the expensive one ` +
+        `${median(times.expensive).toFixed(0)} ms, alone ${expensiveAlone.toFixed(0)} ms\n`,
     );
   }
 } finally {

@@ -19,7 +19,7 @@ import { spreadOf } from './statistics.mjs';
 
 const HELP = `Usage: node scripts/measure/bench-memory.mjs [options]
 
-Starts the server with SqueezeNet and MobileNetV2 on two lanes, once with each way of allocating memory, turn and turn about;
+Starts the server with SqueezeNet and MobileNetV2 on two workers, once with each way of allocating memory, turn and turn about;
 asks it for photographs of 0.3 to 24 megapixels, eight at a time; and prints the memory that it has after the first eight,
 at most, and five seconds after the last; then for some of 24 megapixels alone. Linux only.
 
@@ -78,7 +78,7 @@ const pictures = await Promise.all(
 async function measure(settings) {
   // Empty ones count as not set: what is measured does not depend on where this is run.
   const plain = { MALLOC_ARENA_MAX: '', GLIBC_TUNABLES: '', LD_PRELOAD: '' };
-  const server = await startServer({ DEVICE: 'cpu', MENAGERIE_LANES: '2', ...plain, ...settings });
+  const server = await startServer({ DEVICE: 'cpu', MENAGERIE_WORKERS: '2', ...plain, ...settings });
   const pid = /** @type {number} */ (server.pid);
   const memory = () => {
     const found = memoryOf(pid);

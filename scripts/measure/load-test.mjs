@@ -17,7 +17,7 @@ import { startServer } from './server-process.mjs';
 const HELP = `Usage: npm run load-test -- [options]
 
 Starts the server, posts one picture to it over and over as a form, at several numbers of connections, and prints
-throughput and latency. Between the levels the same network runs bare on as many threads as the server has lanes: nothing
+throughput and latency. Between the levels the same network runs bare on as many threads as the server has workers: nothing
 but session.run on a ready tensor. The ratio says what is left of that limit when pictures come over HTTP.
 The load comes from the same machine, so it takes its share of the cores.
 
@@ -29,7 +29,7 @@ The load comes from the same machine, so it takes its share of the cores.
   --json                   for machines
   --help                   this text
 
-Settings of the server are taken from the environment (MODEL_DIRS, MENAGERIE_LANES ...).
+Settings of the server are taken from the environment (MODEL_DIRS, MENAGERIE_WORKERS ...).
 `;
 
 const { values: options } = parseArgs({
@@ -57,7 +57,7 @@ if (!folder) throw new Error(`there is no model ${id}`);
 const variant = findVariant(folder, variantName);
 const image = options.image ?? folder.goldenImage;
 if (!image) throw new Error(`${id} has no golden picture: name one with --image`);
-const { lanes, threads } = layoutOf(config, readMachine());
+const { workers, threads } = layoutOf(config, readMachine());
 
 // The bare network runs in this process.
 process.env.ORT_DISABLE_TELEMETRY = '1';
@@ -95,7 +95,7 @@ const machine = {
 const run = {
   model: id,
   variant: variant.name,
-  lanes,
+  workers,
   threads,
   image,
   body: options.raw ? 'raw' : 'form',
@@ -114,7 +114,7 @@ else {
     row.ratio.toFixed(2),
   ]);
   process.stdout.write(
-    `\n${id} (${variant.name}), ${lanes} lanes of ${threads}, ${machine.cores} cores, ${machine.cpu}\n`,
+    `\n${id} (${variant.name}), ${workers} workers of ${threads}, ${machine.cores} cores, ${machine.cpu}\n`,
   );
   process.stdout.write(table([header, ...lines], [0, 1, 2, 3, 4, 5, 6, 7]));
 }
@@ -134,7 +134,7 @@ async function shoot(connections) {
   });
 }
 
-/** Images a second of the bare network on as many threads as there are lanes. */
+/** Images a second of the bare network on as many threads as there are workers. */
 async function runBare() {
   const workerData = {
     file: weightsPath(/** @type {NonNullable<typeof folder>} */ (folder), variant),
@@ -142,7 +142,7 @@ async function runBare() {
     seconds: Math.min(3, duration),
   };
   const rates = await Promise.all(
-    Array.from({ length: lanes }, () => {
+    Array.from({ length: workers }, () => {
       const worker = new Worker(new URL('./bare-network.mjs', import.meta.url), { workerData });
       return new Promise((/** @type {(rate: number) => void} */ resolve, reject) =>
         worker.once('message', resolve).once('error', reject),

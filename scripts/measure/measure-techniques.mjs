@@ -59,8 +59,8 @@ const data = join(options.assets, 'datasets/imagenet-sample-250');
 const models = mkdtempSync(join(tmpdir(), 'menagerie-measure-'));
 writeAssetModels(options.assets, models);
 
-/** @type {{ machine: string, lanes: number, images: number, rows: object[] }} */
-let measured = { machine: '', lanes: 0, images: 0, rows: [] };
+/** @type {{ machine: string, workers: number, images: number, rows: object[] }} */
+let measured = { machine: '', workers: 0, images: 0, rows: [] };
 const kept = measuredFile(NAME);
 if (existsSync(kept) && !options.fresh) measured = JSON.parse(readFileSync(kept, 'utf8'));
 measured.machine = MACHINE;
@@ -70,10 +70,10 @@ try {
       continue;
     const limit = options.limit === undefined ? [] : ['--limit', options.limit];
     const report = menagerie(['eval', ...args, '--data', data, ...limit], { MODEL_DIRS: models });
-    const { images, lanes, views, top1, top5, mean_loss, calibration_error, ms_per_image } = report;
+    const { images, workers, views, top1, top5, mean_loss, calibration_error, ms_per_image } = report;
     const row = { group, name, views, top1, top5, mean_loss, calibration_error, ms_per_image };
     process.stderr.write(`${group} ${name}: top-1 ${(100 * top1).toFixed(1)} %, ${ms_per_image.toFixed(1)} ms\n`);
-    measured = { ...measured, lanes, images, rows: [...measured.rows, row] };
+    measured = { ...measured, workers, images, rows: [...measured.rows, row] };
     if (options.limit === undefined) keepFigures(NAME, measured);
   }
 } finally {

@@ -5,10 +5,10 @@ import { Tally } from './tally.mjs';
 /** @import { Subject } from './subject.mjs' */
 
 /** What must be 0 when nothing is going on. */
-const GAUGES = ['images_pending', 'pending_gmacs', 'queue_length', 'lanes_busy', 'upload_bytes'];
+const GAUGES = ['images_pending', 'pending_gmacs', 'queue_length', 'workers_busy', 'upload_bytes'];
 const STAGES = ['decode', 'queue', 'preprocess', 'inference'];
 /** Settings of the subject say so. */
-const LANES = 2;
+const WORKERS = 2;
 
 /** The gauges that are not at rest. @param {Metrics} metrics */
 export function unrest(metrics) {
@@ -18,8 +18,8 @@ export function unrest(metrics) {
   // The look itself is a request.
   const inFlight = metrics.value('http_requests_in_flight') - 1;
   if (inFlight !== 0) restless.push(`http_requests_in_flight is ${inFlight} besides this look`);
-  const alive = metrics.value('lanes_alive');
-  if (alive !== LANES) restless.push(`lanes_alive is ${alive}`);
+  const alive = metrics.value('workers_alive');
+  if (alive !== WORKERS) restless.push(`workers_alive is ${alive}`);
   return restless;
 }
 
@@ -72,7 +72,7 @@ export class Audit {
       'stages timed other than once for each answer computed',
       timed.filter((count) => count !== computed).map(String),
     );
-    report.equal('lanes replaced', grown('lane_replacements_total'), deaths);
+    report.equal('workers replaced', grown('worker_replacements_total'), deaths);
     report.none('gauges not back at rest', unrest(after));
     return after;
   }

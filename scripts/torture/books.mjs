@@ -22,7 +22,7 @@ const PICTURE_FAULTS = new Set([
   'unsupported_image_format',
   'corrupt_image',
   'too_many_pixels',
-  'lane_failed',
+  'worker_failed',
   'memory_exceeded',
   'too_expensive',
   'deadline_exceeded',

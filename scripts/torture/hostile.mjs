@@ -17,7 +17,7 @@ export const hostile = {
   run,
 };
 
-const LANE_TIMEOUT_MS = 3000;
+const WORKER_TIMEOUT_MS = 3000;
 /** Rounds of an endless picture beside slow ones. */
 const ROUNDS = 5;
 const GOOD_CLIENTS = 4;
@@ -36,7 +36,7 @@ async function run(context) {
     const server = await context.start({
       MODEL_DIRS: folder,
       MENAGERIE_MODELS: 'quick,slow,endless',
-      MENAGERIE_LANE_TIMEOUT_MS: String(LANE_TIMEOUT_MS),
+      MENAGERIE_WORKER_TIMEOUT_MS: String(WORKER_TIMEOUT_MS),
       MENAGERIE_LOG_LEVEL: 'fatal',
     });
     const bright = rawBody(fixture('rgb.jpg'));
@@ -63,7 +63,7 @@ async function run(context) {
       'endless ones fail, slow ones are answered',
       bad,
       new Tally([
-        ['endless 503 lane_failed', ROUNDS],
+        ['endless 503 worker_failed', ROUNDS],
         ['slow 200', ROUNDS],
       ]),
     ); // prettier-ignore
@@ -84,13 +84,13 @@ async function run(context) {
 async function suspended(context, server, ask) {
   const { report } = context;
   context.progress('suspended');
-  const before = await server.lookUntil((metrics) => metrics.value('lanes_alive') === server.lanes);
+  const before = await server.lookUntil((metrics) => metrics.value('workers_alive') === server.wantedWorkers);
   const tally = new Tally();
   const asked = ask('slow', tally);
   await sleep(100);
   const all = [server.pid, ...server.children];
   for (const pid of all) process.kill(pid, 'SIGSTOP');
-  await sleep(2 * LANE_TIMEOUT_MS);
+  await sleep(2 * WORKER_TIMEOUT_MS);
   for (const pid of all) process.kill(pid, 'SIGCONT');
   await asked;
   await ask('quick', tally);
@@ -103,7 +103,7 @@ async function suspended(context, server, ask) {
     ]),
   ); // prettier-ignore
   const after = await server.look();
-  const replaced = after.value('lane_replacements_total') - before.value('lane_replacements_total');
+  const replaced = after.value('worker_replacements_total') - before.value('worker_replacements_total');
   report.equal('workers replaced by that', replaced, 0);
 }
 
@@ -116,7 +116,7 @@ async function killed(context, folder) {
   });
   const client = server.client(1);
   void client.classify('endless', rawBody(fixture('rgb.jpg')));
-  await server.lookUntil((metrics) => metrics.value('lanes_busy') === 1);
+  await server.lookUntil((metrics) => metrics.value('workers_busy') === 1);
   const orphans = server.children;
   server.kill('SIGKILL');
   await server.ended;

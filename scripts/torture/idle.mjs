@@ -44,7 +44,7 @@ async function run(context) {
   }
   const { books } = server;
   // What counted the networks' operations has pipes, too, and ends by itself.
-  await until(() => server.children.length <= server.lanes, 'only workers to be left');
+  await until(() => server.children.length <= server.wantedWorkers, 'only workers to be left');
   const audit = await Audit.begin(server);
   const before = { files: openFilesOf(server.pid), memory: server.memory };
 

@@ -11,13 +11,13 @@ import { Metrics } from './metrics.mjs';
 
 const RELAY = fileURLToPath(new URL('./relay.mjs', import.meta.url));
 
-const LANES = 2;
-/** The same lanes everywhere, and no limit on time that a busy machine could break. */
+const WORKERS = 2;
+/** The same workers everywhere, and no limit on time that a busy machine could break. */
 const SETTINGS = {
   DEVICE: 'cpu',
-  MENAGERIE_LANES: String(LANES),
+  MENAGERIE_WORKERS: String(WORKERS),
   MENAGERIE_DEADLINE_MS: '3600000',
-  MENAGERIE_LANE_TIMEOUT_MS: '3600000',
+  MENAGERIE_WORKER_TIMEOUT_MS: '3600000',
   MENAGERIE_UPLOAD_TIMEOUT_MS: '600000',
   MENAGERIE_DRAIN_TIMEOUT_MS: '120000',
 };
@@ -40,7 +40,7 @@ export class Subject {
   /** How it ended: its exit status, or the signal. @type {Promise<number | string>} */
   ended;
   /** Workers that there are when all are up. */
-  lanes = LANES;
+  wantedWorkers = WORKERS;
   #relay;
   #looker;
   /** Bytes of memory that it and its workers took at most. */

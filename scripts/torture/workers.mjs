@@ -46,21 +46,21 @@ async function run(context) {
   const stopAsking = keepAsking(CLIENTS, async () => {
     const reply = await client.classify(MODEL, body, { query: `&seed=${asked++}` });
     answered++;
-    if (!isRight(reply, index) && reply.code !== 'lane_failed') wrong.push(outcomeOf(reply));
+    if (!isRight(reply, index) && reply.code !== 'worker_failed') wrong.push(outcomeOf(reply));
     return reply.error === undefined;
   });
   for (let death = 0; death < DEATHS; death++) {
     const due = answered + FEWEST + random.integer(MOST - FEWEST);
-    await server.lookUntil((metrics) => answered >= due && metrics.value('lanes_alive') === server.lanes);
+    await server.lookUntil((metrics) => answered >= due && metrics.value('workers_alive') === server.wantedWorkers);
     const way = WAYS[random.integer(WAYS.length)] ?? 'SIGKILL';
     const [pid] = server.workers.slice(random.integer(server.workers.length));
     if (pid === undefined) continue;
     process.kill(pid, way);
     ways.add(way);
     context.progress(`${shown(asked)} questions, ${death + 1} deaths`);
-    await server.lookUntil((metrics) => metrics.value('lane_replacements_total') === death + 1);
+    await server.lookUntil((metrics) => metrics.value('worker_replacements_total') === death + 1);
   }
-  await server.lookUntil((metrics) => metrics.value('lanes_alive') === server.lanes);
+  await server.lookUntil((metrics) => metrics.value('workers_alive') === server.wantedWorkers);
   const until = answered + MOST;
   await server.lookUntil(() => answered >= until);
   await stopAsking();
@@ -68,7 +68,7 @@ async function run(context) {
 
   report.sent.push(`${shown(asked)} questions by ${CLIENTS} clients; workers that got ${ways}`);
   report.back.push(`replies: ${server.books.seen}`);
-  const failed = server.books.seen.get('503 lane_failed');
+  const failed = server.books.seen.get('503 worker_failed');
   const faults = FAULTS.reduce((sum, way) => sum + ways.get(way), 0);
   report.check('no more were lost than workers had faults', failed <= faults, `${failed} of ${faults}`);
   report.none('other replies than the right answer', wrong);

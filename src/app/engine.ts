@@ -1,6 +1,7 @@
 import type { Config } from '../config/load-config.js';
 import type { Pieces } from '../core/byte-source.js';
-import { type DecodeCost, decodeCost } from '../imaging/decode-cost.js';
+import type { DecodeCost } from '../core/decode-cost.js';
+import { decodeCost } from '../imaging/decode-cost.js';
 import { readMachine } from '../runtime/device/machine.js';
 import { Inspector } from '../runtime/workers/inspector.js';
 import { type PoolEvents, WorkerPool } from '../runtime/workers/pool.js';
@@ -46,7 +47,7 @@ export interface EngineEvents {
 
 /** A configuration without limits on cost: whoever runs a command may take as long as they like. */
 export function unbounded(config: Config): Config {
-  return { ...config, queue: Number.POSITIVE_INFINITY, maxPrice: Number.POSITIVE_INFINITY };
+  return { ...config, queue: Number.POSITIVE_INFINITY, maxCost: Number.POSITIVE_INFINITY };
 }
 
 /** For commands that say themselves what happens. */
@@ -59,7 +60,7 @@ const SILENT: EngineEvents = {
     modelStateChanged() {},
     modelLoaded() {},
   },
-  workers: { laneBusy() {}, laneReplaced() {}, networkLost() {} },
+  workers: { workerBusy() {}, workerReplaced() {}, networkLost() {} },
 };
 
 export interface EngineOptions {
@@ -81,7 +82,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   const repository = found.repository ?? (await openRepository(modelDirectories(config)));
   const machine = readMachine();
   const levers = await findLevers();
-  const { lanes: workers, threads, renderers } = layoutOf(config, machine);
+  const { workers, threads, renderers } = layoutOf(config, machine);
   const budget = memoryBudget(config, machine.usableMemory, workers + renderers, levers);
   const pool = new WorkerPool({
     workers,
@@ -96,7 +97,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
     decode: { maxPixels: config.maxPixels },
     batchDelayMs: config.batchDelayMs,
     aheadMs: AHEAD_MS,
-    runTimeoutMs: config.laneTimeoutMs,
+    runTimeoutMs: config.workerTimeoutMs,
     loadTimeoutMs: config.loadTimeoutMs,
     events: {
       ...events.workers,
@@ -124,7 +125,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
     tuned: tuned ?? new Map(),
     events: events.serving,
   });
-  const admission = new Admission({ capacity: config.queue, limit: config.maxPrice, workers });
+  const admission = new Admission({ capacity: config.queue, limit: config.maxCost, workers });
   const answers = new SharedAnswers(config.cache);
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),

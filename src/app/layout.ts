@@ -14,12 +14,12 @@ export interface ProcessLayout extends Layout {
  * and the other cores decode for it.
  */
 export function layoutOf(
-  { lanes, threads = 1, device }: Pick<Config, 'lanes' | 'threads' | 'device'>,
+  { workers: wanted, threads = 1, device }: Pick<Config, 'workers' | 'threads' | 'device'>,
   { usableCores }: Pick<Machine, 'usableCores'>,
 ): ProcessLayout {
   if (!usesCuda(device)) {
-    return { lanes: lanes ?? Math.max(1, Math.floor(usableCores / threads)), threads, renderers: 0 };
+    return { workers: wanted ?? Math.max(1, Math.floor(usableCores / threads)), threads, renderers: 0 };
   }
-  const workers = lanes ?? 1;
-  return { lanes: workers, threads, renderers: Math.max(1, usableCores - workers) };
+  const workers = wanted ?? 1;
+  return { workers, threads, renderers: Math.max(1, usableCores - workers) };
 }

@@ -1,10 +1,10 @@
 import type { Config } from '../config/load-config.js';
+import { MIB } from '../core/units.js';
 import { usesCuda } from '../runtime/device/providers.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import type { MemoryPlan } from '../runtime/workers/process/worker-memory.js';
 
-const MIB = 1024 * 1024;
 /** Of all memory; the rest is for the kernel and for what is not foreseen. */
 const USED_SHARE = 0.9;
 /** The server's heap and code. */

@@ -21,9 +21,9 @@ export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLo
     },
     workers: {
       ...metrics.workers,
-      laneReplaced: (lane, reason) => {
-        metrics.workers.laneReplaced(lane, reason);
-        log.error({ lane, reason }, 'lane replaced');
+      workerReplaced: (worker, reason) => {
+        metrics.workers.workerReplaced(worker, reason);
+        log.error({ worker, reason }, 'worker replaced');
       },
       networkLost: (network, reason, remaining) => {
         metrics.workers.networkLost(network, reason, remaining);

@@ -16,7 +16,7 @@ import { modelDirectories, modelsToLoad, type WantedModel } from './models-to-lo
 
 /** What a server starts with. */
 export interface StartPlan {
-  /** The settings, with lanes, threads and copies filled in. */
+  /** The settings, with workers, threads and copies filled in. */
   config: Config;
   repository: Repository;
   wanted: WantedModel[];
@@ -38,16 +38,16 @@ export async function planStart(config: Config, machine: Machine): Promise<Start
   const layout = tunedLayout(config, wanted, found, notes);
   const tuned = new Map([...found].map(([id, { variant, batch }]) => [id, { variant, batch }]));
   const planned = { ...config, ...layout };
-  const { lanes, threads, renderers } = layoutOf(planned, machine);
+  const { workers: wantedWorkers, threads, renderers } = layoutOf(planned, machine);
   const networks = await weightsOf(repository, wanted, tuned);
-  const fitting = workersThatFit(networks, lanes, (workers) =>
-    shareOf(config, machine.usableMemory, workers + renderers),
+  const fitting = workersThatFit(networks, wantedWorkers, (count) =>
+    shareOf(config, machine.usableMemory, count + renderers),
   );
   // A number that was asked for is kept: what does not fit is then refused by name.
-  const workers = config.lanes === undefined ? fitting : lanes;
-  if (workers < lanes) notes.push(`memory holds the models in ${workers} of ${lanes} lanes`);
+  const workers = config.workers === undefined ? fitting : wantedWorkers;
+  if (workers < wantedWorkers) notes.push(`memory holds the models in ${workers} of ${wantedWorkers} workers`);
   const instances = config.instances ?? workers;
-  return { config: { ...planned, lanes: workers, threads, instances }, repository, wanted, tuned, notes };
+  return { config: { ...planned, workers, threads, instances }, repository, wanted, tuned, notes };
 }
 
 /** The machine as tuned.json has it. */
@@ -92,25 +92,25 @@ async function readTunings(
   return found;
 }
 
-/** Lanes and threads are the whole server's: they are taken where all models that were tuned want the same. */
+/** Workers and threads are the whole server's: they are taken where all models that were tuned want the same. */
 function tunedLayout(
-  { lanes, threads }: Config,
+  { workers, threads }: Config,
   wanted: readonly WantedModel[],
   found: ReadonlyMap<string, Tuned>,
   notes: string[],
-): Partial<Pick<Config, 'lanes' | 'threads'>> {
+): Partial<Pick<Config, 'workers' | 'threads'>> {
   const [first, ...others] = found.values();
-  if (!first || lanes !== undefined || threads !== undefined) return {};
-  if (others.some((other) => other.lanes !== first.lanes || other.threads !== first.threads)) {
-    notes.push(`the tuned models want different lanes and threads: ${[...found.keys()].join(', ')}`);
+  if (!first || workers !== undefined || threads !== undefined) return {};
+  if (others.some((other) => other.workers !== first.workers || other.threads !== first.threads)) {
+    notes.push(`the tuned models want different workers and threads: ${[...found.keys()].join(', ')}`);
     return {};
   }
   const rest = wanted.length - found.size;
   const also = rest > 0 ? `, for ${rest} models that were not tuned too` : '';
   notes.push(
-    `${first.lanes} lanes of ${first.threads} threads, as tune found for ${[...found.keys()].join(', ')}${also}`,
+    `${first.workers} workers of ${first.threads} threads, as tune found for ${[...found.keys()].join(', ')}${also}`,
   );
-  return { lanes: first.lanes, threads: first.threads };
+  return { workers: first.workers, threads: first.threads };
 }
 
 /** Sizes of the weights that are to be loaded. */

@@ -1,4 +1,4 @@
-import type { Network, PictureSize } from './builder.js';
+import type { BuiltNetwork, PictureSize } from './builder.js';
 
 /** A published network, described as a graph. */
 export interface Architecture {
@@ -6,5 +6,5 @@ export interface Architecture {
   /** Authors, title, year, and where to read it. */
   paper: string;
   input: PictureSize;
-  build(): Network;
+  build(): BuiltNetwork;
 }

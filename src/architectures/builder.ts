@@ -61,7 +61,7 @@ export interface ConvOptions extends WindowOptions {
   bias?: boolean;
 }
 
-export interface PoolOptions extends WindowOptions {
+export interface PoolingOptions extends WindowOptions {
   /** Whether a last window may stand over the edge, as in Caffe. False if not given. */
   ceil?: boolean;
 }
@@ -79,12 +79,12 @@ export function countParameters(graph: Graph): { trained: number; statistics: nu
 }
 
 /** Starts a network that takes pictures of this size. */
-export function network(name: string, input: PictureSize): Network {
-  return new Network(name, input);
+export function network(name: string, input: PictureSize): BuiltNetwork {
+  return new BuiltNetwork(name, input);
 }
 
 /** A network under construction. Every method adds one layer and returns what it makes. */
-export class Network implements Graph {
+export class BuiltNetwork implements Graph {
   readonly name: string;
   readonly input: Tensor;
   readonly outputs: Tensor[] = [];
@@ -105,7 +105,7 @@ export class Network implements Graph {
       { name: `${name}.weight`, role: 'weight', shape: [filters, channels, kernel, kernel], fanIn },
     ];
     if (bias) parameters.push({ name: `${name}.bias`, role: 'bias', shape: [filters], fanIn: 1 });
-    const { size, attributes } = slide(x, options);
+    const { size, attributes } = slidSize(x, options);
     return this.#add('Conv', name, [x], [filters, ...size], attributes, parameters);
   }
 
@@ -128,12 +128,12 @@ export class Network implements Graph {
     return this.#add('BatchNormalization', name, [x], x.shape, {}, parameters);
   }
 
-  maxPool(x: Tensor, options: PoolOptions): Tensor {
+  maxPool(x: Tensor, options: PoolingOptions): Tensor {
     return this.#pool('MaxPool', x, options);
   }
 
   /** Padding does not count. */
-  averagePool(x: Tensor, options: PoolOptions): Tensor {
+  averagePool(x: Tensor, options: PoolingOptions): Tensor {
     return this.#pool('AveragePool', x, options);
   }
 
@@ -194,8 +194,8 @@ export class Network implements Graph {
     return x;
   }
 
-  #pool(operator: 'MaxPool' | 'AveragePool', x: Tensor, options: PoolOptions): Tensor {
-    const { size, attributes } = slide(x, options);
+  #pool(operator: 'MaxPool' | 'AveragePool', x: Tensor, options: PoolingOptions): Tensor {
+    const { size, attributes } = slidSize(x, options);
     return this.#add(operator, options.name, [x], [planes(x)[0], ...size], attributes);
   }
 
@@ -223,7 +223,7 @@ function planes({ name, shape }: Tensor): [number, number, number] {
 }
 
 /** The height and width that a sliding window leaves, and its ONNX attributes. */
-function slide(x: Tensor, options: PoolOptions): { size: number[]; attributes: Record<string, GraphAttribute> } {
+function slidSize(x: Tensor, options: PoolingOptions): { size: number[]; attributes: Record<string, GraphAttribute> } {
   const { name, kernel, stride = 1, padding = 0, ceil = false } = options;
   const pad = padding === 'same' ? (kernel - 1) / 2 : padding;
   if (!Number.isInteger(pad)) throw new Error(`${name}: 'same' asks for an odd kernel`);

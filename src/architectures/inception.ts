@@ -1,5 +1,5 @@
 import type { Architecture } from './architecture.js';
-import { type ConvOptions, type Network, network, type Tensor } from './builder.js';
+import { type BuiltNetwork, type ConvOptions, network, type Tensor } from './builder.js';
 
 const paper = 'Szegedy et al.: Going Deeper with Convolutions, 2014, arXiv:1409.4842';
 const input = { channels: 3, height: 224, width: 224 };
@@ -24,7 +24,7 @@ const MODULES = {
 /** Caffe's pooling: the last window stands over the edge, so that sizes halve exactly. */
 const POOL = { kernel: 3, stride: 2, ceil: true };
 /** As in Caffe's model; the paper gives no figures. */
-const RESPONSE = { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 };
+const LRN = { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 };
 
 /**
  * GoogLeNet for ImageNet's 1000 classes: 6,998,552 parameters, and 6,379,728 more in the two auxiliary heads, which are
@@ -38,10 +38,10 @@ export const googlenet: Architecture = {
     const g = network('googlenet', input);
     let x = conv(g, g.input, { name: 'conv1/7x7_s2', filters: 64, kernel: 7, stride: 2 }); // 112x112x64
     x = g.maxPool(x, { name: 'pool1/3x3_s2', ...POOL }); // 56x56x64
-    x = g.lrn(x, { name: 'pool1/norm1', ...RESPONSE });
+    x = g.lrn(x, { name: 'pool1/norm1', ...LRN });
     x = conv(g, x, { name: 'conv2/3x3_reduce', filters: 64, kernel: 1 });
     x = conv(g, x, { name: 'conv2/3x3', filters: 192, kernel: 3 }); // 56x56x192
-    x = g.lrn(x, { name: 'conv2/norm2', ...RESPONSE });
+    x = g.lrn(x, { name: 'conv2/norm2', ...LRN });
     x = g.maxPool(x, { name: 'pool2/3x3_s2', ...POOL }); // 28x28x192
     x = inception(g, x, 'inception_3a', MODULES['3a']);
     x = inception(g, x, 'inception_3b', MODULES['3b']);
@@ -101,7 +101,7 @@ export const inception5x5Bottleneck: Architecture = {
 };
 
 /** Four branches next to one another: [c, h, w] -> [one + three + five + pool, h, w]. */
-function inception(g: Network, x: Tensor, name: string, filters: Filters): Tensor {
+function inception(g: BuiltNetwork, x: Tensor, name: string, filters: Filters): Tensor {
   const [one, reduce3, three, reduce5, five, pool] = filters;
   const a = conv(g, x, { name: `${name}/1x1`, filters: one, kernel: 1 });
   let b = conv(g, x, { name: `${name}/3x3_reduce`, filters: reduce3, kernel: 1 });
@@ -114,7 +114,7 @@ function inception(g: Network, x: Tensor, name: string, filters: Filters): Tenso
 }
 
 /** A side branch from the middle of the network that ends in a softmax of its own. */
-function auxiliary(g: Network, x: Tensor, name: string): void {
+function auxiliary(g: BuiltNetwork, x: Tensor, name: string): void {
   x = g.averagePool(x, { name: `${name}/ave_pool`, kernel: 5, stride: 3 }); // 4x4
   x = conv(g, x, { name: `${name}/conv`, filters: 128, kernel: 1 });
   x = g.relu(g.dense(g.flatten(x), { name: `${name}/fc`, units: 1024 }));
@@ -123,6 +123,6 @@ function auxiliary(g: Network, x: Tensor, name: string): void {
 }
 
 /** Every convolution here keeps the size, or halves it with stride 2, and is followed by ReLU. */
-function conv(g: Network, x: Tensor, options: ConvOptions): Tensor {
+function conv(g: BuiltNetwork, x: Tensor, options: ConvOptions): Tensor {
   return g.relu(g.conv(x, { padding: 'same', ...options }));
 }

@@ -1,5 +1,5 @@
 import type { Architecture } from './architecture.js';
-import { type Network, network, type Tensor } from './builder.js';
+import { type BuiltNetwork, network, type Tensor } from './builder.js';
 
 const paper = 'Lin, Chen, Yan: Network In Network, 2013, arXiv:1312.4400';
 const input = { channels: 3, height: 32, width: 32 };
@@ -45,6 +45,6 @@ export const oneByOne: Architecture = {
   },
 };
 
-function pointwise(g: Network, x: Tensor, name: string, filters: number): Tensor {
+function pointwise(g: BuiltNetwork, x: Tensor, name: string, filters: number): Tensor {
   return g.relu(g.conv(x, { name, filters, kernel: 1 }));
 }

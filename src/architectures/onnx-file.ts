@@ -1,15 +1,14 @@
 import { countOf } from '../core/shape.js';
 import { UNTRAINED } from '../onnx/file/model.js';
+import { FLOAT, INT64 } from '../onnx/file/tensor-types.js';
 import { type Encodable, encode } from '../onnx/file/wire.js';
 import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
-import { constantValue, mulberry32, randomValues, type Weights } from './weights.js';
+import { constantValue, type InitialWeights, mulberry32, randomValues } from './weights.js';
 
 // Graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
 
 const IR_VERSION = 8;
 const OPSET = 17;
-const FLOAT = 1;
-const INT64 = 7;
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_TENSOR = 4;
@@ -29,11 +28,11 @@ export interface OnnxFile {
  * With 'constant' weights the network makes its weights itself, by ConstantOfShape, when it is loaded or run: VGG-16 is a
  * few KB. With 'random' ones the file holds them all (VGG-16: 553 MB), but memory never holds more than a piece.
  */
-export function onnxFile(graph: Graph, weights: Weights): OnnxFile {
+export function onnxFile(graph: Graph, weights: InitialWeights): OnnxFile {
   const stored = weights.weights === 'random' ? graph.nodes.flatMap(({ parameters }) => parameters) : [];
   const structure = encode(weights.weights === 'random' ? graphFields(graph) : constantGraphFields(graph));
   const tensors = stored.map((parameter) => ({ parameter, head: tensorHead(parameter) }));
-  const graphLength = tensors.reduce((sum, { parameter, head }) => sum + head.length + bytesOf(parameter), 0);
+  const graphLength = tensors.reduce((sum, { parameter, head }) => sum + head.length + parameterBytes(parameter), 0);
   const head = Buffer.concat([modelHead(), lengthPrefix(7, structure.length + graphLength), structure]);
   return {
     length: head.length + graphLength,
@@ -49,7 +48,7 @@ export function onnxFile(graph: Graph, weights: Weights): OnnxFile {
 }
 
 /** The whole file in memory: for constant weights, and for small networks. */
-export function toOnnx(graph: Graph, weights: Weights): Uint8Array {
+export function toOnnx(graph: Graph, weights: InitialWeights): Uint8Array {
   return Buffer.concat([...onnxFile(graph, weights).chunks()]);
 }
 
@@ -74,8 +73,8 @@ function graphFields({ name, nodes, input, outputs }: Graph): Encodable[] {
   return [
     ...nodes.map((node): Encodable => [1, nodeFields(node)]),
     [2, name],
-    [11, valueInfo(input)],
-    ...outputs.map((output): Encodable => [12, valueInfo(output)]),
+    [11, tensorInfo(input)],
+    ...outputs.map((output): Encodable => [12, tensorInfo(output)]),
   ];
 }
 
@@ -160,12 +159,12 @@ function shapeTensor({ name, shape }: Parameter): Encodable[] {
 /** A parameter's whole field in GraphProto, up to its values, which follow. */
 function tensorHead(parameter: Parameter): Uint8Array {
   const fields = encode([...parameter.shape.map((size): Encodable => [1, size]), [2, FLOAT], [8, parameter.name]]);
-  const values = lengthPrefix(9, bytesOf(parameter));
-  const length = fields.length + values.length + bytesOf(parameter);
+  const values = lengthPrefix(9, parameterBytes(parameter));
+  const length = fields.length + values.length + parameterBytes(parameter);
   return Buffer.concat([lengthPrefix(5, length), fields, values]);
 }
 
-function bytesOf({ shape }: Parameter): number {
+function parameterBytes({ shape }: Parameter): number {
   return 4 * countOf(shape);
 }
 
@@ -177,7 +176,7 @@ function lengthPrefix(field: number, length: number): Uint8Array {
 }
 
 /** ValueInfoProto, with the batch as "N". */
-function valueInfo({ name, shape }: Tensor): Encodable[] {
+function tensorInfo({ name, shape }: Tensor): Encodable[] {
   const dims: Encodable[] = [[1, [[2, 'N']]], ...shape.map((size): Encodable => [1, [[1, size]]])];
   return [
     [1, name],

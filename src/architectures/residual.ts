@@ -1,5 +1,5 @@
 import type { Architecture } from './architecture.js';
-import { type ConvOptions, type Network, network, type Tensor } from './builder.js';
+import { type BuiltNetwork, type ConvOptions, network, type Tensor } from './builder.js';
 
 const paper = 'He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385';
 const input = { channels: 3, height: 224, width: 224 };
@@ -9,7 +9,11 @@ const input = { channels: 3, height: 224, width: 224 };
  * @param name ends every layer's name, such as `2a`
  * @param kind starts the convolutions' names: `res` or `plain`
  */
-type Branch = (g: Network, x: Tensor, unit: { kind: string; name: string; filters: number; stride: number }) => Tensor;
+type Branch = (
+  g: BuiltNetwork,
+  x: Tensor,
+  unit: { kind: string; name: string; filters: number; stride: number },
+) => Tensor;
 
 /** ResNet-18 and 34, and the plain networks: two 3x3 convolutions. */
 const basic: Branch = (g, x, { kind, name, filters, stride }) => {
@@ -65,7 +69,7 @@ function residual(id: string, title: string, branch: Branch, units: number[], sh
 }
 
 /** y + x; where the shapes differ, x goes through a 1x1 convolution (the paper's option B). */
-function addShortcut(g: Network, x: Tensor, y: Tensor, name: string, stride: number): Tensor {
+function addShortcut(g: BuiltNetwork, x: Tensor, y: Tensor, name: string, stride: number): Tensor {
   const filters = y.shape[0] as number;
   const same = stride === 1 && x.shape[0] === filters;
   const shortcut = same ? x : normalised(g, x, { name: `res${name}_branch1`, filters, kernel: 1, stride });
@@ -73,7 +77,7 @@ function addShortcut(g: Network, x: Tensor, y: Tensor, name: string, stride: num
 }
 
 /** A convolution without bias, then batch normalisation: `res2a_branch2a`, `bn2a_branch2a`. */
-function normalised(g: Network, x: Tensor, options: ConvOptions): Tensor {
+function normalised(g: BuiltNetwork, x: Tensor, options: ConvOptions): Tensor {
   const y = g.conv(x, { ...options, bias: false });
   return g.batchNorm(y, { name: options.name.replace(/^[a-z]+/, 'bn') });
 }

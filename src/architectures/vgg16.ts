@@ -4,7 +4,7 @@ import { network } from './builder.js';
 const input = { channels: 3, height: 224, width: 224 };
 
 /** Convolutions of each stage, and their filters: 224x224x64, 112x112x128, 56x56x256, 28x28x512, 14x14x512. */
-const STAGES = [
+const CONVOLUTION_STAGES = [
   { convolutions: 2, filters: 64 },
   { convolutions: 2, filters: 128 },
   { convolutions: 3, filters: 256 },
@@ -21,7 +21,7 @@ export const vgg16: Architecture = {
   build() {
     const g = network('vgg16', input);
     let x = g.input;
-    for (const [i, { convolutions, filters }] of STAGES.entries()) {
+    for (const [i, { convolutions, filters }] of CONVOLUTION_STAGES.entries()) {
       for (let k = 1; k <= convolutions; k++) {
         x = g.relu(g.conv(x, { name: `conv${i + 1}_${k}`, filters, kernel: 3, padding: 'same' }));
       }

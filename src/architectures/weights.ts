@@ -7,7 +7,7 @@ import type { Parameter } from './builder.js';
  * `constant`: every layer averages its inputs, so that values stay bounded at any depth and all classes come out alike.
  * `random`: what a network has before its training; `seed` is a whole number.
  */
-export type Weights = { readonly weights: 'constant' } | { readonly weights: 'random'; readonly seed: number };
+export type InitialWeights = { readonly weights: 'constant' } | { readonly weights: 'random'; readonly seed: number };
 
 /** The value of all elements of a parameter; in random networks this holds for all roles but `weight`. */
 export function constantValue({ role, fanIn }: Parameter): number {

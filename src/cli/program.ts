@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { Weights } from '../architectures/weights.js';
+import type { InitialWeights } from '../architectures/weights.js';
 import { flagOf, loadConfig } from '../config/load-config.js';
 import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
@@ -11,15 +11,15 @@ import { type ClassifyCommandOptions, classify } from './commands/classify.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
 import { list } from './commands/list.js';
-import { pull } from './commands/pull.js';
+import { pullModels } from './commands/pull.js';
 import { serve } from './commands/serve.js';
 import { compare, summary } from './commands/summary.js';
 import { tune } from './commands/tune.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
-import { splitLook, withLook } from './shared/look-options.js';
+import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
 
 /** The settings that matter to the commands besides `serve`. */
-const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'lanes', 'threads', 'maxBytes', 'maxPixels'];
+const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'workers', 'threads', 'maxBytes', 'maxPixels'];
 
 /** Runs a command line. */
 export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
@@ -51,10 +51,10 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--all', 'every model', false)
     .action((ids: string[], { variant, all, ...flags }) => {
       if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or say --all.');
-      return run(() => pull(ids, { variant, all }, loadConfig(io.env, flags), io));
+      return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
-  withLook(withSettings(program.command('classify'), ENGINE_SETTINGS))
+  withViewFlags(withSettings(program.command('classify'), ENGINE_SETTINGS))
     .description('Classify pictures, without a server: files, or folders and all that is in them.')
     .argument('<path...>', 'files or folders')
     .option('--variant <name>', 'fp32 or int8, of every network')
@@ -63,14 +63,14 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--csv', 'a row for each class')
     .action((paths: string[], { variant, topK, json, csv, ...rest }) => {
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
-      const { question, flags } = splitLook(rest);
+      const { question, flags } = splitViewFlags(rest);
       const options = { question, variant, topK, format };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
 
-  withLook(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
+  withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
     .description(
-      'Say how often a model or ensemble is right about labelled pictures, through the same lanes as serving.',
+      'Say how often a model or ensemble is right about labelled pictures, through the same workers as serving.',
     )
     .requiredOption(
       '--data <path>',
@@ -82,7 +82,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--confusion <file.svg>', 'write the confusion matrix as a picture')
     .option('--json', 'as JSON', false)
     .action((id: string | undefined, { data, variant, compare, limit, confusion, json, ...rest }) => {
-      const { question, flags } = splitLook(rest, id);
+      const { question, flags } = splitViewFlags(rest, id);
       const others: string[] = compare?.split(',') ?? [];
       const options = { question, data, variant, compare: others, limit, confusion, json };
       return run(() => evaluate(options, loadConfig(io.env, flags), io));
@@ -90,11 +90,11 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withSettings(program.command('tune'), ['modelDirs', 'device'])
     .description(
-      'Measure variants, lanes, threads and batches of a model on this machine, and keep the best where the server finds it.',
+      'Measure variants, workers, threads and batches of a model on this machine, and keep the best where the server finds it.',
     )
     .argument('<id>', 'a model whose weights are here')
     .addOption(
-      new Option('--for <goal>', 'images a second with all lanes busy, or milliseconds of a lone picture')
+      new Option('--for <goal>', 'images a second with all workers busy, or milliseconds of a lone picture')
         .choices(['throughput', 'latency'])
         .default('throughput'),
     )
@@ -153,7 +153,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--timing', 'measure milliseconds', false)
     .option('--all', 'list constants, shape arithmetic and identities too', false)
     .action((id: string | undefined, { out, weights: kind, seed, timing, all, json, csv, html }) => {
-      const weights: Weights = kind === 'random' ? { weights: 'random', seed } : { weights: 'constant' };
+      const weights: InitialWeights = kind === 'random' ? { weights: 'random', seed } : { weights: 'constant' };
       const common = {
         variant: undefined,
         inputShape: undefined,

@@ -10,7 +10,14 @@ type Value<S extends Setting> =
 /** The settings, each of its type and within its bounds. */
 export type Config = { readonly [N in SettingName]: Value<(typeof SETTINGS)[N]> };
 
-const PREFIX = 'MENAGERIE_';
+const ENV_PREFIX = 'MENAGERIE_';
+
+/** Settings of earlier versions, and what they are called now (docs/upgrading.md). */
+const RENAMED: Readonly<Record<string, string>> = {
+  MENAGERIE_LANES: 'MENAGERIE_WORKERS',
+  MENAGERIE_LANE_TIMEOUT_MS: 'MENAGERIE_WORKER_TIMEOUT_MS',
+  MENAGERIE_MAX_PRICE: 'MENAGERIE_MAX_COST',
+};
 
 /**
  * What Kubernetes puts into every pod beside a Service called menagerie, or menagerie-something
@@ -33,8 +40,8 @@ export function flagOf(name: string): string {
  * Reads the settings. Pure: the same input gives the same result.
  * @param env the environment; an empty value counts as not set
  * @param flags values from the command line, by setting name; they go before the environment
- * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown MENAGERIE_* names included, but not those
- *   that Kubernetes makes of Services
+ * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown and renamed MENAGERIE_* names included,
+ *   but not those that Kubernetes makes of Services
  */
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -43,8 +50,10 @@ export function loadConfig(
   const faults: string[] = [];
   const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.env));
   for (const [name, value = ''] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || known.has(name)) continue;
-    if (!isServiceVariable(name, value)) faults.push(`${name}: no such setting`);
+    if (!name.startsWith(ENV_PREFIX) || known.has(name)) continue;
+    const now = RENAMED[name];
+    if (now !== undefined) faults.push(`${name}: is called ${now} now`);
+    else if (!isServiceVariable(name, value)) faults.push(`${name}: no such setting`);
   }
   const config: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {

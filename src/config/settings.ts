@@ -1,3 +1,5 @@
+import { MIB } from '../core/units.js';
+
 // Every setting there is. `menagerie serve --help`, docs/configuration.md and the checks come from this table.
 
 interface Common {
@@ -40,8 +42,6 @@ interface ListSetting extends Common {
   defaultText?: string;
 }
 export type Setting = NumberSetting | TextSetting | ChoiceSetting | ListSetting;
-
-const MIB = 1024 * 1024;
 
 export const SETTINGS = {
   host: {
@@ -111,13 +111,13 @@ export const SETTINGS = {
     rule: 'at least 16 characters without spaces',
     about: 'Bearer token for loading and unloading models over HTTP. Without it both are off.',
   },
-  lanes: {
-    env: 'MENAGERIE_LANES',
+  workers: {
+    env: 'MENAGERIE_WORKERS',
     type: 'integer',
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'what menagerie tune found, else number of cores / threads per lane',
+    defaultText: 'what menagerie tune found, else number of cores / threads per worker',
     about: 'Worker processes that run networks.',
   },
   threads: {
@@ -136,8 +136,8 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'one per lane, as far as memory goes',
-    about: 'Copies of each model, each in a lane of its own. Every copy holds its own weights in memory.',
+    defaultText: 'one per worker, as far as memory goes',
+    about: 'Copies of each model, each in a worker of its own. Every copy holds its own weights in memory.',
   },
   queue: {
     env: 'MENAGERIE_QUEUE',
@@ -147,17 +147,17 @@ export const SETTINGS = {
     unit: 'GMAC',
     default: 1000,
     about:
-      'Price of the work that may wait or be done (billion multiply-accumulates: pictures x views x networks, and half a GMAC for ' +
+      'Cost of the work that may wait or be done (billion multiply-accumulates: pictures x views x networks, and half a GMAC for ' +
       'reading a picture); more is refused at once with 503.',
   },
-  maxPrice: {
-    env: 'MENAGERIE_MAX_PRICE',
+  maxCost: {
+    env: 'MENAGERIE_MAX_COST',
     type: 'integer',
     minimum: 1,
     maximum: 1_000_000_000,
     unit: 'GMAC',
     default: 1000,
-    about: 'Price of one request; a dearer one is refused at once with its price.',
+    about: 'Cost of one request; a more expensive one is refused at once with its cost.',
   },
   batch: {
     env: 'MENAGERIE_BATCH',
@@ -177,7 +177,7 @@ export const SETTINGS = {
     unit: 'ms',
     default: 0,
     about:
-      'How long an idle lane waits for a batch to fill. 0: it runs what there is, and batches form while all are busy.',
+      'How long an idle worker waits for a batch to fill. 0: it runs what there is, and batches form while all are busy.',
   },
   cache: {
     env: 'MENAGERIE_CACHE',
@@ -243,14 +243,14 @@ export const SETTINGS = {
     default: 30_000,
     about: 'Time from the end of an upload to its answer. A request may ask for less with ?timeout_ms=.',
   },
-  laneTimeoutMs: {
-    env: 'MENAGERIE_LANE_TIMEOUT_MS',
+  workerTimeoutMs: {
+    env: 'MENAGERIE_WORKER_TIMEOUT_MS',
     type: 'integer',
     minimum: 100,
     maximum: 3_600_000,
     unit: 'ms',
     default: 60_000,
-    about: 'A lane that works longer on one run counts as hung and is replaced.',
+    about: 'A worker that works longer on one run counts as hung and is replaced.',
   },
   loadTimeoutMs: {
     env: 'MENAGERIE_LOAD_TIMEOUT_MS',

@@ -1,6 +1,6 @@
-/** How often the clock looks whether it has stood still. */
+/** How often the clock checks whether it has stood still. */
 const TICK_MS = 250;
-/** A gap between two looks beyond this is sleep. A busy event loop is late by less. */
+/** A gap between two checks beyond this is sleep. A busy event loop is late by less. */
 const SLEEP_MS = 1000;
 /** Timers cannot be set for longer. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -11,7 +11,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
  */
 class AwakeClock {
   #asleepMs = 0;
-  #lastLook = performance.now();
+  #lastCheck = performance.now();
 
   constructor() {
     setInterval(() => this.now(), TICK_MS).unref();
@@ -20,9 +20,9 @@ class AwakeClock {
   /** Milliseconds since some moment in the past. */
   now(): number {
     const now = performance.now();
-    const gap = now - this.#lastLook;
+    const gap = now - this.#lastCheck;
     if (gap > SLEEP_MS) this.#asleepMs += gap - TICK_MS;
-    this.#lastLook = now;
+    this.#lastCheck = now;
     return now - this.#asleepMs;
   }
 
@@ -32,13 +32,13 @@ class AwakeClock {
    */
   after(ms: number, callback: () => void): () => void {
     const due = this.now() + ms;
-    let timer = setTimeout(look, Math.min(ms, MAX_TIMEOUT_MS));
+    let timer = setTimeout(check, Math.min(ms, MAX_TIMEOUT_MS));
     const clock = this;
-    function look(): void {
+    function check(): void {
       const left = due - clock.now();
       // A timer may be early by part of a millisecond.
       if (left < 1) callback();
-      else timer = setTimeout(look, Math.min(left, MAX_TIMEOUT_MS));
+      else timer = setTimeout(check, Math.min(left, MAX_TIMEOUT_MS));
     }
     return () => clearTimeout(timer);
   }

@@ -19,7 +19,7 @@ export const ERRORS = {
   too_many_pixels: 'The picture has more pixels than the limit (read from its header, before it is decoded).',
   too_many_images: 'One request holds more pictures than the limit.',
   invalid_request: 'A parameter is unknown, of the wrong type, or out of range.',
-  too_expensive: 'The request costs more computation than one request may; the message says its price and the limit.',
+  too_expensive: 'The request costs more computation than one request may; the message says its cost and the limit.',
   upload_timeout: 'The body did not arrive in time, or came too slowly.',
   // What was asked for
   not_found: 'No such address.',
@@ -40,7 +40,7 @@ export const ERRORS = {
   deadline_exceeded: 'The answer did not come within the deadline.',
   client_closed_request: 'The client left before the answer was ready.',
   shutting_down: 'The server is stopping and takes no new work.',
-  lane_failed: 'The worker running the request died or hung and was replaced.',
+  worker_failed: 'The worker running the request died or hung and was replaced.',
   memory_exceeded: 'The work needs more memory than a worker may use; the message says how much.',
   internal: 'Something unforeseen went wrong; the log has the details.',
   // What lies on disk or is fetched

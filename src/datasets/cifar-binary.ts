@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { invalidData, type LabelledPicture, readData } from './labelled-picture.js';
 
-const SIDE = 32;
-const PLANE = SIDE * SIDE;
+const PICTURE_SIDE = 32;
+const PWORKER = PICTURE_SIDE * PICTURE_SIDE;
 /** One byte of label, then red, green and blue planes (Krizhevsky, "The CIFAR-10 dataset", Binary version). */
-const RECORD = 1 + 3 * PLANE;
+const RECORD = 1 + 3 * PWORKER;
 
 /**
  * A binary file of CIFAR-10: `test_batch.bin` or one of the `data_batch_*.bin`.
@@ -22,13 +22,13 @@ export async function openCifar(path: string, classes: number): Promise<Labelled
     return {
       name: `${basename(path)}#${i}`,
       label,
-      read: async () => ({ data: interleaved(record.subarray(1)), width: SIDE, height: SIDE }),
+      read: async () => ({ data: interleaved(record.subarray(1)), width: PICTURE_SIDE, height: PICTURE_SIDE }),
     };
   });
 }
 
 function interleaved(planes: Uint8Array): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(planes.length);
-  for (let p = 0; p < PLANE; p++) for (let c = 0; c < 3; c++) data[3 * p + c] = planes[c * PLANE + p] as number;
+  for (let p = 0; p < PWORKER; p++) for (let c = 0; c < 3; c++) data[3 * p + c] = planes[c * PWORKER + p] as number;
   return data;
 }

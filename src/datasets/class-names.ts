@@ -17,14 +17,16 @@ export class ClassNames {
   constructor(labels: readonly Named[]) {
     this.size = labels.length;
     // What is surer goes before what is less so; a name that two classes share names neither.
-    for (const [index, { name }] of labels.entries()) for (const part of name.split(',')) this.#add(keyOf(part), index);
+    for (const [index, { name }] of labels.entries())
+      for (const part of name.split(',')) this.#add(comparableName(part), index);
     const whole = new Map<string, number>();
     for (const [index, { name }] of labels.entries()) {
-      const key = keyOf(name);
+      const key = comparableName(name);
       whole.set(key, whole.has(key) ? AMBIGUOUS : index);
     }
     for (const [key, index] of whole) this.#byKey.set(key, index);
-    for (const [index, { wnid }] of labels.entries()) if (wnid !== undefined) this.#byKey.set(keyOf(wnid), index);
+    for (const [index, { wnid }] of labels.entries())
+      if (wnid !== undefined) this.#byKey.set(comparableName(wnid), index);
   }
 
   /**
@@ -32,7 +34,7 @@ export class ClassNames {
    * @throws MenagerieError `invalid_data` for what names no class, or more than one
    */
   indexOf(text: string, where: string): number {
-    const named = this.#byKey.get(keyOf(text));
+    const named = this.#byKey.get(comparableName(text));
     if (named === AMBIGUOUS) {
       throw invalidData(`${where}: several classes are called "${text}"; say the WordNet id or the index.`);
     }
@@ -50,7 +52,7 @@ export class ClassNames {
 }
 
 /** Case, underscores and hyphens do not tell classes apart. */
-function keyOf(text: string): string {
+function comparableName(text: string): string {
   return text
     .trim()
     .toLowerCase()

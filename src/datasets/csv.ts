@@ -16,13 +16,13 @@ export async function openCsv(path: string, names: ClassNames): Promise<Labelled
   return lines.flatMap((line, i) => {
     if (line.trim() === '' || (i === 0 && /^"?(file|filename|image|path)"?\s*,/i.test(line))) return [];
     const where = `${path}:${i + 1}`;
-    const [file, label] = fieldsOf(line);
+    const [file, label] = cellsOf(line);
     if (!file || !label) throw invalidData(`${where}: is not "file,label"`);
     return [pictureFile(root, file, names.indexOf(label, where))];
   });
 }
 
-function fieldsOf(line: string): string[] {
+function cellsOf(line: string): string[] {
   return [...line.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|$)/g)].map(
     ([, quoted, bare = '']) => quoted?.replaceAll('""', '"') ?? bare,
   );

@@ -18,7 +18,7 @@ export interface Dataset {
   pictures: LabelledPicture[];
 }
 
-const WNID = /^n\d{8}(?=[_.\s-])/;
+const WNID_PREFIX = /^n\d{8}(?=[_.\s-])/;
 
 /**
  * Opens a set of labelled pictures:
@@ -34,7 +34,9 @@ const WNID = /^n\d{8}(?=[_.\s-])/;
 export async function openDataset(path: string, labels: readonly Named[]): Promise<Dataset> {
   try {
     const names = new ClassNames(labels);
-    const dataset = (await stat(path)).isDirectory() ? await openFolder(path, names) : await openFile(path, names);
+    const dataset = (await stat(path)).isDirectory()
+      ? await openPictureFolder(path, names)
+      : await openFile(path, names);
     if (dataset.pictures.length === 0) throw invalidData(`There are no labelled pictures in ${path}.`);
     return dataset;
   } catch (error) {
@@ -50,7 +52,7 @@ async function openFile(path: string, names: ClassNames): Promise<Dataset> {
   throw invalidData(`${path} is neither a folder, a CSV file, an IDX file (…idx3…) nor a CIFAR-10 file (.bin).`);
 }
 
-async function openFolder(path: string, names: ClassNames): Promise<Dataset> {
+async function openPictureFolder(path: string, names: ClassNames): Promise<Dataset> {
   const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   const known = (pattern: RegExp) => files.filter((name) => pattern.test(name)).sort();
@@ -76,7 +78,7 @@ async function picturesOfFolders(root: string, folders: string[], names: ClassNa
 
 function picturesByName(root: string, files: string[], names: ClassNames): LabelledPicture[] {
   return files.map((file) => {
-    const wnid = WNID.exec(file)?.[0];
+    const wnid = WNID_PREFIX.exec(file)?.[0];
     if (wnid === undefined) {
       throw invalidData(
         `${join(root, file)}: its class is unknown. Put pictures into a folder for each class, begin their names with a ` +

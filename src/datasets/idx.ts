@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Picture } from '../core/pixels/picture.js';
-import { invalidData, type LabelledPicture, MAX_BYTES, readData } from './labelled-picture.js';
+import { invalidData, type LabelledPicture, MAX_PICTURE_BYTES, readData } from './labelled-picture.js';
 
 /**
  * MNIST's pictures and labels (the MNIST page of LeCun, Cortes and Burges, "FILE FORMATS FOR THE MNIST DATABASE"), gzipped
@@ -34,7 +34,7 @@ function greyPicture(grey: Uint8Array, width: number, height: number): Picture {
 async function readIdx(path: string, rank: number): Promise<{ sizes: number[]; data: Uint8Array }> {
   const raw = await readData(path);
   const packed = raw[0] === 0x1f && raw[1] === 0x8b;
-  const bytes = packed ? await promisify(gunzip)(raw, { maxOutputLength: MAX_BYTES }) : raw;
+  const bytes = packed ? await promisify(gunzip)(raw, { maxOutputLength: MAX_PICTURE_BYTES }) : raw;
   if (bytes.length < 4 + 4 * rank || bytes.readUInt32BE(0) !== 0x0800 + rank) {
     throw invalidData(`${path} is no IDX file of bytes with ${rank} dimensions`);
   }

@@ -14,7 +14,7 @@ export interface LabelledPicture {
 }
 
 /** Bytes of a file at most: MNIST's training set, unpacked, has 47 million. */
-export const MAX_BYTES = 1024 ** 3;
+export const MAX_PICTURE_BYTES = 1024 ** 3;
 
 /** A picture in a file of its own. */
 export function pictureFile(root: string, name: string, label: number): LabelledPicture {
@@ -26,7 +26,7 @@ export function pictureFile(root: string, name: string, label: number): Labelled
  * @throws MenagerieError `invalid_data` for one that is too large; RefusedFile for what is no regular file; what the system throws
  */
 export function readData(file: string): Promise<Buffer<ArrayBuffer>> {
-  return readRegular(file, MAX_BYTES, 'invalid_data');
+  return readRegular(file, MAX_PICTURE_BYTES, 'invalid_data');
 }
 
 /** The error of a data set that is not as it should be. */

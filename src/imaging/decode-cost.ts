@@ -1,21 +1,13 @@
 import type { ByteSource } from '../core/byte-source.js';
+import type { DecodeCost } from '../core/decode-cost.js';
+import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import { readHeader } from './header.js';
 import { type Coding, type PictureHeader, USUAL } from './headers/picture-header.js';
 import { type AcceptedFormat, isAccepted, SNIFFED_BYTES, sniff } from './sniff.js';
 
-/** What decoding a picture will take, its pixels' conversion to RGB included. */
-export interface DecodeCost {
+/** What decoding a picture of a known format will take. */
+export interface DecodeCostByFormat extends DecodeCost {
   format: AcceptedFormat;
-  /** Pixels, as they are stored; 0 where no picture can come of the file. */
-  width: number;
-  /** Pixels. */
-  height: number;
-  /** Time on one core, in billions of multiply-accumulates of a network that take as long (15 ms each). */
-  gmacs: number;
-  /** Memory at its peak, besides the file. */
-  bytes: number;
-  /** Whether the header was understood; else this is the worst that there can be. */
-  known: boolean;
 }
 
 interface Factors {
@@ -37,7 +29,7 @@ interface Factors {
 
 /**
  * By coding, on one core of an x64 server. Measured by scripts/measure/measure-decoding.mjs with black pictures and with noise of 1, 4, 12
- * and 49 megapixels; where they differ, the dearer content counts, but for what its bytes explain.
+ * and 49 megapixels; where they differ, the more expensive content counts, but for what its bytes explain.
  */
 const FACTORS: Record<Coding, Factors> = {
   jpeg: { pixels: 5, file: 9, held: 0 },
@@ -59,7 +51,6 @@ const FACTORS: Record<Coding, Factors> = {
   'tiff-webp': { pixels: 7, samples: 1.4, file: 75, held: 2, copies: 1 },
 };
 
-const MS_PER_GMAC = 15;
 /** Opening a picture, and a little for what comes with it. */
 const [FIXED_MS, FIXED_BYTES] = [4, 8e6];
 const RESULT_BYTES = 3;
@@ -80,19 +71,19 @@ const rowsHeld = (height: number) => Math.min(2 * height, 640);
  * @param maxPixels width times height of the largest picture that is decoded
  * @returns undefined where the bytes are no picture of an accepted format
  */
-export function decodeCost(source: ByteSource, maxPixels: number): DecodeCost | undefined {
+export function decodeCost(source: ByteSource, maxPixels: number): DecodeCostByFormat | undefined {
   const format = sniff(source.slice(0, SNIFFED_BYTES));
   if (!format || !isAccepted(format)) return undefined;
   const read = readHeader(source, format);
   if (read === 'damaged')
-    return { format, width: 0, height: 0, gmacs: FIXED_MS / MS_PER_GMAC, bytes: FIXED_BYTES, known: true };
+    return { format, width: 0, height: 0, gmacs: FIXED_MS / NOMINAL_MS_PER_GMAC, bytes: FIXED_BYTES, known: true };
   const header = read === 'unclear' ? worst(format, maxPixels) : read;
   const { width, height } = header;
   return {
     format,
     width,
     height,
-    gmacs: milliseconds(header, source.length) / MS_PER_GMAC,
+    gmacs: milliseconds(header, source.length) / NOMINAL_MS_PER_GMAC,
     bytes: memory(header, source.length),
     known: read !== 'unclear',
   };

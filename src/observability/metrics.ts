@@ -1,28 +1,28 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { HttpEvents } from '../http/exchange/events.js';
 import type { PoolEvents } from '../runtime/workers/pool.js';
-import type { Timings } from '../serving/answering/timings.js';
+import { STAGES, type Timings } from '../serving/answering/timings.js';
 import type { ServingEvents } from '../serving/events.js';
-import type { ModelState } from '../serving/models/model.js';
+import { MODEL_STATES } from '../serving/models/model.js';
 
 /** Seconds, from a LeNet on an idle machine to a deadline. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const STATES = ['unloaded', 'loading', 'warming', 'ready', 'draining', 'failed'] as const satisfies ModelState[];
-const STAGES = ['decode', 'queue', 'preprocess', 'inference'] as const satisfies (keyof Timings)[];
+/** A model that is merely on disk has no series. */
+const SHOWN_STATES = MODEL_STATES.filter((state) => state !== 'not_pulled' && state !== 'refused');
 
 /** What is asked whenever metrics are collected. */
 export interface MetricSources {
   /** Pictures admitted and not yet answered. */
   pending(): number;
-  /** Their price, in GMAC. */
+  /** Their cost, in GMAC. */
   pendingGmacs(): number;
-  /** What that price may be at most. */
+  /** What that cost may be at most. */
   queueLimitGmacs(): number;
-  /** Pieces of work waiting for a lane. */
+  /** Pieces of work waiting for a worker. */
   waiting(): number;
   /** Bytes of the answers that are kept. */
   cacheBytes(): number;
-  lanes(): { alive: number; busy: number };
+  workers(): { alive: number; busy: number };
   /** Bytes of uploads in memory. */
   uploadBytes(): number;
   /** Lines of the log that could not be written and for which there was no room. */
@@ -107,16 +107,16 @@ export class Metrics {
     'Layers of a model that the CPU runs although its provider is another',
     ['model'],
   );
-  readonly #laneBusy = this.#counter('menagerie_lane_busy_seconds_total', 'Time a lane has worked', ['lane']);
+  readonly #workerBusy = this.#counter('menagerie_worker_busy_seconds_total', 'Time a worker has worked', ['worker']);
   readonly #instancesLost = this.#counter(
     'menagerie_instances_lost_total',
-    'Copies of a model that could not be loaded again after their lane was replaced',
+    'Copies of a model that could not be loaded again after their worker was replaced',
     [],
   );
-  readonly #laneReplaced = this.#counter(
-    'menagerie_lane_replacements_total',
-    'Lanes that died or hung and were replaced',
-    ['lane'],
+  readonly #workerReplaced = this.#counter(
+    'menagerie_worker_replacements_total',
+    'Workers that died or hung and were replaced',
+    ['worker'],
   );
 
   constructor(sources: MetricSources) {
@@ -124,18 +124,18 @@ export class Metrics {
     this.#sampled('menagerie_images_pending', 'Pictures admitted and not yet answered', sources.pending);
     this.#sampled(
       'menagerie_pending_gmacs',
-      'Price of the pictures admitted and not yet answered',
+      'Cost of the pictures admitted and not yet answered',
       sources.pendingGmacs,
     );
     this.#sampled(
       'menagerie_queue_limit_gmacs',
-      'What that price may be; dearer requests are refused',
+      'What that cost may be; more expensive requests are refused',
       sources.queueLimitGmacs,
     );
-    this.#sampled('menagerie_queue_length', 'Pieces of work waiting for a lane', sources.waiting);
+    this.#sampled('menagerie_queue_length', 'Pieces of work waiting for a worker', sources.waiting);
     this.#sampled('menagerie_cache_bytes', 'Bytes of the answers that are kept', sources.cacheBytes);
-    this.#sampled('menagerie_lanes_alive', 'Lanes that are up', () => sources.lanes().alive);
-    this.#sampled('menagerie_lanes_busy', 'Lanes at work now', () => sources.lanes().busy);
+    this.#sampled('menagerie_workers_alive', 'Workers that are up', () => sources.workers().alive);
+    this.#sampled('menagerie_workers_busy', 'Workers at work now', () => sources.workers().busy);
     this.#sampled('menagerie_upload_bytes', 'Bytes of uploads in memory', sources.uploadBytes);
     new Counter({
       name: 'menagerie_log_lines_dropped_total',
@@ -163,7 +163,7 @@ export class Metrics {
       this.#batchSize.observe({ model }, size);
     },
     modelStateChanged: (model, now) => {
-      for (const state of STATES) this.#modelState.set({ model, state }, state === now ? 1 : 0);
+      for (const state of SHOWN_STATES) this.#modelState.set({ model, state }, state === now ? 1 : 0);
       if (now !== 'ready' && now !== 'loading' && now !== 'warming') this.#forgetInfo(model);
     },
     modelLoaded: ({ id: model, variant, version, info }, ms) => {
@@ -179,8 +179,8 @@ export class Metrics {
 
   /** Listeners for the workers. */
   readonly workers: Omit<PoolEvents, 'executed' | 'instancesChanged'> = {
-    laneBusy: (lane, ms) => this.#laneBusy.inc({ lane }, ms / 1000),
-    laneReplaced: (lane) => this.#laneReplaced.inc({ lane }),
+    workerBusy: (worker, ms) => this.#workerBusy.inc({ worker }, ms / 1000),
+    workerReplaced: (worker) => this.#workerReplaced.inc({ worker }),
     networkLost: () => this.#instancesLost.inc(),
   };
 

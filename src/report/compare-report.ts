@@ -53,7 +53,7 @@ const HEADER = [
 ];
 const RIGHT = [3, 4, 5, 6, 7, 8, 9, 10];
 
-function rowsOf({ models }: CompareReport): string[][] {
+function comparisonRows({ models }: CompareReport): string[][] {
   const percent = (value: number | null) => (value === null ? '' : `${value.toFixed(2)} %`);
   return models.map((model) => [
     model.id,
@@ -71,11 +71,11 @@ function rowsOf({ models }: CompareReport): string[][] {
 }
 
 export function compareText(report: CompareReport): string {
-  return table([HEADER.map((name) => name.toUpperCase()), ...rowsOf(report)], RIGHT);
+  return table([HEADER.map((name) => name.toUpperCase()), ...comparisonRows(report)], RIGHT);
 }
 
 export function compareHtml(report: CompareReport): string {
-  const rows = rowsOf(report).map((row) => row.map(escapeHtml));
+  const rows = comparisonRows(report).map((row) => row.map(escapeHtml));
   return page('Networks side by side', `<h1>Networks side by side</h1>\n${htmlTable(HEADER, rows, RIGHT)}`);
 }
 

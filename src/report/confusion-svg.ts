@@ -2,7 +2,7 @@ import type { EvalReport } from './eval-report.js';
 import { escapeHtml } from './html.js';
 
 /** Pixels of the matrix at most. */
-const SIDE = 900;
+const DRAWING_SIDE = 900;
 /** Classes that still get their names and counts written. */
 const NAMED = 30;
 const MARGIN = 150;
@@ -17,7 +17,7 @@ export function confusionSvg({ id, classes, confusion }: EvalReport): string {
   const names = new Map(classes.map(({ index, label }) => [index, label]));
   const totals = new Map(classes.map(({ index, images }) => [index, images]));
   const named = indices.length <= NAMED;
-  const cell = Math.min(40, SIDE / indices.length);
+  const cell = Math.min(40, DRAWING_SIDE / indices.length);
   const margin = named ? MARGIN : 20;
   const size = margin + cell * indices.length + 10;
   const at = (index: number) => margin + cell * (place.get(index) ?? 0);

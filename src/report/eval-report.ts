@@ -20,11 +20,11 @@ export interface EvalReport {
   mean_loss: number;
   /** Expected calibration error over 15 bins, 0..1. */
   calibration_error: number;
-  /** Elapsed time by pictures, with all lanes at work. */
+  /** Elapsed time by pictures, with all workers at work. */
   ms_per_image: number;
-  /** Time of a lane in the networks. */
+  /** Time of a worker in the networks. */
   inference_ms_per_image: number;
-  lanes: number;
+  workers: number;
   classes: { index: number; label: string; images: number; top1: number; top5: number }[];
   confusion: EvaluationResult['confusion'];
   failed: { file: string; code: string; detail: string }[];
@@ -36,7 +36,7 @@ export function evalReport(
   labels: readonly Label[],
   facts: Pick<
     EvalReport,
-    'id' | 'networks' | 'views' | 'dataset' | 'ms_per_image' | 'inference_ms_per_image' | 'lanes' | 'failed'
+    'id' | 'networks' | 'views' | 'dataset' | 'ms_per_image' | 'inference_ms_per_image' | 'workers' | 'failed'
   >,
 ): EvalReport {
   return {
@@ -67,7 +67,7 @@ const LISTED = 40;
 
 /** A report for a terminal. */
 export function evalText(report: EvalReport): string {
-  const { id, networks, views, dataset, images, lanes } = report;
+  const { id, networks, views, dataset, images, workers } = report;
   const made = [...new Set(networks.map(({ variant, provider }) => `${variant} on ${provider}`))].join(', ');
   const shown = views === 1 ? 'one view each' : `up to ${views} views each`;
   const [low, high] = report.top1_interval;
@@ -75,12 +75,12 @@ export function evalText(report: EvalReport): string {
     `${id} (${made}): ${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${shown}\n\n`,
     table(
       [
-        ['Top-1', percent(report.top1), `95 % sure of ${percent(low)} to ${percent(high)}`],
-        ['Top-5', percent(report.top5), ''],
+        ['Top-1', asPercent(report.top1), `95 % sure of ${asPercent(low)} to ${asPercent(high)}`],
+        ['Top-5', asPercent(report.top5), ''],
         ['Mean loss', report.mean_loss.toFixed(4), 'minus the logarithm of the right class’s probability'],
-        ['Calibration error', percent(report.calibration_error), 'expected, over 15 bins'],
-        ['Time', `${report.ms_per_image.toFixed(2)} ms`, `for each picture, ${lanes} at a time`],
-        ['In the network', `${report.inference_ms_per_image.toFixed(2)} ms`, 'of a lane for each picture'],
+        ['Calibration error', asPercent(report.calibration_error), 'expected, over 15 bins'],
+        ['Time', `${report.ms_per_image.toFixed(2)} ms`, `for each picture, ${workers} at a time`],
+        ['In the network', `${report.inference_ms_per_image.toFixed(2)} ms`, 'of a worker for each picture'],
       ],
       [1],
     ),
@@ -98,7 +98,7 @@ function classTable({ classes, confusion }: EvalReport): string {
     const wrong = confusion.filter((cell) => cell.label === index && cell.answer !== index);
     const [most] = wrong.sort((a, b) => b.images - a.images);
     const taken = most ? `${names.get(most.answer) ?? `class ${most.answer}`} (${most.images})` : '';
-    return [label, images.toLocaleString('en'), percent(top1 / images), percent(top5 / images), taken];
+    return [label, images.toLocaleString('en'), asPercent(top1 / images), asPercent(top5 / images), taken];
   });
   const title = listed.length < classes.length ? `The ${listed.length} worst of ${classes.length} classes:\n` : '';
   return title + table([['CLASS', 'PICTURES', 'TOP-1', 'TOP-5', 'MOST OFTEN TAKEN FOR'], ...rows], [1, 2, 3]);
@@ -111,19 +111,19 @@ export function evalCompareText(reports: readonly EvalReport[]): string {
   const rows = reports.map((report) => [
     report.id,
     [...new Set(report.networks.map(({ variant }) => variant))].join(', '),
-    percent(report.top1),
-    percent(report.top5),
+    asPercent(report.top1),
+    asPercent(report.top5),
     report.mean_loss.toFixed(4),
-    percent(report.calibration_error),
+    asPercent(report.calibration_error),
     report.ms_per_image.toFixed(2),
   ]);
-  const { images, dataset, lanes } = first;
+  const { images, dataset, workers } = first;
   return [
-    `${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${lanes} at a time\n\n`,
+    `${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${workers} at a time\n\n`,
     table([['MODEL', 'VARIANT', 'TOP-1', 'TOP-5', 'MEAN LOSS', 'CALIBRATION ERROR', 'MS'], ...rows], [2, 3, 4, 5, 6]),
   ].join('');
 }
 
-function percent(share: number): string {
+function asPercent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;
 }

@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox';
+import { nullable } from '../core/schema-parts.js';
 
 // The reports as they are sent and printed: schema and type are one.
 
 const count = (description: string) => Type.Integer({ description });
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const sizes = (description: string) => nullable(Type.Array(Type.Integer(), { description }));
 const PortSchema = Type.Object({ name: Type.String(), shape: Type.Array(Type.Integer()) });
 

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { countOf } from '../core/shape.js';
+import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import type { Inspection, InspectRequest } from '../runtime/inspection/inspection.js';
+import { memoryExceeded } from '../runtime/networks/memory-errors.js';
 import { type ModelFolder, type Repository, unknownModel, withoutPaths } from '../zoo/repository.js';
 import {
   findVariant,
@@ -45,9 +47,6 @@ export interface SummariesOptions {
 const MAX_CACHED = 64;
 /** Runs of the network that measuring takes: each of two sessions warms up and runs seven times. */
 const TIMED_RUNS = 16;
-/** What a core of today takes for a billion multiply-accumulates. */
-const MS_PER_GMAC = 15;
-const MIB = 1024 * 1024;
 /** However small the network. */
 const MAX_INPUT_VALUES = 1_000_000;
 
@@ -127,14 +126,10 @@ export class Summaries {
     const scale = known && inputShape ? countOf(inputShape) / Math.max(1, usual) : 1;
     const needed = scale * (known?.summary.totals.activationBytes ?? 0);
     if (needed > allowed) {
-      const mib = (bytes: number) => Math.ceil(bytes / MIB);
-      throw new MenagerieError(
-        'memory_exceeded',
-        `Looking into the network with this input needs about ${mib(needed)} MB, may use ${mib(allowed)} MB.`,
-      );
+      throw memoryExceeded('Looking into the network with this input', needed, allowed);
     }
     const gmacs = (scale * (timing ? TIMED_RUNS : 1) * (known?.summary.totals.macs ?? 0)) / 1e9;
-    return admission?.reserve([{ gmacs, ms: gmacs * MS_PER_GMAC }], Number.POSITIVE_INFINITY);
+    return admission?.reserve([{ gmacs, ms: gmacs * NOMINAL_MS_PER_GMAC }], Number.POSITIVE_INFINITY);
   }
 
   #folder(id: string): ModelFolder {

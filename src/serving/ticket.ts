@@ -1,17 +1,18 @@
 import { setMaxListeners } from 'node:events';
 import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
+import type { DecodeCost } from '../core/decode-cost.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
+import { memoryExceeded } from '../runtime/networks/memory-errors.js';
 import type { Answer, Answerer } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
-import type { Timings } from './answering/timings.js';
-import type { Plan } from './asking/plan.js';
-import { costOfPicture } from './asking/plan.js';
+import { STAGES, type Timings } from './answering/timings.js';
+import { costOfPicture, type Plan } from './asking/plan.js';
 import type { Target } from './asking/target.js';
 import type { Admission, Reservation } from './cost/admission.js';
-import { type Cost, type CostOfDecoding, type DecodeCost, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
+import { type Cost, type CostOfDecoding, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
 import type { ServingEvents } from './events.js';
 
 /** A picture as it came: the file's bytes. */
@@ -59,11 +60,11 @@ const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'too_many_pixels',
   'too_expensive',
   'memory_exceeded',
-  'lane_failed',
+  'worker_failed',
 ]);
 
 /** A file and what decoding it will take. */
-interface Priced extends ImageFile {
+interface CostedFile extends ImageFile {
   decode: DecodeCost | undefined;
   reading: Cost;
 }
@@ -120,18 +121,18 @@ export class Ticket {
     const { deadlineMs } = this.#terms;
     const { admission, costOfDecoding, events, speed } = this.#tools;
     this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
-    const priced = files.map((file): Priced => {
+    const costed = files.map((file): CostedFile => {
       const decode = costOfDecoding(file.bytes);
       // It fails alone, and takes no room for that.
       if (decode && decode.gmacs > admission.limit) return { ...file, decode, reading: speed.costOf() };
       return { ...file, decode, reading: speed.costOf(Math.max(READING_GMACS, decode?.gmacs ?? 0)) };
     });
-    const costs = priced.map(({ reading }) => costOfPicture(this.#plan, reading));
+    const costs = costed.map(({ reading }) => costOfPicture(this.#plan, reading));
     const reservation = admission.reserve(costs, deadlineMs);
     this.#reservation = reservation;
     const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
     const outcomes = await Promise.allSettled(
-      priced.map((file, i) => this.#answerOne(file, timings).finally(() => reservation.release(i))),
+      costed.map((file, i) => this.#answerOne(file, timings).finally(() => reservation.release(i))),
     );
     const results = outcomes.map((outcome, i): ImageResult => {
       const name = files[i]?.name;
@@ -160,7 +161,7 @@ export class Ticket {
     this.#stopTimer = awakeClock.after(ms, () => this.abort(error()));
   }
 
-  async #answerOne({ bytes, decode, reading }: Priced, totals: Timings): Promise<Answer> {
+  async #answerOne({ bytes, decode, reading }: CostedFile, totals: Timings): Promise<Answer> {
     const { admission, answerer, answers, decodeBytes, events, speed } = this.#tools;
     if (decode && decode.gmacs > admission.limit) throw tooMuchTime(decode, admission.limit);
     // Where the header is not understood the picture is tried: the worker's own limit holds.
@@ -171,7 +172,7 @@ export class Ticket {
       answerer.answer(work, this.#plan, { flow: this.#flow, signal }),
     );
     if (timings) {
-      for (const stage of Object.keys(totals) as (keyof Timings)[]) totals[stage] += timings[stage];
+      for (const stage of STAGES) totals[stage] += timings[stage];
       speed.observe(timings.decode + timings.preprocess, reading.gmacs);
     }
     events.imageClassified(this.target.id, source, timings);
@@ -187,9 +188,5 @@ function tooMuchTime({ gmacs }: DecodeCost, allowed: number): MenagerieError {
 }
 
 function tooMuchMemory({ width, height, bytes }: DecodeCost, allowed: number): MenagerieError {
-  const mib = (size: number) => Math.ceil(size / 1024 / 1024);
-  return new MenagerieError(
-    'memory_exceeded',
-    `Decoding this picture of ${width} x ${height} pixels needs about ${mib(bytes)} MB, may use ${mib(allowed)} MB.`,
-  );
+  return memoryExceeded(`Decoding this picture of ${width} x ${height} pixels`, bytes, allowed);
 }

@@ -27,7 +27,7 @@ async function openRegular(file: string): Promise<OpenFile> {
   try {
     const info = await handle.stat();
     if (info.isFile()) return { handle, size: info.size };
-    throw new RefusedFile(`it is ${kindOf(info)}, not a regular file`);
+    throw new RefusedFile(`it is ${kindOfFile(info)}, not a regular file`);
   } catch (error) {
     await handle.close();
     throw error;
@@ -96,7 +96,7 @@ export async function holdInside(file: string, folders: readonly string[]): Prom
   throw new RefusedFile('it is a link out of the model directory');
 }
 
-function kindOf(info: Stats): string {
+function kindOfFile(info: Stats): string {
   if (info.isDirectory()) return 'a folder';
   if (info.isFIFO()) return 'a FIFO';
   if (info.isSocket()) return 'a socket';

@@ -106,9 +106,9 @@ export function labelDifference(a: readonly Label[], b: readonly Label[]): strin
   if (a === b) return undefined;
   if (a.length !== b.length) return `${a.length} and ${b.length} classes`;
   const at = a.findIndex(({ name, wnid }, i) => name !== b[i]?.name || wnid !== b[i]?.wnid);
-  return at === -1 ? undefined : `class ${at} is ${shown(a[at])} and ${shown(b[at])}`;
+  return at === -1 ? undefined : `class ${at} is ${shownLabel(a[at])} and ${shownLabel(b[at])}`;
 }
 
-function shown(label: Label | undefined): string {
+function shownLabel(label: Label | undefined): string {
   return `"${label?.name}"${label?.wnid ? ` (${label.wnid})` : ''}`;
 }

@@ -8,7 +8,7 @@ export interface Label {
   wnid?: string;
 }
 
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_LABEL_FILE_BYTES = 4 * 1024 * 1024;
 const WNID = /^n\d{8}$/;
 
 /**
@@ -17,7 +17,7 @@ const WNID = /^n\d{8}$/;
  * @throws MenagerieError `invalid_labels` naming the file and the line, `file_missing`, `io_error`
  */
 export async function readLabels(file: string, inside: readonly string[]): Promise<readonly Label[]> {
-  const text = await readSmallText(file, { limit: MAX_BYTES, faulty: 'invalid_labels', inside });
+  const text = await readSmallText(file, { limit: MAX_LABEL_FILE_BYTES, faulty: 'invalid_labels', inside });
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   if (lines.length === 0) throw new MenagerieError('invalid_labels', `${file}: holds no labels`);

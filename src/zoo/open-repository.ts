@@ -34,7 +34,7 @@ export async function openRepository(directories: readonly string[]): Promise<Re
     for (let at = 0; at < ids.length; at += OPENED_AT_A_TIME) {
       const opening = ids.slice(at, at + OPENED_AT_A_TIME).map(async (id) => {
         const place = { id, root, folder: join(root, id) };
-        return { ...place, found: await openFolder(place, shared, labels).catch(faultOnly) };
+        return { ...place, found: await openModelFolder(place, shared, labels).catch(faultOnly) };
       });
       for (const { id, folder, found } of await Promise.all(opening)) {
         const error = found instanceof MenagerieError ? found : found && takenFault(id, folder, models.get(id));
@@ -103,7 +103,7 @@ function labelCache(): LabelReader {
 }
 
 /** @returns undefined where the folder holds nothing of a model */
-async function openFolder(
+async function openModelFolder(
   place: { id: string; root: string; folder: string },
   shared: readonly string[],
   readLabelFile: LabelReader,
@@ -142,7 +142,7 @@ async function openFolder(
   return { ...model, goldenImage: picture.found };
 }
 
-interface Located {
+interface FileSearch {
   found: string | undefined;
   tried: string[];
 }
@@ -154,7 +154,7 @@ async function locate(
   shared: readonly string[],
   subfolder: string,
   suffix: string,
-): Promise<Located> {
+): Promise<FileSearch> {
   const tried = name.startsWith('./')
     ? [join(folder, name)]
     : [...new Set(shared.map((root) => join(root, subfolder, `${name}${suffix}`)))];
@@ -162,6 +162,6 @@ async function locate(
   return { found: undefined, tried };
 }
 
-function notThere({ tried }: Located): string {
+function notThere({ tried }: FileSearch): string {
   return `there is no file ${tried.join(' nor ')}`;
 }

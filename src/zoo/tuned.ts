@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { parseTuned, type Tuned } from '../core/manifest/tuning.js';
+import { formatTuned, parseTuned, type Tuned } from '../core/manifest/tuning.js';
 import { readSmallText, writeWhole } from './files.js';
 import type { ModelFolder } from './repository.js';
 
@@ -29,5 +29,5 @@ export async function readTuned(model: ModelFolder): Promise<Tuned | undefined> 
 
 /** @throws MenagerieError `io_error` */
 export async function writeTuned(model: ModelFolder, tuned: Tuned): Promise<void> {
-  await writeWhole(tunedFile(model), async (handle) => handle.writeFile(`${JSON.stringify(tuned, null, 2)}\n`));
+  await writeWhole(tunedFile(model), async (handle) => handle.writeFile(formatTuned(tuned)));
 }

@@ -122,6 +122,15 @@ test.each(Object.keys(ROOMS).filter((room) => !room.endsWith('.ts')))('src/%s sa
   expect(readFileSync(join(source, room, 'README.md'), 'utf8')).toMatch(/^# .+\n\n\S/);
 });
 
+test('a name that is exported stands for one thing', () => {
+  const exported = /^export (?:async )?(?:function\*?|class|interface|type|const|let) (\w+)/gm;
+  const places = new Map<string, Set<string>>();
+  for (const { name, text } of files) {
+    for (const [, word = ''] of text.matchAll(exported)) places.set(word, (places.get(word) ?? new Set()).add(name));
+  }
+  expect([...places].filter(([, found]) => found.size > 1)).toEqual([]);
+});
+
 /** Groups of nodes that can all be reached from each other. */
 function circlesOf(edges: readonly (readonly [from: string, to: string])[]): string[][] {
   const nodes = [...new Set(edges.flat())].sort();

@@ -36,7 +36,7 @@ describe('the dashboard and the alerts', () => {
       queueLimitGmacs: zero,
       waiting: zero,
       cacheBytes: zero,
-      lanes: () => ({ alive: 0, busy: 0 }),
+      workers: () => ({ alive: 0, busy: 0 }),
       uploadBytes: zero,
       logLinesDropped: zero,
     });

@@ -15,14 +15,14 @@ const AT_REST = {
   images_pending: 0,
   pending_gmacs: 0,
   queue_length: 0,
-  lanes_busy: 0,
+  workers_busy: 0,
   upload_bytes: 0,
 };
 
 it('clients that leave at any moment of a request end nothing and leave nothing behind', {
   timeout: 240_000,
 }, async () => {
-  const server = await serve({ MENAGERIE_MODELS: LOADED.join(','), MENAGERIE_LANES: '2' });
+  const server = await serve({ MENAGERIE_MODELS: LOADED.join(','), MENAGERIE_WORKERS: '2' });
   const random = createRandom(14);
   const goOn = () => server.child.exitCode === null && server.child.signalCode === null;
   const done = await breakRequests({ port: server.port, random, count: CONNECTIONS, goOn });

@@ -13,7 +13,7 @@ import { run, serve } from '../support/process.js';
 const models = fileURLToPath(new URL('../../models', import.meta.url));
 const airplane = new Uint8Array(await readFile(join(models, 'golden/airplane.png')));
 /** As if nothing had been said: every model that is there. */
-const ALL = { MENAGERIE_MODELS: '', MENAGERIE_LANES: '2' };
+const ALL = { MENAGERIE_MODELS: '', MENAGERIE_WORKERS: '2' };
 
 describe('the server as it starts', () => {
   it('answers about a photograph without being told which network to ask, and says which it asked and why', async () => {

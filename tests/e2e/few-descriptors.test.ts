@@ -13,7 +13,7 @@ function limited(files: number, ...args: string[]) {
     'sh',
     ['-c', `ulimit -n ${files}; exec "$0" "$@"`, process.execPath, MAIN, ...args],
     {
-      env: { PATH: process.env.PATH, PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1' },
+      env: { PATH: process.env.PATH, PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );

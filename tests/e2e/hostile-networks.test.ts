@@ -25,8 +25,8 @@ async function start(networks: Record<string, Uint8Array>, env: Record<string, s
   return serve({
     MODEL_DIRS: folder,
     MENAGERIE_MODELS: ['quick', ...Object.keys(networks)].join(),
-    MENAGERIE_LANES: '2',
-    MENAGERIE_LANE_TIMEOUT_MS: String(RUN_TIMEOUT_MS),
+    MENAGERIE_WORKERS: '2',
+    MENAGERIE_WORKER_TIMEOUT_MS: String(RUN_TIMEOUT_MS),
     ...env,
   });
 }
@@ -46,19 +46,19 @@ describe.runIf(process.platform === 'linux')('a network that never ends for some
     for (let seed = 0; seed < 20; seed++) {
       expect((await postPicture(url, bright, { query: `model=quick&seed=${seed}` })).status).toBe(200);
     }
-    expect(await codeOf(await trapped)).toBe('lane_failed');
+    expect(await codeOf(await trapped)).toBe('worker_failed');
     await until(() => out().includes(`no answer within ${RUN_TIMEOUT_MS} ms`), 'the log to say why');
     await until(async () => (await fetch(`${url}/readyz`)).ok, 'the worker to be replaced');
     expect((await postPicture(url, bright, { query: 'model=quick&seed=99' })).status).toBe(200);
   });
 
   it('does not keep the server from stopping, and leaves no process', async () => {
-    const env = { MENAGERIE_LANE_TIMEOUT_MS: '3600000', MENAGERIE_DRAIN_TIMEOUT_MS: '500' };
+    const env = { MENAGERIE_WORKER_TIMEOUT_MS: '3600000', MENAGERIE_DRAIN_TIMEOUT_MS: '500' };
     const server = await start({ trap: hostile.endlessIfBright() }, env);
     const trapped = postPicture(server.url, bright, { query: 'model=trap' }).catch(() => undefined);
     await until(async () => {
       const text = await (await fetch(`${server.url}/metrics`)).text();
-      return /menagerie_lanes_busy 1/.test(text);
+      return /menagerie_workers_busy 1/.test(text);
     }, 'it to be at work');
     const workers = workersOf(server);
     expect(workers.length).toBeGreaterThan(1);
@@ -70,9 +70,12 @@ describe.runIf(process.platform === 'linux')('a network that never ends for some
   });
 
   it('ends with the server, even if that is killed', async () => {
-    const server = await start({ trap: hostile.endlessIfBright() }, { MENAGERIE_LANE_TIMEOUT_MS: '3600000' });
+    const server = await start({ trap: hostile.endlessIfBright() }, { MENAGERIE_WORKER_TIMEOUT_MS: '3600000' });
     const trapped = postPicture(server.url, bright, { query: 'model=trap' }).catch(() => undefined);
-    await until(async () => /menagerie_lanes_busy 1/.test(await (await fetch(`${server.url}/metrics`)).text()), 'work');
+    await until(
+      async () => /menagerie_workers_busy 1/.test(await (await fetch(`${server.url}/metrics`)).text()),
+      'work',
+    );
     const workers = workersOf(server);
     server.child.kill('SIGKILL');
     await trapped;
@@ -88,7 +91,7 @@ describe('a network that cannot be loaded', () => {
     const key = 'a-key-for-this-test';
     const { url } = await serve({
       MODEL_DIRS: folder,
-      MENAGERIE_LANES: '2',
+      MENAGERIE_WORKERS: '2',
       MENAGERIE_ADMIN_KEY: key,
       MENAGERIE_LOAD_TIMEOUT_MS: '4000',
     });
@@ -114,13 +117,13 @@ describe.runIf(process.platform === 'linux')('a machine that is suspended', () =
     for (const pid of all) process.kill(pid, 'SIGCONT');
     expect((await reply).status).toBe(200);
     expect((await postPicture(server.url, bright, { query: 'model=quick' })).status).toBe(200);
-    expect(server.out()).not.toContain('lane replaced');
+    expect(server.out()).not.toContain('worker replaced');
   });
 });
 
 describe.runIf(process.platform === 'linux')('a worker that somebody ends or stops', () => {
   it.each(['SIGKILL', 'SIGSTOP', 'SIGSEGV'] as const)('by %s is replaced, and nobody notices', async (signal) => {
-    const server = await start({}, { MENAGERIE_LANE_TIMEOUT_MS: '3600000' });
+    const server = await start({}, { MENAGERIE_WORKER_TIMEOUT_MS: '3600000' });
     const first = workersOf(server);
     let asked = 0;
     const ask = async () => (await postPicture(server.url, bright, { query: `model=quick&seed=${asked++}` })).status;

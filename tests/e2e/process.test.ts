@@ -17,7 +17,7 @@ describe('menagerie serve', () => {
   it('tells everything that is wrong with its settings at once and exits with 2', async () => {
     const { status, out, err } = await run(['serve', '--queue', 'long'], {
       PORT: '99999',
-      MENAGERIE_LANES: '0',
+      MENAGERIE_WORKERS: '0',
       MENAGERIE_LOG_LEVEL: 'loud',
       MENAGERIE_ADMIN_KEY: 'short',
       MENAGERIE_COLOUR: 'blue',
@@ -25,7 +25,7 @@ describe('menagerie serve', () => {
     expect([status, out]).toEqual([2, '']);
     for (const name of [
       'PORT',
-      'MENAGERIE_LANES',
+      'MENAGERIE_WORKERS',
       'MENAGERIE_LOG_LEVEL',
       'MENAGERIE_ADMIN_KEY',
       'MENAGERIE_COLOUR',

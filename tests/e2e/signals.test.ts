@@ -46,7 +46,7 @@ describe.runIf(process.platform === 'linux')('a terminal that is closed', () => 
     writeFileSync(inner, `trap '' HUP\n'${process.execPath}' '${MAIN}' serve\necho "status $?" > '${status}'\n`);
     const inside = `sh '${inner}'; true`;
     const terminal = spawn('script', ['-q', '-f', '-c', inside, join(folder, 'screen')], {
-      env: { PATH: process.env.PATH, PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', SHELL: '/bin/sh' },
+      env: { PATH: process.env.PATH, PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1', SHELL: '/bin/sh' },
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     onTestFinished(() => void terminal.kill('SIGKILL'));

@@ -13,6 +13,9 @@ const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 /** Figures of one machine: what a test needs where it is not about measuring. */
 const FIGURES = { images_per_s: 1, latency_ms: 1, date: '2026-01-01T00:00:00.000Z' };
 
+/** A tuned.json, but for its goal and machine. */
+const DESCRIBED = { format: 2, variant: 'int8', workers: 1, threads: 1, batch: 3, ...FIGURES };
+
 /** A model directory with a copy of a bundled network under the id `net`, in all its variants. */
 async function modelDirectory(): Promise<{ root: string; tuned: string }> {
   const root = await temporaryFolder();
@@ -46,20 +49,20 @@ test('tune writes its winner, and the next server follows it where no setting sa
   const [winner, ...others] = said.tried.filter(({ chosen }: { chosen: boolean }) => chosen);
   expect(others).toEqual([]);
   const written = JSON.parse(readFileSync(tuned, 'utf8'));
-  const { variant, lanes, threads, batch } = winner;
-  expect(written).toMatchObject({ goal: 'throughput', variant, lanes, threads, batch, machine: said.machine });
+  const { variant, workers, threads, batch } = winner;
+  expect(written).toMatchObject({ goal: 'throughput', variant, workers, threads, batch, machine: said.machine });
 
   const own = { ...written, ...FIGURES };
   // Whatever has won: a server that follows it can be told from one that does not.
-  writeFileSync(tuned, JSON.stringify({ ...own, variant: 'int8', lanes: 1, threads: 2, batch: 3 }));
-  const env = { MODEL_DIRS: root, MENAGERIE_MODELS: 'net', MENAGERIE_LANES: '' };
+  writeFileSync(tuned, JSON.stringify({ ...own, variant: 'int8', workers: 1, threads: 2, batch: 3 }));
+  const env = { MODEL_DIRS: root, MENAGERIE_MODELS: 'net', MENAGERIE_WORKERS: '' };
   const { url } = await serve(env);
   expect(await serving(url)).toMatchObject({ variant: 'int8', batch: 3 });
-  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^menagerie_lanes_alive 1$/m);
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^menagerie_workers_alive 1$/m);
 
-  const told = await serve({ ...env, MENAGERIE_MODELS: 'net:fp32', MENAGERIE_LANES: '3', MENAGERIE_BATCH: '2' });
+  const told = await serve({ ...env, MENAGERIE_MODELS: 'net:fp32', MENAGERIE_WORKERS: '3', MENAGERIE_BATCH: '2' });
   expect(await serving(told.url)).toMatchObject({ variant: 'fp32', batch: 2 });
-  expect(await (await fetch(`${told.url}/metrics`)).text()).toMatch(/^menagerie_lanes_alive 3$/m);
+  expect(await (await fetch(`${told.url}/metrics`)).text()).toMatch(/^menagerie_workers_alive 3$/m);
 });
 
 test('a variant that loses too much accuracy is measured and not chosen; a dry run writes nothing', {
@@ -81,9 +84,10 @@ test('a variant that loses too much accuracy is measured and not chosen; a dry r
 test.each([
   ['of another machine', { goal: 'throughput', machine: { cpu: 'Z80', cores: 1, device: 'cpu', runtime: '1.0.0' } }],
   ['that is damaged', { goal: 'everything' }],
+  ['of the first format', { format: undefined, lanes: 1 }],
 ])('a tuned.json %s is reported and not followed', { timeout: 60_000 }, async (_, content) => {
   const { root, tuned } = await modelDirectory();
-  writeFileSync(tuned, JSON.stringify({ variant: 'int8', lanes: 1, threads: 1, batch: 3, ...FIGURES, ...content }));
+  writeFileSync(tuned, JSON.stringify({ ...DESCRIBED, ...content }));
   const env = { MODEL_DIRS: root, MENAGERIE_MODELS: 'net' };
   const server = await serve(env);
   expect(await serving(server.url)).toMatchObject({ variant: 'fp32' });

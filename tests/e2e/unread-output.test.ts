@@ -116,7 +116,7 @@ describe('messages that', () => {
     closed.close();
     onTestFinished(unread.close);
     for (const err of [full, unread.writer, closed.writer]) {
-      const env = { PORT: `${port}`, MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1' };
+      const env = { PORT: `${port}`, MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1' };
       const { child, ended } = start(['serve'], env, { err });
       const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
       await until(() => ready().catch(() => false), 'the server to be ready');

@@ -35,7 +35,7 @@ it.runIf(process.platform === 'linux')('what runs is what was verified, whatever
   const manifestFile = join(folder, 'own', 'manifest.json');
   const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
   writeFileSync(manifestFile, JSON.stringify({ ...manifest, variants: { fp32: { file: 'own.onnx' } } }));
-  const server = await serve({ MODEL_DIRS: folder, MENAGERIE_MODELS: 'own', MENAGERIE_LANES: '2' });
+  const server = await serve({ MODEL_DIRS: folder, MENAGERIE_MODELS: 'own', MENAGERIE_WORKERS: '2' });
   const create = { width: 8, height: 8, channels: 3, background: '#4a8' } as const;
   const picture = new Uint8Array(await sharp({ create }).png().toBuffer());
   let seed = 0;

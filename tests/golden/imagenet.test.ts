@@ -69,7 +69,7 @@ async function answersOf(
     const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new InputTensor());
     const [outcome] = outcomes;
     if (!outcome || 'error' in outcome) throw new Error(file, { cause: outcome?.error });
-    const weights = views.map(({ weight }) => weight);
+    const weights = views.map(({ count }) => count);
     answers.set(file, memberAnswer(outcome.scores, network.info.classes, weights, 'logits', 'probabilities'));
   }
   await network.release();

@@ -11,7 +11,7 @@ import { CROPPED, startPool, startServer, type TestServer } from '../support/ser
 import { instruct, instructPng, type LoadScript, until, Weights } from '../support/worker-script.js';
 
 /** A pool with these networks in all of its workers; `runs` tells network and rows of every run. */
-async function setUp(scripts: Record<string, LoadScript>, options: { lanes?: number; batchDelayMs?: number } = {}) {
+async function setUp(scripts: Record<string, LoadScript>, options: { workers?: number; batchDelayMs?: number } = {}) {
   const runs: [key: string, rows: number][] = [];
   const pool = startPool({ ...options, events: { executed: (key, rows) => runs.push([key, rows]) } });
   const folder = await temporaryFolder();
@@ -174,7 +174,7 @@ describe('a worker that is idle', () => {
     // What takes no company goes past those that wait for it.
     expect(best(await run('single', 7))).toBe(7);
     await nextTurn();
-    expect([pool.waiting, pool.lanes.busy]).toEqual([3, 0]);
+    expect([pool.waiting, pool.workers.busy]).toEqual([3, 0]);
     const fourth = run('n', 4);
     expect((await Promise.all([...three, fourth])).map(best)).toEqual([1, 2, 3, 4]);
     await nextTurn();
@@ -199,7 +199,7 @@ describe('ten thousand inputs of three networks on three workers', () => {
     const [COUNT, BASE] = [10_000, 25];
     const networks = { a: { batch: 8, offset: 0 }, b: { batch: 5, offset: 7 }, c: { batch: 1, offset: 11 } };
     const scripts = Object.entries(networks).map(([key, script]) => [key, { ...script, classes: BASE }] as const);
-    const { pool, runs } = await setUp(Object.fromEntries(scripts), { lanes: 3 });
+    const { pool, runs } = await setUp(Object.fromEntries(scripts), { workers: 3 });
     const random = randomFrom(1);
     const flows = Array.from({ length: 50 }, createFlow);
     const order = Array.from({ length: COUNT }, (_, i) => i).sort(() => random() - 0.5);

@@ -114,7 +114,7 @@ describe('POST /ensemble', () => {
 
 describe('the members of an ensemble', () => {
   it('run side by side in the workers, on one picture that is decoded once', async () => {
-    const server = await startServer({ models: { a: {}, b: {}, c: {} }, lanes: 2 });
+    const server = await startServer({ models: { a: {}, b: {}, c: {} }, workers: 2 });
     const reply = postPicture(server.url, await instructPng('hold', 4), { path: '/ensemble', query: 'models=a,b,c' });
     const { a, b, c } = server.weights;
     const begun = () => [a, b, c].filter((weights) => weights?.begun.includes(4)).length;
@@ -138,9 +138,14 @@ describe('the members of an ensemble', () => {
 
   const failures: [string, ServerOptions, number, string][] = [
     ['fails', { models: { a: {}, b: { action: 'fail' }, c: {} } }, 500, 'internal'],
-    ['kills its worker', { models: { a: {}, b: { action: 'exit' }, c: {} }, lanes: 2 }, 503, 'lane_failed'],
+    ['kills its worker', { models: { a: {}, b: { action: 'exit' }, c: {} }, workers: 2 }, 503, 'worker_failed'],
     ['is not loaded', { models: { a: {}, b: {}, c: {} }, load: ['a', 'c'] }, 409, 'model_not_loaded'],
-    ['hangs', { models: { a: {}, b: { action: 'ignore' }, c: {} }, lanes: 2, laneTimeoutMs: 300 }, 503, 'lane_failed'],
+    [
+      'hangs',
+      { models: { a: {}, b: { action: 'ignore' }, c: {} }, workers: 2, workerTimeoutMs: 300 },
+      503,
+      'worker_failed',
+    ],
   ];
   it.each(failures)('fail the request where one of them %s, which is named', async (_how, options, status, code) => {
     const server = await startServer(options);
@@ -190,7 +195,7 @@ describe('the members of an ensemble', () => {
   });
 
   it('see as many crops as are asked for, each of them', async () => {
-    const server = await startServer({ models: { a: {}, b: {} }, manifests: { a: CROPPED, b: CROPPED }, lanes: 2 });
+    const server = await startServer({ models: { a: {}, b: {} }, manifests: { a: CROPPED, b: CROPPED }, workers: 2 });
     const result = await resultOf(await ask(server, 'models=a,b&crops=10', 5));
     expect([result.views, result.predictions?.[0]?.index]).toEqual([10, 5]);
     for (const weights of [server.weights.a, server.weights.b]) expect(weights?.begun).toEqual(Array(10).fill(5));

@@ -34,7 +34,7 @@ describe('the work of one flow', () => {
   });
 
   it('keeps no newcomer longer because a network in another worker had much to do', async () => {
-    const pool = startPool({ lanes: 2 });
+    const pool = startPool({ workers: 2 });
     const folder = await temporaryFolder();
     const [a, b] = [new Weights(join(folder, 'a.onnx')), new Weights(join(folder, 'b.onnx'))];
     for (const [key, { file }] of Object.entries({ a, b })) await pool.load(specOf(key, file), 1);

@@ -15,11 +15,11 @@ const HEAVY = ['a', 'b', 'c'];
 const CROPS = 10;
 const PIECES = HEAVY.length * CROPS;
 
-const startZoo = (lanes: number) =>
+const startZoo = (workers: number) =>
   startServer({
     models: { a: {}, b: {}, c: {}, cheap: {} },
     manifests: Object.fromEntries(HEAVY.map((id) => [id, CROPPED])),
-    lanes,
+    workers,
   });
 
 /** Asks all heavy networks for all crops of a picture that they hold on to. */
@@ -63,31 +63,31 @@ function waitedFor(begun: readonly number[], pictures: readonly number[], others
 }
 
 describe('a request with many crops for many networks', () => {
-  it.each([1, 2, 3])('lets cheap ones that come later through, and finishes, on %i workers', async (lanes) => {
-    const server = await startZoo(lanes);
+  it.each([1, 2, 3])('lets cheap ones that come later through, and finishes, on %i workers', async (workers) => {
+    const server = await startZoo(workers);
     const watched = watchWorkers('run');
     const heavy = askHeavy(server, 1);
-    await until(() => server.begun().length === lanes, 'it to have all workers');
+    await until(() => server.begun().length === workers, 'it to have all workers');
     const cheap = Array.from({ length: 20 }, (_, i) => 100 + i);
     const replies = cheap.map((picture) => askCheap(server, picture));
-    await until(() => server.pool.waiting === PIECES - lanes + cheap.length, 'the cheap ones to wait');
+    await until(() => server.pool.waiting === PIECES - workers + cheap.length, 'the cheap ones to wait');
     openHeavy(server, 1);
     for (const [i, reply] of (await Promise.all(replies)).entries()) expect(await answers(reply)).toEqual([i % 10]);
     expect(await resultOf(await heavy)).toMatchObject({ views: CROPS, predictions: [{ index: 1 }, {}, {}, {}, {}] });
     const given = await watched();
-    for (const pieces of waitedFor(given, cheap, [1])) expect(pieces).toBeLessThanOrEqual(lanes + 1);
+    for (const pieces of waitedFor(given, cheap, [1])) expect(pieces).toBeLessThanOrEqual(workers + 1);
     expect(given.filter((picture) => picture === 1)).toHaveLength(PIECES);
   });
 
-  it.each([1, 2])('shares with another like it, and neither keeps cheap ones, on %i workers', async (lanes) => {
-    const server = await startZoo(lanes);
+  it.each([1, 2])('shares with another like it, and neither keeps cheap ones, on %i workers', async (workers) => {
+    const server = await startZoo(workers);
     const pictures = [1, 2];
     const watched = watchWorkers('run');
     const first = askHeavy(server, 1);
-    await until(() => server.begun().length === lanes, 'the first to have all workers');
+    await until(() => server.begun().length === workers, 'the first to have all workers');
     const second = askHeavy(server, 2);
     // It waits for a worker that renders its views.
-    const waiting = PIECES - lanes + 1;
+    const waiting = PIECES - workers + 1;
     await until(() => server.pool.waiting === waiting, 'the second to wait');
     const cheap = [100, 101, 102, 103, 104];
     const replies = cheap.map((picture) => askCheap(server, picture));
@@ -95,13 +95,13 @@ describe('a request with many crops for many networks', () => {
     for (const picture of pictures) openHeavy(server, picture);
     for (const reply of await Promise.all([first, second, ...replies])) expect(reply.status).toBe(200);
     const given = await watched();
-    for (const pieces of waitedFor(given, cheap, pictures)) expect(pieces).toBeLessThanOrEqual(lanes + 2);
+    for (const pieces of waitedFor(given, cheap, pictures)) expect(pieces).toBeLessThanOrEqual(workers + 2);
     const heavy = given.filter((picture) => pictures.includes(picture));
     expect(heavy).toHaveLength(2 * PIECES);
     // The first had a start; from then on they take turns.
     const [from, to] = [heavy.indexOf(2), heavy.lastIndexOf(1)];
-    for (const [i, picture] of heavy.slice(from, to - 2 * lanes).entries()) {
-      const next = heavy.slice(from + i + 1, from + i + 2 + 2 * lanes);
+    for (const [i, picture] of heavy.slice(from, to - 2 * workers).entries()) {
+      const next = heavy.slice(from + i + 1, from + i + 2 + 2 * workers);
       expect(next.some((other) => other !== picture)).toBe(true);
     }
   });

@@ -61,7 +61,7 @@ const CASES: [string, ErrorCode, Uint8Array[]][] = [
   ['a model that failed', 'model_failed', raw(png, 'image/png', 'model=broken')],
   ['a refused folder', 'model_failed', raw(png, 'image/png', 'model=refused')],
   ['a picture that the network chokes on', 'internal', raw(await instructPng('fail'))],
-  ['a picture that kills its lane', 'lane_failed', raw(await instructPng('exit'))],
+  ['a picture that kills its worker', 'worker_failed', raw(await instructPng('exit'))],
   ['loading without a key', 'unauthorized', post('/models/m/load', {})],
   ['loading with a wrong key', 'unauthorized', post('/models/m/load', { authorization: 'Bearer wrong' })],
   [

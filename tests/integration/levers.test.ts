@@ -97,7 +97,7 @@ const PARENT = `
     workers: 1, script: new URL(${JSON.stringify(WORKER.href)}), levers: JSON.parse(levers), env: process.env, device: 'cpu',
     threads: 1, memory: { decodeBytes: 1e8, share: 1e12, dataLimit: false }, decode: { maxPixels: 1e6 },
     batchDelayMs: 0, aheadMs: 0, runTimeoutMs: 3.6e6, loadTimeoutMs: 6e4,
-    events: { laneBusy: none, executed: none, laneReplaced: none, networkLost: none, instancesChanged: none },
+    events: { workerBusy: none, executed: none, workerReplaced: none, networkLost: none, instancesChanged: none },
   });
   const manifest = JSON.parse(readFileSync(folder + '/endless/manifest.json', 'utf8'));
   await pool.load({ ...manifest, key: 'endless', file: folder + '/endless/endless.onnx', bytes: 1000 }, 1);

@@ -108,7 +108,7 @@ describe('loading and unloading over HTTP', () => {
 
 describe('loading anew', () => {
   it('under traffic fails no request and mixes no answers', async () => {
-    const server = await startServer({ lanes: 2 });
+    const server = await startServer({ workers: 2 });
     const { change } = client(server);
     const { url, weights } = server;
     const versionOf = new Map<string, number>();
@@ -155,7 +155,7 @@ describe('loading anew', () => {
   });
 
   it('stands in for nothing when the old network is lost meanwhile', async () => {
-    const server = await startServer({ lanes: 2, instances: 1 });
+    const server = await startServer({ workers: 2, instances: 1 });
     const { change, model, readyz } = client(server);
     const { url, weights } = server;
     // The new one is being loaded into the free worker when the worker of the old one dies and its successor cannot load it.
@@ -163,7 +163,7 @@ describe('loading anew', () => {
     const loading = change('m', 'load');
     await until(() => (weights.m?.log.filter((line) => line === 'load').length ?? 0) === 2, 'the load to begin');
     weights.m?.script({ load: 'fail' });
-    expect(await codeOf(await postPicture(url, await instructPng('fault')))).toBe('lane_failed');
+    expect(await codeOf(await postPicture(url, await instructPng('fault')))).toBe('worker_failed');
     await until(async () => (await model()).state === 'failed', 'the loss to be noticed');
     weights.m?.open('load');
     expect(await codeOf(await loading)).toBe('invalid_network');
@@ -179,27 +179,27 @@ describe('a model whose only worker is being replaced', () => {
     weights.m?.script({ load: 'hold' });
     for (const pid of pool.pids) process.kill(pid, 'SIGKILL');
     await until(async () => (await model()).state === 'loading', 'the loss to be noticed');
-    expect([await readyz(), pool.lanes.alive]).toEqual([503, 0]);
+    expect([await readyz(), pool.workers.alive]).toEqual([503, 0]);
     expect((await model()).reason).toMatch(/being replaced/);
     const waiting = postPicture(url, await instructPng('answer', 3));
     await until(() => pool.waiting === 1, 'the picture to wait');
     weights.m?.open('load');
     expect(await answers(await waiting)).toEqual([3]);
     expect([(await model()).state, await readyz()]).toEqual(['ready', 200]);
-    expect(await metric(url, 'menagerie_lane_replacements_total')).toBe(1);
+    expect(await metric(url, 'menagerie_worker_replacements_total')).toBe(1);
   });
 
   it('stays ready where another worker has it too', async () => {
-    const server = await startServer({ lanes: 2 });
+    const server = await startServer({ workers: 2 });
     const { model, readyz } = client(server);
     const { url, weights, pool } = server;
     weights.m?.script({ load: 'hold' });
     process.kill(pool.pids[0] ?? 0, 'SIGKILL');
-    await until(() => pool.lanes.alive === 1, 'the loss to be noticed');
+    await until(() => pool.workers.alive === 1, 'the loss to be noticed');
     expect([(await model()).state, await readyz()]).toEqual(['ready', 200]);
     expect(await answers(await postPicture(url, await instructPng('answer', 3)))).toEqual([3]);
     weights.m?.open('load');
-    await until(() => pool.lanes.alive === 2, 'it to be back');
+    await until(() => pool.workers.alive === 2, 'it to be back');
     expect(pool.instances(server.registry.serving[0]?.key ?? '')).toBe(2);
   });
 });
@@ -228,7 +228,7 @@ describe('a request that names no model', () => {
 
 describe('several pictures in one request', () => {
   it('have one result each, in their order; a bad one has its own error', async () => {
-    const { url } = await startServer({ lanes: 2 });
+    const { url } = await startServer({ workers: 2 });
     const fixture = (name: string) => readFile(new URL(`../fixtures/pictures/${name}`, import.meta.url));
     const half = (await fixture('rgb.jpg')).subarray(0, 400);
     const pictures = [
@@ -246,7 +246,7 @@ describe('several pictures in one request', () => {
     expect(brief).toEqual([
       ['picture-0.png', 1],
       ['picture-1.png', 'not_an_image'],
-      ['picture-2.png', 'lane_failed'],
+      ['picture-2.png', 'worker_failed'],
       ['picture-3.png', 'corrupt_image'],
       ['picture-4.png', 2],
       ['picture-5.png', 'empty_body'],
@@ -255,8 +255,8 @@ describe('several pictures in one request', () => {
     expect(body.results[0]?.predictions).toHaveLength(3);
     expect(body.results[0]?.predictions?.[0]).toEqual({ index: 1, label: 'label 1', score: expect.closeTo(0.9) });
     const images = (outcome: string) => metric(url, 'menagerie_images_total', { outcome });
-    expect(await Promise.all(['ok', 'not_an_image', 'lane_failed', 'corrupt_image', 'empty_body'].map(images))).toEqual(
-      [2, 1, 1, 1, 1],
-    );
+    expect(
+      await Promise.all(['ok', 'not_an_image', 'worker_failed', 'corrupt_image', 'empty_body'].map(images)),
+    ).toEqual([2, 1, 1, 1, 1]);
   });
 });

@@ -124,7 +124,7 @@ describe('a client that leaves', () => {
 describe('a flood', () => {
   it('is answered to the last request, and the books balance', async () => {
     const [SENT, ROOM] = [200, 8];
-    const { url, toDecode, weights } = await startServer({ lanes: 2, queue: ROOM });
+    const { url, toDecode, weights } = await startServer({ workers: 2, queue: ROOM });
     let refused = 0;
     // The first two keep both workers until everything that finds no room has been sent away.
     const send = async (i: number) => {
@@ -162,14 +162,14 @@ describe('a flood', () => {
       expect(value(`${stage}_duration_seconds_count`)).toBe(ok);
     expect(toDecode()).toBe(ok);
     expect(weights.m?.begun.length).toBe(ok);
-    for (const gauge of ['images_pending', 'queue_length', 'lanes_busy', 'upload_bytes'])
+    for (const gauge of ['images_pending', 'queue_length', 'workers_busy', 'upload_bytes'])
       expect([gauge, value(gauge)]).toEqual([gauge, 0]);
     expect(value('http_requests_in_flight')).toBe(1);
-    expect(value('lanes_alive')).toBe(2);
+    expect(value('workers_alive')).toBe(2);
   });
 
   it('that keeps every worker computing leaves /livez and /metrics answering', async () => {
-    const { url, weights, pool } = await startServer({ lanes: 2 });
+    const { url, weights, pool } = await startServer({ workers: 2 });
     const work = [1, 2].map(async (picture) => postPicture(url, await instructPng('spin', picture)));
     await weights.m?.untilBegun(1, 2);
     const waiting = Array.from({ length: 20 }, async (_, i) => postPicture(url, await instructPng('answer', 5 + i)));
@@ -182,7 +182,7 @@ describe('a flood', () => {
       times.push(performance.now() - started);
       expect(reply.status).toBe(200);
     }
-    expect(pool.lanes).toEqual({ alive: 2, busy: 2 });
+    expect(pool.workers).toEqual({ alive: 2, busy: 2 });
     expect(weights.m?.log.some((line) => line.startsWith('ran'))).toBe(false);
     times.sort((a, b) => a - b);
     console.info(

@@ -2,7 +2,7 @@ import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { Crops } from '../../src/core/manifest/crops.js';
 import { renderViews } from '../../src/core/views/render.js';
-import { PLAIN_LOOK, viewsOf } from '../../src/core/views/test-time.js';
+import { PLAIN_VIEW_OPTIONS, viewsOf } from '../../src/core/views/test-time.js';
 import type { Geometry } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { readPicture } from '../../src/imaging/read-picture.js';
@@ -25,7 +25,10 @@ const geometry: Geometry = {
 const grey: Geometry = { ...geometry, color: 'GRAY' };
 const squeezed: Geometry = { ...geometry, resize: { mode: 'exact', filter: 'bilinear' } };
 const digit: Geometry = { ...geometry, resize: { mode: 'digit' }, color: 'GRAY' };
-const lookOf = (seen: Geometry, crops: Crops = 1) => ({ geometry: seen, options: { ...PLAIN_LOOK, crops } });
+const renderingOf = (seen: Geometry, crops: Crops = 1) => ({
+  geometry: seen,
+  viewOptions: { ...PLAIN_VIEW_OPTIONS, crops },
+});
 
 const PICTURES: Record<string, Sharp> = {
   wide: noise(WIDE).jpeg(),
@@ -49,18 +52,18 @@ describe.each([true, false])('with orientation applied: %s', (autoOrient) => {
     const bytes = new Uint8Array(await picture.clone().toBuffer());
     const whole = await decode(bytes, autoOrient, LIMITS);
     expect(whole.part).toBeUndefined();
-    for (const looks of [
-      [lookOf(geometry)],
-      [lookOf(grey, 5)],
-      [lookOf(geometry, 10), lookOf(squeezed)],
-      [lookOf(digit)],
+    for (const renderings of [
+      [renderingOf(geometry)],
+      [renderingOf(grey, 5)],
+      [renderingOf(geometry, 10), renderingOf(squeezed)],
+      [renderingOf(digit)],
     ]) {
-      const read = await readPicture(bytes, autoOrient, looks, LIMITS);
+      const read = await readPicture(bytes, autoOrient, renderings, LIMITS);
       expect([read.width, read.height]).toEqual([whole.width, whole.height]);
-      for (const [i, { geometry: seen, options }] of looks.entries()) {
-        const views = viewsOf(whole, seen, options);
-        expect(read.looks[i]?.views).toEqual(views);
-        expect(Buffer.compare(read.looks[i]?.pixels ?? new Uint8Array(), renderViews(whole, seen, views))).toBe(0);
+      for (const [i, { geometry: seen, viewOptions }] of renderings.entries()) {
+        const views = viewsOf(whole, seen, viewOptions);
+        expect(read.renderings[i]?.views).toEqual(views);
+        expect(Buffer.compare(read.renderings[i]?.pixels ?? new Uint8Array(), renderViews(whole, seen, views))).toBe(0);
       }
     }
   });
@@ -76,6 +79,8 @@ test('columns beside the part, and rows above it, are not kept', async () => {
 test('a file that ends below the part is refused all the same', async () => {
   const bytes = new Uint8Array(await noise(TALL).jpeg().toBuffer());
   const cut = bytes.subarray(0, Math.floor(bytes.length * 0.97));
-  await expect(readPicture(bytes, true, [lookOf(geometry)], LIMITS)).resolves.toMatchObject(TALL);
-  await expect(readPicture(cut, true, [lookOf(geometry)], LIMITS)).rejects.toMatchObject({ code: 'corrupt_image' });
+  await expect(readPicture(bytes, true, [renderingOf(geometry)], LIMITS)).resolves.toMatchObject(TALL);
+  await expect(readPicture(cut, true, [renderingOf(geometry)], LIMITS)).rejects.toMatchObject({
+    code: 'corrupt_image',
+  });
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
 import { renderViews } from '../../src/core/views/render.js';
-import { PLAIN_LOOK, viewsOf } from '../../src/core/views/test-time.js';
+import { PLAIN_VIEW_OPTIONS, viewsOf } from '../../src/core/views/test-time.js';
 import { type Geometry, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
@@ -25,16 +25,16 @@ const GEOMETRY: Geometry = {
   resize: { mode: 'shorter_side', size: 40, filter: 'bilinear' },
   color: 'RGB',
 };
-const LOOKS = [PLAIN_LOOK, { ...PLAIN_LOOK, crops: 5 as const }];
+const VIEW_OPTIONS = [PLAIN_VIEW_OPTIONS, { ...PLAIN_VIEW_OPTIONS, crops: 5 as const }];
 
 function start(options: Parameters<typeof startPool>[0] = {}) {
   const replaced: string[] = [];
-  const laneReplaced = (_worker: number, reason: string) => void replaced.push(reason);
-  const pool = startPool({ script: REAL, maxPixels: MAX_PIXELS, ...options, events: { laneReplaced } });
+  const workerReplaced = (_worker: number, reason: string) => void replaced.push(reason);
+  const pool = startPool({ script: REAL, maxPixels: MAX_PIXELS, ...options, events: { workerReplaced } });
   const render = (bytes: Uint8Array, autoOrient = true) =>
     pool.render(
       { bytes, heavy: false },
-      { autoOrient, looks: LOOKS.map((look) => ({ geometry: GEOMETRY, look })) },
+      { autoOrient, renderings: VIEW_OPTIONS.map((viewOptions) => ({ geometry: GEOMETRY, viewOptions })) },
       turn(),
     );
   return { pool, replaced, render };
@@ -44,23 +44,23 @@ describe('a worker', () => {
   it('decodes and renders what the same code does here', async () => {
     const { render } = start();
     const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });
-    const { picture: facts, looks } = await render(AIRPLANE);
+    const { picture: facts, renderings } = await render(AIRPLANE);
     expect([facts.width, facts.height, facts.format]).toEqual([picture.width, picture.height, 'png']);
-    expect(looks).toHaveLength(LOOKS.length);
-    for (const [i, look] of LOOKS.entries()) {
-      const views = viewsOf(picture, GEOMETRY, look);
-      expect(looks[i]?.weights).toEqual(views.map(({ weight }) => weight));
-      expect(Buffer.compare(looks[i]?.pixels as Uint8Array, renderViews(picture, GEOMETRY, views))).toBe(0);
+    expect(renderings).toHaveLength(VIEW_OPTIONS.length);
+    for (const [i, viewOptions] of VIEW_OPTIONS.entries()) {
+      const views = viewsOf(picture, GEOMETRY, viewOptions);
+      expect(renderings[i]?.counts).toEqual(views.map(({ count }) => count));
+      expect(Buffer.compare(renderings[i]?.pixels as Uint8Array, renderViews(picture, GEOMETRY, views))).toBe(0);
     }
   });
 
   it('that has only just been started is given pictures larger than what arrives at once', async () => {
-    const { pool, replaced, render } = start({ lanes: 2 });
+    const { pool, replaced, render } = start({ workers: 2 });
     // Beyond the end of the picture there is nothing that is read.
     const large = Buffer.concat([AIRPLANE, Buffer.alloc(2 * 1024 * 1024)]);
     const outcomes = await Promise.all(Array.from({ length: 4 }, () => render(large)));
     expect(outcomes.map(({ picture }) => picture.format)).toEqual(Array(4).fill('png'));
-    expect([replaced, pool.lanes.alive]).toEqual([[], 2]);
+    expect([replaced, pool.workers.alive]).toEqual([[], 2]);
   });
 
   it('has a network say of a picture what the same code has it say here', async () => {
@@ -74,14 +74,14 @@ describe('a worker', () => {
     expect([sha256, classes]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), 10]);
     const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });
     const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: 1 });
-    const views = viewsOf(picture, geometryOf(spec), PLAIN_LOOK);
+    const views = viewsOf(picture, geometryOf(spec), PLAIN_VIEW_OPTIONS);
     const { outcomes } = await network.run([rendered(picture, geometryOf(spec), views)], new InputTensor());
     await network.release();
-    const request = { autoOrient: true, look: PLAIN_LOOK };
+    const request = { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS };
     const result = await pool.classify('n', { bytes: AIRPLANE, heavy: false }, request, 1, turn());
     expect(outcomes).toEqual([{ scores: result.scores }]);
     expect(result.picture).toMatchObject({ width: picture.width, height: picture.height, format: 'png' });
-    expect(result.weights).toEqual([1]);
+    expect(result.counts).toEqual([1]);
   });
 
   it('decodes all formats that are accepted', async () => {

@@ -41,7 +41,7 @@ describe('where pictures that take long to decode are kept from one of two worke
   const heavy = { width: 3000, height: 3000, gmacs: 1, bytes: 1, known: true };
 
   it('the other does them whole, or renders them for the one that holds the network', async () => {
-    const server = await startServer({ models: { m: {} }, lanes: 2, instances: 1, costOfDecoding: () => heavy });
+    const server = await startServer({ models: { m: {} }, workers: 2, instances: 1, costOfDecoding: () => heavy });
     // The network is in the worker that is kept for small pictures.
     expect(takesWhole(server)).toEqual([true, false]);
     const replies = await Promise.all(
@@ -55,7 +55,7 @@ describe('where pictures that take long to decode are kept from one of two worke
     // As the pictures are alike, what tells them apart is the number of their bytes.
     const large = await instructPng('hold', 1, 64);
     const costOfDecoding = ({ length }: { length: number }) => (length === large.length ? heavy : undefined);
-    const server = await startServer({ models: { m: {} }, lanes: 2, costOfDecoding });
+    const server = await startServer({ models: { m: {} }, workers: 2, costOfDecoding });
     const held = [1, 2, 3].map((seed) => postPicture(server.url, large, { query: `model=m&seed=${seed}` }));
     await server.weights.m?.untilBegun(1);
     for (const picture of [2, 3, 4, 5]) {

@@ -13,7 +13,7 @@ const ask = async ({ url }: TestServer, picture: number, query = 'model=m') =>
 
 describe('the same picture asked for several times at once', () => {
   it('is computed once, and everyone has the answer', async () => {
-    const server = await startServer({ lanes: 2 });
+    const server = await startServer({ workers: 2 });
     const { url, weights, toDecode, admission } = server;
     const png = await instructPng('hold', 6);
     const first = postPicture(url, png);

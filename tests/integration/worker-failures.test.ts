@@ -25,7 +25,7 @@ async function setUp({
   const pool = startPool({
     ...options,
     events: {
-      laneReplaced: (worker, reason) => replaced.push({ worker, reason }),
+      workerReplaced: (worker, reason) => replaced.push({ worker, reason }),
       networkLost: (key, reason, remaining) => lost.push({ key, reason, remaining }),
     },
   });
@@ -47,14 +47,14 @@ describe('a worker that dies', () => {
     const fatal = pool.run('n', once(instruct(action, 9)), turn());
     const waiting = [1, 2].map((picture) => pool.run('n', once(instruct('answer', picture)), turn()));
     const others = pool.run('other', once(instruct('answer', 3)), turn());
-    await expect(fatal).rejects.toMatchObject({ code: 'lane_failed', retryAfterS: 1 });
+    await expect(fatal).rejects.toMatchObject({ code: 'worker_failed', retryAfterS: 1 });
     expect((await Promise.all([...waiting, others])).map(best)).toEqual([1, 2, 3]);
     const death = { worker: 0, reason: expect.stringMatching(reason) };
     expect(replaced).toEqual([death, death]);
     expect(weights.begun).toEqual([9, 9, 1, 2]);
     expect(loads()).toBe(3);
     expect(lost).toEqual([]);
-    expect(pool.lanes).toMatchObject({ alive: 1 });
+    expect(pool.workers).toMatchObject({ alive: 1 });
   });
 
   it('through no fault of its picture is not noticed by who sent it', async () => {
@@ -73,7 +73,7 @@ describe('a worker that dies', () => {
     const { pool, weights, replaced } = await setUp();
     const fatal = pool.run('n', once(instruct('fault', 9)), turn());
     const waiting = pool.run('n', once(instruct('answer', 1)), turn());
-    await expect(fatal).rejects.toMatchObject({ code: 'lane_failed', cause: 'killed by SIGSEGV', retryAfterS: 1 });
+    await expect(fatal).rejects.toMatchObject({ code: 'worker_failed', cause: 'killed by SIGSEGV', retryAfterS: 1 });
     expect(best(await waiting)).toBe(1);
     expect(weights.begun).toEqual([9, 1]);
     expect(replaced).toEqual([{ worker: 0, reason: 'killed by SIGSEGV' }]);
@@ -89,7 +89,7 @@ describe('a worker that dies', () => {
       const fatal = pool.run('n', once(instruct(action, 9)), turn());
       const after = pool.run('n', once(instruct('answer', 4)), turn());
       weights.open(1);
-      await expect(fatal).rejects.toMatchObject({ code: 'lane_failed' });
+      await expect(fatal).rejects.toMatchObject({ code: 'worker_failed' });
       expect((await Promise.all([running, ...before, after])).map(best)).toEqual([1, 2, 3, 4]);
       expect(weights.log.filter((line) => line.startsWith('batch'))).toEqual(['batch of 4']);
       expect(weights.begun.filter((picture) => picture === 9)).toHaveLength(2);
@@ -98,10 +98,10 @@ describe('a worker that dies', () => {
   );
 
   it('leaves the work of its neighbours alone', async () => {
-    const { pool, weights } = await setUp({ lanes: 2 });
+    const { pool, weights } = await setUp({ workers: 2 });
     const neighbour = pool.run('n', once(instruct('hold', 1)), turn());
     await weights.untilBegun(1);
-    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'worker_failed' });
     weights.open(1);
     expect(best(await neighbour)).toBe(1);
     expect(weights.begun.filter((picture) => picture === 1)).toHaveLength(1);
@@ -112,9 +112,9 @@ describe('a worker that dies', () => {
     const first = pool.run('n', once(instruct('fault', 8)), turn());
     const ahead = pool.run('n', once(instruct('exit', 9)), turn());
     expect(pool.waiting).toBe(0);
-    await expect(first).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(first).rejects.toMatchObject({ code: 'worker_failed' });
     // It had not begun when the first worker died: that does not count.
-    await expect(ahead).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(ahead).rejects.toMatchObject({ code: 'worker_failed' });
     expect(weights.begun).toEqual([8, 9, 9]);
     expect(replaced).toHaveLength(3);
   });
@@ -122,15 +122,15 @@ describe('a worker that dies', () => {
   it.each(['block', 'ignore', 'stop'] as const)(
     'because it hangs is replaced while the other serves; the picture is not tried again (%s)',
     async (action) => {
-      const { pool, weights, replaced } = await setUp({ lanes: 2, runTimeoutMs: 1000 });
+      const { pool, weights, replaced } = await setUp({ workers: 2, runTimeoutMs: 1000 });
       const hung = pool.run('n', once(instruct(action, 9)), turn());
       await weights.untilBegun(9);
       for (const picture of [1, 2, 3]) {
         expect(best(await pool.run('n', once(instruct('answer', picture)), turn()))).toBe(picture);
       }
       expect(replaced).toEqual([]);
-      await expect(hung).rejects.toMatchObject({ code: 'lane_failed', cause: 'no answer within 1000 ms' });
-      await until(() => pool.lanes.alive === 2, 'the worker to be replaced');
+      await expect(hung).rejects.toMatchObject({ code: 'worker_failed', cause: 'no answer within 1000 ms' });
+      await until(() => pool.workers.alive === 2, 'the worker to be replaced');
       expect(replaced).toHaveLength(1);
       expect(weights.begun).toEqual([9, 1, 2, 3]);
     },
@@ -154,7 +154,7 @@ describe('a worker that dies', () => {
   it('that dies again and again is replaced every time', async () => {
     const { pool, replaced } = await setUp();
     for (const round of [1, 2, 3]) {
-      await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
+      await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'worker_failed' });
       expect(best(await pool.run('n', once(instruct('answer', round)), turn()))).toBe(round);
     }
     expect(replaced).toHaveLength(6);
@@ -163,7 +163,7 @@ describe('a worker that dies', () => {
   it('in the middle of a load fails that load and keeps the networks it had', async () => {
     const { pool, weights } = await setUp();
     const broken = new Weights(`${weights.file}.broken`, { load: 'crash' });
-    await expect(pool.load(specOf('broken', broken.file), 1)).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.load(specOf('broken', broken.file), 1)).rejects.toMatchObject({ code: 'worker_failed' });
     expect(best(await pool.run('n', once(instruct('answer', 4)), turn()))).toBe(4);
   });
 });
@@ -186,17 +186,17 @@ describe('a network that cannot be loaded again', () => {
   });
 
   it('serves on in the workers that still have it', async () => {
-    const { pool, weights, lost } = await setUp({ lanes: 2 });
+    const { pool, weights, lost } = await setUp({ workers: 2 });
     weights.script({ load: 'fail' });
-    await expect(pool.run('n', once(instruct('fault')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
-    await until(() => pool.lanes.alive === 2, 'the worker to be replaced');
+    await expect(pool.run('n', once(instruct('fault')), turn())).rejects.toMatchObject({ code: 'worker_failed' });
+    await until(() => pool.workers.alive === 2, 'the worker to be replaced');
     expect(best(await pool.run('n', once(instruct('answer', 1)), turn()))).toBe(1);
     expect(lost).toEqual([{ key: 'n', reason: expect.any(String), remaining: 1 }]);
   });
 
   it('may be unloaded while its worker is being replaced', async () => {
     const { pool } = await setUp();
-    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('exit')), turn())).rejects.toMatchObject({ code: 'worker_failed' });
     await pool.unload('n');
     expect(best(await pool.run('other', once(instruct('answer', 1)), turn()))).toBe(1);
   });
@@ -222,11 +222,11 @@ describe('stopping', () => {
   });
 
   it('leaves no process behind, not even one that was to take the place of another', async () => {
-    const { pool, weights } = await setUp({ lanes: 2 });
+    const { pool, weights } = await setUp({ workers: 2 });
     expect(pool.pids.map(exists)).toEqual([true, true]);
     expect([...pool.pids].sort()).toEqual([...weights.pids].sort());
     weights.script({ load: 'hold' });
-    await expect(pool.run('n', once(instruct('fault')), turn())).rejects.toMatchObject({ code: 'lane_failed' });
+    await expect(pool.run('n', once(instruct('fault')), turn())).rejects.toMatchObject({ code: 'worker_failed' });
     await until(() => weights.pids.length === 3, 'the new worker to load its network');
     expect(weights.pids.filter(exists)).toHaveLength(2);
     await pool.stop();

@@ -9,12 +9,12 @@ import { instruct, until, Weights } from '../support/worker-script.js';
 const MIB = 1024 * 1024;
 
 /** A pool whose workers may hold so much each, with a scripted network in all of them. */
-async function setUp({ share = 2 ** 40, lanes = 1 }) {
+async function setUp({ share = 2 ** 40, workers = 1 }) {
   const replaced: string[] = [];
   const memory = { decodeBytes: 64 * MIB, share, dataLimit: false };
-  const pool = startPool({ lanes, memory, events: { laneReplaced: (_lane, reason) => replaced.push(reason) } });
+  const pool = startPool({ workers, memory, events: { workerReplaced: (_worker, reason) => replaced.push(reason) } });
   const weights = new Weights(join(await temporaryFolder(), 'n.onnx'));
-  await pool.load(specOf('n', weights.file), lanes);
+  await pool.load(specOf('n', weights.file), workers);
   return { pool, weights, replaced };
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toMenagerieError } from '../../src/core/errors.js';
-import { PLAIN_LOOK } from '../../src/core/views/test-time.js';
+import { PLAIN_VIEW_OPTIONS } from '../../src/core/views/test-time.js';
 import { launch } from '../../src/runtime/workers/process/launch.js';
 import { findLevers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
 import { encodeFrame, type Frame, FrameReader } from '../../src/runtime/workers/protocol/frame.js';
@@ -14,7 +14,7 @@ import { instruct, instructPng, until, Weights } from '../support/worker-script.
 
 async function setUp() {
   const replaced: string[] = [];
-  const pool = startPool({ events: { laneReplaced: (_worker, reason) => replaced.push(reason) } });
+  const pool = startPool({ events: { workerReplaced: (_worker, reason) => replaced.push(reason) } });
   const weights = new Weights(join(await temporaryFolder(), 'n.onnx'));
   await pool.load(specOf('n', weights.file), 1);
   const run = (...instruction: Parameters<typeof instruct>) =>
@@ -38,7 +38,7 @@ describe('the server', () => {
     const babbling = run('babble', which);
     const others = [21, 22].map((picture) => run('answer', picture));
     const cause = typeof reason === 'string' ? reason : expect.stringMatching(reason);
-    await expect(babbling).rejects.toMatchObject({ code: 'lane_failed', cause });
+    await expect(babbling).rejects.toMatchObject({ code: 'worker_failed', cause });
     expect((await Promise.all(others)).map(best)).toEqual([1, 2]);
     expect(weights.begun).toEqual([which, 21, 22]);
     expect(replaced).toEqual([cause]);
@@ -60,7 +60,7 @@ describe('the server', () => {
     const { pool, replaced, run } = await setUp();
     const pids = pool.pids;
     const file = { bytes: await instructPng('babble', which), heavy: false };
-    const error = await pool.classify('n', file, { autoOrient: true, look: PLAIN_LOOK }, 1, turn()).then(
+    const error = await pool.classify('n', file, { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS }, 1, turn()).then(
       () => undefined,
       (reason) => toMenagerieError(reason),
     );
@@ -103,7 +103,7 @@ describe('a worker as it is built', () => {
     send(START);
     send({ id: 2, kind: 'unload', ask: { key: 'nothing' } });
     send({ id: 3, kind: 'run', ask: { key: 'nothing', inputs: [] } });
-    send({ id: 4, kind: 'render', ask: { autoOrient: true, looks: [] } }, [new Uint8Array(100)]);
+    send({ id: 4, kind: 'render', ask: { autoOrient: true, renderings: [] } }, [new Uint8Array(100)]);
     send({ id: 5, kind: 'cancel' });
     send({ id: 5, kind: 'unload', ask: { key: 'nothing' } });
     await until(() => answers.length === 5, 'the answers');

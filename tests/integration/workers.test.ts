@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PLAIN_LOOK } from '../../src/core/views/test-time.js';
+import { PLAIN_VIEW_OPTIONS } from '../../src/core/views/test-time.js';
 import { geometryOf } from '../../src/core/views/views.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
@@ -24,7 +24,7 @@ describe('work in the workers', () => {
     await weights.untilBegun(1);
     expect(weights.begun).toEqual([1]);
     expect(pool.waiting).toBe(4);
-    expect(pool.lanes).toEqual({ alive: 1, busy: 1 });
+    expect(pool.workers).toEqual({ alive: 1, busy: 1 });
 
     weights.open(1);
     const results = await Promise.all([first, ...others]);
@@ -34,16 +34,16 @@ describe('work in the workers', () => {
       [1, 2, 3, 4, 5].flatMap((picture) => [`run ${picture}`, `ran ${picture}`]),
     );
     expect(results.every(({ normaliseMs, inferenceMs }) => normaliseMs > 0 && inferenceMs > 0)).toBe(true);
-    await until(() => pool.lanes.busy === 0, 'the worker to be free');
+    await until(() => pool.workers.busy === 0, 'the worker to be free');
   });
 
   it('works in all workers that hold the network at once', async () => {
-    const pool = startPool({ lanes: 3 });
+    const pool = startPool({ workers: 3 });
     const { spec, weights } = await network();
     await pool.load(spec, 2);
     const runs = [1, 2, 3].map((picture) => pool.run('n', once(instruct('hold', picture)), turn()));
     await weights.untilBegun(1, 2);
-    expect(pool.lanes).toEqual({ alive: 3, busy: 2 });
+    expect(pool.workers).toEqual({ alive: 3, busy: 2 });
     expect(weights.begun).not.toContain(3);
     for (const picture of [2, 1, 3]) weights.open(picture);
     expect((await Promise.all(runs)).map(best)).toEqual([1, 2, 3]);
@@ -83,7 +83,7 @@ describe('work in the workers', () => {
 
   it('passes an error of the network on and keeps the worker', async () => {
     const replaced: string[] = [];
-    const pool = startPool({ events: { laneReplaced: (_worker, reason) => replaced.push(reason) } });
+    const pool = startPool({ events: { workerReplaced: (_worker, reason) => replaced.push(reason) } });
     const { spec } = await network();
     await pool.load(spec, 1);
     await expect(pool.run('n', once(instruct('fail')), turn())).rejects.toMatchObject({ code: 'internal' });
@@ -120,7 +120,7 @@ describe('loading and unloading', () => {
   });
 
   it('leaves a network in no worker when it could not be loaded into all of them', async () => {
-    const pool = startPool({ lanes: 2 });
+    const pool = startPool({ workers: 2 });
     const { spec, weights } = await network('n', { load: 'fail-second' });
     await expect(pool.load(spec, 2)).rejects.toMatchObject({ code: 'invalid_network' });
     expect(weights.log.at(-1)).toBe('unload');
@@ -128,7 +128,7 @@ describe('loading and unloading', () => {
   });
 
   it('serves other networks while one is being loaded', async () => {
-    const pool = startPool({ lanes: 2 });
+    const pool = startPool({ workers: 2 });
     const [served, slow] = [await network('served'), await network('slow', { load: 'hold' })];
     await pool.load(served.spec, 2);
     const loading = pool.load(slow.spec, 2);
@@ -172,7 +172,7 @@ describe('a worker that is given the next work ahead', () => {
   });
 
   it('gives it back to others when the first takes long', async () => {
-    const pool = startPool({ lanes: 2, aheadMs: 1000 });
+    const pool = startPool({ workers: 2, aheadMs: 1000 });
     const { spec, weights } = await network();
     await pool.load(spec, 2);
     const held = [1, 2].map((picture) => pool.run('n', once(instruct('hold', picture)), turn()));
@@ -205,12 +205,12 @@ describe('a worker that is given the next work ahead', () => {
 
 /** Has a picture done whole. */
 function classify(pool: WorkerPool, bytes: Uint8Array, heavy = false) {
-  return pool.classify('n', { bytes, heavy }, { autoOrient: true, look: PLAIN_LOOK }, 1, turn());
+  return pool.classify('n', { bytes, heavy }, { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS }, 1, turn());
 }
 
 describe('pictures', () => {
   it('that are large leave one worker to the others', async () => {
-    const pool = startPool({ lanes: 2 });
+    const pool = startPool({ workers: 2 });
     const { spec, weights } = await network();
     await pool.load(spec, 2);
     const large = await Promise.all([1, 2].map((picture) => instructPng('hold', picture)));
@@ -234,20 +234,20 @@ describe('pictures', () => {
   });
 
   it('are decoded by workers of their own where there are some, and networks are in the others only', async () => {
-    const pool = startPool({ lanes: 1, renderers: 2 });
+    const pool = startPool({ workers: 1, renderers: 2 });
     const { spec, weights } = await network();
     await pool.load(spec, 1);
-    expect([pool.size, pool.instances('n'), pool.lanes.alive]).toEqual([1, 1, 3]);
+    expect([pool.size, pool.instances('n'), pool.workers.alive]).toEqual([1, 1, 3]);
     expect([pool.takesWhole('n', false), pool.takesWhole('n', true)]).toEqual([false, false]);
     const running = pool.run('n', once(instruct('hold', 1)), turn());
     await weights.untilBegun(1);
-    const { picture, looks } = await pool.render(
+    const { picture, renderings } = await pool.render(
       { bytes: await instructPng('answer', 2), heavy: false },
-      { autoOrient: true, looks: [{ geometry: geometryOf(spec), look: PLAIN_LOOK }] },
+      { autoOrient: true, renderings: [{ geometry: geometryOf(spec), viewOptions: PLAIN_VIEW_OPTIONS }] },
       turn(),
     );
     expect(picture).toMatchObject({ width: 8, height: 8, format: 'png' });
-    expect(looks.map(({ weights: counts, pixels }) => [counts, pixels.length])).toEqual([[[1], 8 * 8 * 3]]);
+    expect(renderings.map(({ counts, pixels }) => [counts, pixels.length])).toEqual([[[1], 8 * 8 * 3]]);
     weights.open(1);
     await running;
   });

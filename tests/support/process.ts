@@ -57,7 +57,7 @@ export async function serve(
   env: Record<string, string> = {},
   to?: Pick<Descriptors, 'out'>,
 ): Promise<Running & { url: string; port: number }> {
-  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_LANES: '1', ...env }, to);
+  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1', ...env }, to);
   let ended = false;
   void running.ended.then(() => {
     ended = true;

@@ -66,7 +66,7 @@ async function load({ spec }) {
   note(file, `loaded ${process.pid}`);
   const { classes = 10, batch = 1 } = script;
   const info = { provider: 'cpu', layersOnCpu: [], sha256, classes, batch };
-  return { answer: { info: { ...info, loadMs: 1, warmupMs: 1, rowMs: 1 } } };
+  return { answer: { info: { ...info, loadMs: 1, warmupMs: 1, viewMs: 1 } } };
 }
 
 /** @param {Ask<'unload'>} ask */
@@ -109,30 +109,32 @@ async function rowsOf({ file, spec }, input, part) {
     const length = part.length / input.rows;
     return { rows: Array.from({ length: input.rows }, (_, i) => part.subarray(i * length, (i + 1) * length)) };
   }
-  const { picture, looks } = await read(part, input.autoOrient, [{ geometry: geometryOf(spec), look: input.look }]);
+  const { picture, renderings } = await read(part, input.autoOrient, [
+    { geometry: geometryOf(spec), viewOptions: input.viewOptions },
+  ]);
   note(file, 'decoded');
-  const [look] = looks;
-  return { rows: look?.rows ?? [], weights: look?.weights ?? [], picture };
+  const [rendered] = renderings;
+  return { rows: rendered?.rows ?? [], counts: rendered?.counts ?? [], picture };
 }
 
 /**
  * A picture is its own rendering, in every view.
- * @param {Part} file @param {boolean} autoOrient @param {Ask<'render'>['looks']} asked
+ * @param {Part} file @param {boolean} autoOrient @param {Ask<'render'>['renderings']} asked
  */
 async function read(file, autoOrient, asked) {
   const { width, height, format, data } = await decode(file, autoOrient, decodeLimits);
-  const looks = asked.map(({ geometry, look }) => {
-    const weights = viewsOf({ width, height }, geometry, look).map(({ weight }) => weight);
-    return { weights, rows: weights.map(() => data) };
+  const renderings = asked.map(({ geometry, viewOptions }) => {
+    const counts = viewsOf({ width, height }, geometry, viewOptions).map(({ count }) => count);
+    return { counts, rows: counts.map(() => data) };
   });
-  return { picture: { width, height, format, decodeMs: 1, renderMs: 1 }, looks };
+  return { picture: { width, height, format, decodeMs: 1, renderMs: 1 }, renderings };
 }
 
 /** @param {Ask<'render'>} ask @param {Part[]} parts */
-async function render({ autoOrient, looks: asked }, [file]) {
-  const { picture, looks } = await read(/** @type {Part} */ (file), autoOrient, asked);
-  const weights = looks.map((look) => look.weights);
-  return { answer: { picture, weights }, parts: looks.map(({ rows }) => Buffer.concat(rows)) };
+async function render({ autoOrient, renderings: asked }, [file]) {
+  const { picture, renderings } = await read(/** @type {Part} */ (file), autoOrient, asked);
+  const counts = renderings.map((rendered) => rendered.counts);
+  return { answer: { picture, counts }, parts: renderings.map(({ rows }) => Buffer.concat(rows)) };
 }
 
 /** @param {Network} network @param {Uint8Array} data */
@@ -186,8 +188,8 @@ const NONSENSE = [
   (id) => send({ id, type: 'done', answer: { outcomes: [null] } }),
   (id) => send(scored(id, {})),
   (id) => send(scored(id, {}), [new Uint8Array(41)]),
-  (id) => send(scored(id, { weights: [] }), [new Uint8Array(40)]),
-  (id) => send(scored(id, { weights: { length: 1e9 } }), [new Uint8Array(40)]),
+  (id) => send(scored(id, { counts: [] }), [new Uint8Array(40)]),
+  (id) => send(scored(id, { counts: { length: 1e9 } }), [new Uint8Array(40)]),
   (id) => send({ id, type: 'failed' }),
   (id) => send({ id, type: 'failed', code: '__proto__', message: {} }),
   (id) => send({ id, type: 'perhaps' }),

@@ -24,7 +24,13 @@ import { type LoadScript, readLines, SCRIPTED_WORKER, Weights } from './worker-s
 
 export const ADMIN_KEY = 'the-key-of-the-tests';
 
-const SILENT: PoolEvents = { laneBusy() {}, executed() {}, laneReplaced() {}, networkLost() {}, instancesChanged() {} };
+const SILENT: PoolEvents = {
+  workerBusy() {},
+  executed() {},
+  workerReplaced() {},
+  networkLost() {},
+  instancesChanged() {},
+};
 const LEVERS = await findLevers();
 /** More than any test takes. */
 const MEMORY: MemoryPlan = { decodeBytes: 2 ** 30, share: 2 ** 40, dataLimit: false };
@@ -34,13 +40,13 @@ const SCRIPTED = { output: { name: 'y', kind: 'probabilities' } };
 export const CROPPED = {
   preprocess: { ...PREPROCESS, resize: { mode: 'shorter_side', size: 12, filter: 'bilinear' } },
 };
-/** Price of one view by a scripted network: together with reading it, a picture costs 1. */
+/** Cost of one view by a scripted network: together with reading it, a picture costs 1. */
 const SCRIPTED_GMACS = 1 - READING_GMACS;
 
 /** Starts workers that end with the test. */
 export function startPool(
   options: {
-    lanes?: number;
+    workers?: number;
     renderers?: number;
     script?: URL;
     levers?: Levers;
@@ -56,9 +62,9 @@ export function startPool(
     events?: Partial<PoolEvents>;
   } = {},
 ): WorkerPool {
-  const { lanes = 1, renderers = 0, script = SCRIPTED_WORKER, maxPixels = 1_000_000 } = options;
+  const { workers = 1, renderers = 0, script = SCRIPTED_WORKER, maxPixels = 1_000_000 } = options;
   const pool = new WorkerPool({
-    workers: lanes,
+    workers: workers,
     renderers,
     script,
     levers: options.levers ?? LEVERS,
@@ -87,16 +93,16 @@ export interface ServerOptions {
   files?: Record<string, string | Uint8Array | object>;
   /** Ids to load before the server answers; by default all scripted models. */
   load?: string[];
-  lanes?: number;
+  workers?: number;
   instances?: number;
   /** Pictures of one view and one network that may wait or be worked on. */
   queue?: number;
-  /** Price of one request, in such pictures. */
-  maxPrice?: number;
+  /** Cost of one request, in such pictures. */
+  maxCost?: number;
   /** Bytes for answers to be kept. */
   cache?: number;
   batchDelayMs?: number;
-  laneTimeoutMs?: number;
+  workerTimeoutMs?: number;
   loadTimeoutMs?: number;
   maxBytes?: number;
   maxPixels?: number;
@@ -113,7 +119,7 @@ export interface ServerOptions {
 
 /** The whole service over scripted workers, listening on a free port; it ends with the test. */
 export async function startServer(options: ServerOptions = {}) {
-  const { models = { m: {} }, lanes = 1, maxPixels = 1_000_000 } = options;
+  const { models = { m: {} }, workers = 1, maxPixels = 1_000_000 } = options;
   const folder = await temporaryFolder();
   const labels = Array.from({ length: 10 }, (_, i) => `label ${i}`).join('\n');
   await writeTree(folder, {
@@ -144,15 +150,15 @@ export async function startServer(options: ServerOptions = {}) {
     queueLimitGmacs: () => options.queue ?? 128,
     cacheBytes: () => answers.bytes,
     waiting: () => pool.waiting,
-    lanes: () => pool.lanes,
+    workers: () => pool.workers,
     uploadBytes: () => budget.used,
     logLinesDropped: () => 0,
   });
   const pool: WorkerPool = startPool({
-    lanes,
+    workers,
     renderers: options.renderers ?? 0,
     maxPixels,
-    runTimeoutMs: options.laneTimeoutMs ?? 20_000,
+    runTimeoutMs: options.workerTimeoutMs ?? 20_000,
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
     batchDelayMs: options.batchDelayMs ?? 0,
     events: {
@@ -173,14 +179,14 @@ export async function startServer(options: ServerOptions = {}) {
     answerer,
     allowUntrained: false,
     countMacs: async () => SCRIPTED_GMACS * 1e9,
-    instances: options.instances ?? lanes,
+    instances: options.instances ?? workers,
     tuned: new Map(),
     events: metrics.serving,
   });
   const admission: Admission = new Admission({
     capacity: options.queue ?? 128,
-    limit: options.maxPrice ?? 1000,
-    workers: lanes,
+    limit: options.maxCost ?? 1000,
+    workers: workers,
   });
   const answers = new SharedAnswers(options.cache ?? 0);
   const classifier = new Classifier({
@@ -191,7 +197,7 @@ export async function startServer(options: ServerOptions = {}) {
     costOfDecoding: options.costOfDecoding ?? (() => undefined),
     decodeBytes: 2 ** 30,
     speed: new ReadingSpeed(),
-    workers: lanes,
+    workers: workers,
     events: metrics.serving,
   });
   const app: App = await createApp({

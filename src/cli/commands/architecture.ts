@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ARCHITECTURES } from '../../architectures/index.js';
 import { onnxFile } from '../../architectures/onnx-file.js';
-import type { Weights } from '../../architectures/weights.js';
+import type { InitialWeights } from '../../architectures/weights.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { formatBytes, table } from '../../report/format.js';
@@ -15,7 +15,7 @@ import { type SummaryCommandOptions, summary } from './summary.js';
 export interface ArchitectureCommandOptions extends SummaryCommandOptions {
   /** Where to write the ONNX file; without it its summary is printed. */
   out: string | undefined;
-  weights: Weights;
+  weights: InitialWeights;
 }
 
 /**

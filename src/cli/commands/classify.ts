@@ -3,15 +3,15 @@ import { loadAsked } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { findImageFiles } from '../../datasets/image-files.js';
-import { answerView } from '../../http/rest/answer-views.js';
+import { answerJson } from '../../http/rest/answer-json.js';
 import { csvField, printable, table } from '../../report/format.js';
 import type { Question } from '../../serving/asking/question.js';
 import { readRegular } from '../../system/regular-file.js';
 import { askAbout } from '../shared/ask.js';
 import { inOrder } from '../shared/in-order.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
-import { withDefaultModel } from '../shared/look-options.js';
 import { ProgressBar } from '../shared/progress.js';
+import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface ClassifyCommandOptions {
   question: Question;
@@ -22,7 +22,7 @@ export interface ClassifyCommandOptions {
 }
 
 type FileResult = { file: string } & (
-  | { answer: ReturnType<typeof answerView>; error?: never }
+  | { answer: ReturnType<typeof answerJson>; error?: never }
   | { answer?: never; error: MenagerieError }
 );
 
@@ -66,7 +66,7 @@ async function classifyFiles(
     if (io.signal.aborted) break;
     if (result.error) failed++;
     bar.clear();
-    io.out.write(render(result, options.format));
+    io.out.write(renderTable(result, options.format));
     bar.update(++done, files.length, `${done} of ${files.length}`);
   }
   bar.clear();
@@ -84,10 +84,10 @@ async function classifyFile(
   const read = () => readRegular(file, config.maxBytes, 'too_many_bytes');
   const outcome = await askAbout(read, options.question, classifier, signal);
   if (outcome.error) return { file, error: outcome.error };
-  return { file, answer: answerView(outcome.answer, outcome.classification.target, options.topK) };
+  return { file, answer: answerJson(outcome.answer, outcome.classification.target, options.topK) };
 }
 
-function render({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
+function renderTable({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
   const { predictions = [], agreement } = answer ?? {};
   switch (format) {
     case 'json':

@@ -5,8 +5,7 @@ import { toMenagerieError } from '../../core/errors.js';
 import { imagingVersions } from '../../imaging/versions.js';
 import { formatBytes, table } from '../../report/format.js';
 import { readMachine, runtimeVersion } from '../../runtime/device/machine.js';
-import type { Provider } from '../../runtime/device/providers.js';
-import { cudaObstacle, obstacleText } from '../../runtime/device/providers.js';
+import { cudaObstacle, obstacleText, type Provider } from '../../runtime/device/providers.js';
 import { findLevers, type Levers } from '../../runtime/workers/process/levers.js';
 import { openFilesLimit } from '../../system/open-files.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
@@ -64,12 +63,12 @@ export async function doctor(
       memory_limit_bytes: machine.memoryLimit ?? null,
       open_files: openFilesLimit() ?? null,
     },
-    workers: { ...leversView(await findLevers()), oom_group: machine.oomGroup ?? null },
+    workers: { ...leversJson(await findLevers()), oom_group: machine.oomGroup ?? null },
     choice: plan && config ? choiceOf(plan, config, providers) : null,
     refused: plan?.repository.refused.map(({ id, error }) => ({ id, reason: error.message })) ?? [],
     faults,
   };
-  io.out.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
+  io.out.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
   return faults.length > 0 ? 1 : 0;
 }
 
@@ -89,15 +88,15 @@ interface Report {
   };
   /** Which of the means hold that protect the server from its workers. */
   workers: Record<string, boolean | null>;
-  choice: Choice | null;
+  choice: StartChoice | null;
   refused: { id: string; reason: string }[];
   faults: string[];
 }
 
 /** What a server would do. */
-interface Choice {
+interface StartChoice {
   provider: Provider;
-  lanes: number;
+  workers: number;
   threads: number;
   /** Copies of each model. */
   instances: number;
@@ -106,11 +105,11 @@ interface Choice {
   notes: string[];
 }
 
-function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config, checks: ProviderCheck[]): Choice {
+function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config, checks: ProviderCheck[]): StartChoice {
   const cuda = settings.device !== 'cpu' && checks.some(({ provider, usable }) => provider === 'cuda' && usable);
   const models = wanted.map(({ id, variant = tuned.get(id)?.variant }) => (variant ? `${id}:${variant}` : id));
-  const { lanes = 1, threads = 1, instances = lanes } = config;
-  return { provider: cuda ? 'cuda' : 'cpu', lanes, threads, instances, models, notes };
+  const { workers = 1, threads = 1, instances = workers } = config;
+  return { provider: cuda ? 'cuda' : 'cpu', workers, threads, instances, models, notes };
 }
 
 /** Loads a small network on a provider: nothing else tells for sure. */
@@ -118,7 +117,7 @@ async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promis
   const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
   if (obstacle) return { provider, usable: false, detail: obstacleText(obstacle) };
   const device = provider === 'cuda' ? 'cuda-required' : 'cpu';
-  const engine = await createEngine({ config: { ...loadConfig({}), device, lanes: 1 }, env });
+  const engine = await createEngine({ config: { ...loadConfig({}), device, workers: 1 }, env });
   try {
     const { info } = await engine.registry.load(TRIAL_MODEL);
     const left = info.layersOnCpu.length > 0 ? `; left to the CPU: ${info.layersOnCpu.join(', ')}` : '';
@@ -139,7 +138,7 @@ const FEATURE_NAMES: [name: string, meaning: string, flags: string[]][] = [
   ['NEON', 'float32 on ARM', ['asimddp']],
 ];
 
-function leversView({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
+function leversJson({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
   return {
     data_limit: dataLimit,
     niceness,
@@ -166,7 +165,7 @@ function workerRows({
   ];
 }
 
-function asText({ versions, platform, providers, machine, workers, choice, refused, faults }: Report): string {
+function reportText({ versions, platform, providers, machine, workers, choice, refused, faults }: Report): string {
   const { features, cores, cpu_limit, memory_bytes, memory_limit_bytes, open_files } = machine;
   const limit = (value: string | undefined) => (value === undefined ? 'no limit' : `limited to ${value}`);
   const has = FEATURE_NAMES.map(([name, meaning, flags]) => {
@@ -201,10 +200,10 @@ function asText({ versions, platform, providers, machine, workers, choice, refus
   return sections.join('');
 }
 
-function choiceRows({ provider, lanes, threads, instances, models }: Choice): string[][] {
+function choiceRows({ provider, workers, threads, instances, models }: StartChoice): string[][] {
   return [
     ['  provider', provider],
-    ['  lanes', `${lanes}, ${threads} ${threads === 1 ? 'thread' : 'threads'} each`],
+    ['  workers', `${workers}, ${threads} ${threads === 1 ? 'thread' : 'threads'} each`],
     ['  copies of a model', String(instances)],
     ['  models', models.join(', ') || 'none'],
   ];

@@ -17,8 +17,8 @@ import type { Repository } from '../../zoo/repository.js';
 import { askAbout } from '../shared/ask.js';
 import { inOrder } from '../shared/in-order.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
-import { withDefaultModel } from '../shared/look-options.js';
 import { ProgressBar } from '../shared/progress.js';
+import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface EvalCommandOptions {
   question: Question;
@@ -35,11 +35,11 @@ export interface EvalCommandOptions {
   json: boolean;
 }
 
-/** Pictures under way at a time, so that batches can form: what a lane takes at once, and as many to follow. */
-const PICTURES_PER_LANE = 32;
+/** Pictures under way at a time, so that batches can form: what a worker takes at once, and as many to follow. */
+const PICTURES_PER_WORKER = 32;
 
 /**
- * `menagerie eval <id>`: asks networks about labelled pictures, through the same lanes as serving, and says how often they
+ * `menagerie eval <id>`: asks networks about labelled pictures, through the same workers as serving, and says how often they
  * are right.
  * @throws MenagerieError `invalid_data`, `io_error`, and what loading throws
  */
@@ -49,7 +49,7 @@ export async function evaluate(options: EvalCommandOptions, config: Config, io: 
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
-    const pictures = spread(dataset.pictures, options.limit);
+    const pictures = spreadOver(dataset.pictures, options.limit);
     const reports: EvalReport[] = [];
     for (const question of questions) {
       await loadAsked(engine, question.asked, options.variant);
@@ -76,7 +76,7 @@ function labelsOf(repository: Repository, asked: Asked) {
 }
 
 /** Pictures at equal distances, so that every class has its share. */
-function spread(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
+function spreadOver(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
   const count = Math.min(limit, pictures.length);
   return Array.from(
     { length: count },
@@ -99,10 +99,10 @@ async function evaluateOne(
   let [done, inferenceMs] = [0, 0];
   let last: Classification | undefined;
   const started = performance.now();
-  const width = PICTURES_PER_LANE * engine.pool.size;
+  const width = PICTURES_PER_WORKER * engine.pool.size;
   for await (const { picture, outcome } of inOrder(pictures, width, async (picture) => ({
     picture,
-    outcome: await askAbout(() => bytesOf(picture), question, engine.classifier, io.signal),
+    outcome: await askAbout(() => readPictureBytes(picture), question, engine.classifier, io.signal),
   }))) {
     if (io.signal.aborted) break;
     const { error } = outcome;
@@ -129,12 +129,12 @@ async function evaluateOne(
     dataset: { path, form },
     ms_per_image: (performance.now() - started) / images,
     inference_ms_per_image: inferenceMs / images,
-    lanes: engine.pool.size,
+    workers: engine.pool.size,
     failed,
   });
 }
 
-async function bytesOf({ read }: LabelledPicture): Promise<Uint8Array> {
+async function readPictureBytes({ read }: LabelledPicture): Promise<Uint8Array> {
   const content = await read();
   return content instanceof Uint8Array ? content : await encodePng(content);
 }

@@ -4,7 +4,7 @@ import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { variantsOf } from '../../core/manifest/manifest.js';
 import { formatBytes } from '../../report/format.js';
 import { openRepository } from '../../zoo/open-repository.js';
-import { pull as pullWeights } from '../../zoo/pull.js';
+import { pull } from '../../zoo/pull.js';
 import type { ModelFolder, Repository } from '../../zoo/repository.js';
 import { findVariant, type NamedVariant } from '../../zoo/weights.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
@@ -20,7 +20,7 @@ export interface PullCommandOptions {
  * `menagerie pull <id...>`: fetches weights, one file after the other; a failure does not keep the rest from coming.
  * @throws MenagerieError `unknown_model`, `unknown_variant` before anything is fetched
  */
-export async function pull(
+export async function pullModels(
   ids: readonly string[],
   options: PullCommandOptions,
   config: Config,
@@ -60,7 +60,7 @@ async function pullOne(model: ModelFolder, variant: NamedVariant, config: Config
   const bar = new ProgressBar(io.err, name);
   const started = Date.now();
   try {
-    const result = await pullWeights(model, variant, {
+    const result = await pull(model, variant, {
       mirror: config.modelMirror,
       signal: io.signal,
       onProgress: ({ received, total }) => bar.update(received, total, `of ${formatBytes(total)}`),

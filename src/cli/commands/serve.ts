@@ -35,7 +35,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     queueLimitGmacs: () => config.queue,
     cacheBytes: () => engine.answers.bytes,
     waiting: () => engine.pool.waiting,
-    lanes: () => engine.pool.lanes,
+    workers: () => engine.pool.workers,
     uploadBytes: () => budget.used,
     logLinesDropped: () => output.dropped,
   });

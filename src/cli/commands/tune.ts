@@ -38,7 +38,7 @@ export interface TuneOptions {
 type Row = Tried & { objection: string | undefined };
 
 /**
- * `menagerie tune <id>`: measures variants, lanes, threads and batches on this machine, and writes what suits the goal best
+ * `menagerie tune <id>`: measures variants, workers, threads and batches on this machine, and writes what suits the goal best
  * beside the manifest, where `serve` finds it.
  * @throws MenagerieError `unknown_model`, `model_not_pulled`, `io_error`, and what loading throws
  */
@@ -56,7 +56,7 @@ export async function tune(id: string, options: TuneOptions, config: Config, io:
   for (const { variant, objection } of variants) {
     for (const layout of layouts) {
       io.signal.throwIfAborted();
-      bar.update(done++, steps, `${variant}, ${layout.lanes} lanes of ${layout.threads}`);
+      bar.update(done++, steps, `${variant}, ${layout.workers} workers of ${layout.threads}`);
       const tried = await tryBatches(id, variant, layout, {
         ...options,
         repository,
@@ -70,11 +70,11 @@ export async function tune(id: string, options: TuneOptions, config: Config, io:
   bar.clear();
   const eligible = rows.filter(({ objection }) => objection === undefined);
   const best = bestFor(options.goal, eligible);
-  const { variant, lanes, threads, batch, imagesPerS, latencyMs } = best;
-  const tuned = { goal: options.goal, machine, variant, lanes, threads, batch };
+  const { variant, workers, threads, batch, imagesPerS, latencyMs } = best;
+  const tuned = { goal: options.goal, machine, variant, workers, threads, batch };
   const figures = { images_per_s: round(imagesPerS), latency_ms: round(latencyMs) };
   if (!options.dryRun) await writeTuned(model, { ...tuned, ...figures, date: new Date().toISOString() });
-  io.out.write(options.json ? asJson(rows, best, options, machine) : asText(model, rows, best, options));
+  io.out.write(options.json ? asJson(rows, best, options, machine) : tuningText(model, rows, best, options));
   return 0;
 }
 
@@ -136,7 +136,7 @@ const round = (value: number) => Math.round(value * 100) / 100;
 function asJson(rows: readonly Row[], best: Row, options: TuneOptions, machine: object): string {
   const view = (row: Row) => ({
     variant: row.variant,
-    lanes: row.lanes,
+    workers: row.workers,
     threads: row.threads,
     batch: row.batch,
     images_per_s: round(row.imagesPerS),
@@ -147,11 +147,11 @@ function asJson(rows: readonly Row[], best: Row, options: TuneOptions, machine: 
   return `${JSON.stringify({ goal: options.goal, max_loss: options.maxLoss, machine, tried: rows.map(view) }, null, 2)}\n`;
 }
 
-function asText(model: ModelFolder, rows: readonly Row[], best: Row, { goal, dryRun }: TuneOptions): string {
-  const header = ['VARIANT', 'LANES', 'THREADS', 'BATCH', 'IMAGES/S', 'LONE PICTURE ms', ''];
+function tuningText(model: ModelFolder, rows: readonly Row[], best: Row, { goal, dryRun }: TuneOptions): string {
+  const header = ['VARIANT', 'WORKERS', 'THREADS', 'BATCH', 'IMAGES/S', 'LONE PICTURE ms', ''];
   const lines = rows.map((row) => [
     row.variant,
-    String(row.lanes),
+    String(row.workers),
     String(row.threads),
     String(row.batch),
     row.imagesPerS.toFixed(1),

@@ -6,9 +6,9 @@ import { countOf } from '../../core/shape.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { ServedModel } from '../../serving/models/model.js';
 
-/** How fast pictures go through the lanes, reading them left aside. */
+/** How fast pictures go through the workers, reading them left aside. */
 export interface Speed {
-  /** With all lanes busy. */
+  /** With all workers busy. */
   imagesPerS: number;
   /** Median of a lone picture, in ms. */
   latencyMs: number;
@@ -35,7 +35,7 @@ export async function speedOf(
   const run = () => {
     // As those of another picture each time: a worker would use the tensor of the last one again.
     const views = { name: `noise ${++runs}`, rows: 1, data: noise };
-    return pool.run(key, views, { flow: createFlow(), cost: 1, ms: info.rowMs, signal: new AbortController().signal });
+    return pool.run(key, views, { flow: createFlow(), cost: 1, ms: info.viewMs, signal: new AbortController().signal });
   };
   /** Milliseconds of each run, so many at a time. */
   const measure = async (inFlight: number) => {

@@ -1,5 +1,5 @@
 import {
-  type Box,
+  type Bounds,
   dilate,
   erode,
   grow,
@@ -20,7 +20,7 @@ import {
 /** The pen strokes of one digit: 0 where there is none, 255 where the pen pressed fully, grey at the edges. */
 export interface Ink {
   plane: Plane;
-  box: Box;
+  box: Bounds;
 }
 
 /** Cells along the longer side of the coarse grid on which background and polarity are judged. */
@@ -49,7 +49,7 @@ export function findInk(grey: Plane): Ink | undefined {
 }
 
 /** The inside of a sheet of paper on a table, say: it stands out more than what is written on it. */
-function findSheet(grey: Plane): Box | undefined {
+function findSheet(grey: Plane): Bounds | undefined {
   if (Math.max(grey.width, grey.height) < COARSE) return undefined;
   const factor = Math.ceil(Math.max(grey.width, grey.height) / (2 * COARSE));
   const found = findMarks(shrink(grey, factor), SHEET_WINDOW);
@@ -171,18 +171,18 @@ function isLightOnDark({ data, width, height }: Plane): boolean {
   return skew > 0;
 }
 
-interface Part extends Box {
+interface InkPart extends Bounds {
   label: number;
   mass: number;
   atBorder: boolean;
 }
 
 /** The parts at or above `threshold` that make up one digit: the weightiest and what belongs to it. */
-function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Box } | undefined {
+function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bounds } | undefined {
   const { labels, parts } = components(plane, threshold);
   // What runs off the picture (a frame, the edge of the paper) counts less than what lies inside it.
-  const weight = (part: Part) => part.mass * (part.atBorder ? 0.1 : 1);
-  const main = parts.reduce<Part | undefined>(
+  const weight = (part: InkPart) => part.mass * (part.atBorder ? 0.1 : 1);
+  const main = parts.reduce<InkPart | undefined>(
     (best, part) => (!best || weight(part) > weight(best) ? part : best),
     undefined,
   );
@@ -211,11 +211,11 @@ function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bo
 }
 
 /** Labels the 8-connected parts at or above `threshold`; label 0 is background. */
-function components({ data, width, height }: Plane, threshold: number): { labels: Int32Array; parts: Part[] } {
+function components({ data, width, height }: Plane, threshold: number): { labels: Int32Array; parts: InkPart[] } {
   const labels = new Int32Array(data.length);
-  const parts: Part[] = [];
+  const parts: InkPart[] = [];
   const stack: number[] = [];
-  const visit = (i: number, part: Part): void => {
+  const visit = (i: number, part: InkPart): void => {
     const level = data[i] ?? 0;
     if (labels[i] || level < threshold) return;
     labels[i] = part.label;
@@ -224,7 +224,7 @@ function components({ data, width, height }: Plane, threshold: number): { labels
   };
   for (let start = 0; start < data.length; start++) {
     if (labels[start] || (data[start] ?? 0) < threshold) continue;
-    const part: Part = { label: parts.length + 1, mass: 0, x0: width, y0: height, x1: 0, y1: 0, atBorder: false };
+    const part: InkPart = { label: parts.length + 1, mass: 0, x0: width, y0: height, x1: 0, y1: 0, atBorder: false };
     visit(start, part);
     for (let i = stack.pop(); i !== undefined; i = stack.pop()) {
       const x = i % width;

@@ -6,7 +6,7 @@ export interface Plane {
 }
 
 /** A rectangle of pixels; `x1` and `y1` are one past the last. */
-export interface Box {
+export interface Bounds {
   x0: number;
   y0: number;
   x1: number;
@@ -14,12 +14,12 @@ export interface Box {
 }
 
 /** Pixels of the longer side. */
-export function longSide(box: Box): number {
+export function longSide(box: Bounds): number {
   return Math.max(box.x1 - box.x0, box.y1 - box.y0);
 }
 
 /** Widens `box` so that it contains the given rectangle. */
-export function grow(box: Box, x0: number, y0: number, x1: number, y1: number): void {
+export function grow(box: Bounds, x0: number, y0: number, x1: number, y1: number): void {
   box.x0 = Math.min(box.x0, x0);
   box.y0 = Math.min(box.y0, y0);
   box.x1 = Math.max(box.x1, x1);
@@ -66,9 +66,9 @@ export function erode(plane: Plane, radius: number): Plane {
   const { width, height } = plane;
   const kept = new Int32Array(Math.max(width, height));
   const data = new Float32Array(plane.data.length);
-  for (let y = 0; y < height; y++) slide(plane.data, data, y * width, 1, width, radius, kept);
+  for (let y = 0; y < height; y++) slideWindow(plane.data, data, y * width, 1, width, radius, kept);
   const both = new Float32Array(data.length);
-  for (let x = 0; x < width; x++) slide(data, both, x, width, height, radius, kept);
+  for (let x = 0; x < width; x++) slideWindow(data, both, x, width, height, radius, kept);
   return { data: both, width, height };
 }
 
@@ -89,7 +89,7 @@ export function negated({ data, width, height }: Plane): Plane {
  * still become the answer: each is less than all after it (Lemire, Streaming Maximum-Minimum Filter, 2006).
  * @param kept room for `length` places
  */
-function slide(
+function slideWindow(
   from: Float32Array,
   to: Float32Array,
   start: number,
@@ -128,9 +128,9 @@ export function spread(mask: Uint8Array, width: number, height: number, radius: 
  * Resamples a rectangle of a plane: mean over the covered area where it shrinks, linear where it grows, and the pixels
  * themselves at scale 1.
  */
-export function resize(plane: Plane, box: Box, width: number, height: number): Plane {
-  const across = weights(box.x1 - box.x0, width);
-  const down = weights(box.y1 - box.y0, height);
+export function resize(plane: Plane, box: Bounds, width: number, height: number): Plane {
+  const across = coverageOf(box.x1 - box.x0, width);
+  const down = coverageOf(box.y1 - box.y0, height);
   const source = plane.data;
   const data = new Float32Array(width * height);
   let at = 0;
@@ -151,14 +151,14 @@ export function resize(plane: Plane, box: Box, width: number, height: number): P
 }
 
 /** How much pixels in a row count, from the first that does. */
-interface Weights {
+interface Coverage {
   first: number;
   /** They add up to 1. */
   parts: Float64Array;
 }
 
-/** The weights of each of `to` cells over `from` pixels. */
-function weights(from: number, to: number): Weights[] {
+/** What each of `to` cells covers of `from` pixels. */
+function coverageOf(from: number, to: number): Coverage[] {
   return Array.from({ length: to }, (_, i) => {
     if (from < to) {
       const { first, second, part } = tap(i, to, from);

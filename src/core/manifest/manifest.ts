@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { strict } from '../schema-parts.js';
 import { COLOR_ORDERS, channelsOf } from './color-order.js';
 import { CROPS } from './crops.js';
 import { parseDescription } from './parse-description.js';
@@ -7,7 +8,6 @@ import { parseDescription } from './parse-description.js';
 // models/<id>/manifest.json: the facts of one network. The schema is the contract with whoever adds a model;
 // docs/manifest.md and models/manifest.schema.json are generated from the descriptions below.
 
-const strict = { additionalProperties: false } as const;
 const oneOf = <const T extends string[]>(values: readonly [...T], description: string) =>
   Type.Enum([...values], { description });
 
@@ -189,7 +189,7 @@ export const ManifestSchema = Type.Object(
 type SchemaManifest = Static<typeof ManifestSchema>;
 export type Manifest = Omit<SchemaManifest, 'preprocess'> & { preprocess: Preprocess };
 
-const validator = Compile(ManifestSchema);
+const manifestValidator = Compile(ManifestSchema);
 
 /** The variants a manifest has, in a fixed order. */
 export function variantsOf(manifest: Pick<SchemaManifest, 'variants'>): [VariantName, Variant][] {
@@ -207,10 +207,10 @@ export function variantsOf(manifest: Pick<SchemaManifest, 'variants'>): [Variant
  * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
  */
 export function parseManifest(text: string, file: string): Manifest {
-  return parseDescription(text, file, validator, PATTERN_WORDS, crossFieldFaults) as Manifest;
+  return parseDescription(text, file, manifestValidator, PATTERN_WORDS, manifestFaults) as Manifest;
 }
 
-function crossFieldFaults(manifest: SchemaManifest): string[] {
+function manifestFaults(manifest: SchemaManifest): string[] {
   const faults: string[] = [];
   const { preprocess, input } = manifest;
   const channels = channelsOf(preprocess.color);

@@ -1,43 +1,74 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { MenagerieError } from '../errors.js';
+import { strict } from '../schema-parts.js';
 import { VariantNameSchema } from './manifest.js';
 import { parseDescription } from './parse-description.js';
 
 // What `menagerie tune` tries, how it chooses, and the file tuned.json beside a manifest that it writes.
 
-const strict = { additionalProperties: false } as const;
-const count = Type.Integer({ minimum: 1, maximum: 1024 });
+const countSchema = Type.Integer({ minimum: 1, maximum: 1024 });
 
 /** What decides whether figures of one machine hold on another. */
 const TunedMachineSchema = Type.Object(
-  { cpu: Type.String(), cores: count, device: Type.Enum(['cpu', 'cuda']), runtime: Type.String() },
+  { cpu: Type.String(), cores: countSchema, device: Type.Enum(['cpu', 'cuda']), runtime: Type.String() },
   strict,
 );
 export type TunedMachine = Static<typeof TunedMachineSchema>;
 
+/** Of the file's layout. A file of another is not followed: `menagerie tune` writes a new one. */
+const FORMAT = 2;
+
 const TunedSchema = Type.Object(
   {
+    format: Type.Literal(FORMAT),
     goal: Type.Enum(['throughput', 'latency']),
     machine: TunedMachineSchema,
     variant: VariantNameSchema,
-    lanes: count,
-    threads: count,
-    batch: count,
+    workers: countSchema,
+    threads: countSchema,
+    batch: countSchema,
     images_per_s: Type.Number(),
     latency_ms: Type.Number(),
     date: Type.String(),
   },
   { ...strict, $id: 'tuned' },
 );
+type TunedFile = Static<typeof TunedSchema>;
 /** What was found best for one model on one machine. */
-export type Tuned = Static<typeof TunedSchema>;
+export type Tuned = Omit<TunedFile, 'format'>;
 export type Goal = Tuned['goal'];
 
-const validator = Compile(TunedSchema);
+const tunedValidator = Compile(TunedSchema);
 
-/** @throws MenagerieError `invalid_manifest` */
+/**
+ * What a tuned.json says.
+ * @throws MenagerieError `invalid_manifest`, also for a file of another format
+ */
 export function parseTuned(text: string, file: string): Tuned {
-  return parseDescription(text, file, validator, {}, () => []);
+  const format = formatOf(text);
+  if (format !== FORMAT) {
+    const what = `has format ${format}, and this version reads format ${FORMAT}`;
+    throw new MenagerieError('invalid_manifest', `${file}: ${what}: run \`menagerie tune\` again`);
+  }
+  const { format: _, ...tuned } = parseDescription(text, file, tunedValidator, {}, () => []);
+  return tuned;
+}
+
+/** The first format had no number. What is no object is left to the schema. */
+function formatOf(text: string): number {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return FORMAT;
+    return 'format' in value ? Number(value.format) : 1;
+  } catch {
+    return FORMAT;
+  }
+}
+
+/** The text of a tuned.json. */
+export function formatTuned(tuned: Tuned): string {
+  return `${JSON.stringify({ format: FORMAT, ...tuned } satisfies TunedFile, null, 2)}\n`;
 }
 
 /** Whether figures of one machine hold on the other. */
@@ -45,25 +76,26 @@ export function isSameMachine(a: TunedMachine, b: TunedMachine): boolean {
   return a.cpu === b.cpu && a.cores === b.cores && a.device === b.device && a.runtime === b.runtime;
 }
 
-/** Lanes, and threads that each computes with. */
+/** Workers, and threads that each computes with. */
 export interface Layout {
-  lanes: number;
+  workers: number;
   threads: number;
 }
 
-/** Numbers of lanes that may pay on a GPU: while one computes, others prepare pictures. */
-const GPU_LANES = [1, 2, 4];
+/** Numbers of workers that may pay on a GPU: while one computes, others prepare pictures. */
+const GPU_WORKERS = [1, 2, 4];
 
 /**
- * The layouts worth trying. On a CPU lanes x threads is at most the number of cores: more threads than cores only get into
+ * The layouts worth trying. On a CPU workers x threads is at most the number of cores: more threads than cores only get into
  * each other's way. On a GPU the threads have little to do.
  */
 export function layoutsFor(cores: number, device: 'cpu' | 'cuda'): Layout[] {
-  if (device === 'cuda') return GPU_LANES.filter((lanes) => lanes <= cores).map((lanes) => ({ lanes, threads: 1 }));
+  if (device === 'cuda')
+    return GPU_WORKERS.filter((workers) => workers <= cores).map((workers) => ({ workers, threads: 1 }));
   const threads = new Set<number>();
   for (let n = 1; n < cores; n *= 2) threads.add(n);
   threads.add(cores);
-  return [...threads].map((n) => ({ lanes: Math.floor(cores / n), threads: n }));
+  return [...threads].map((n) => ({ workers: Math.floor(cores / n), threads: n }));
 }
 
 /** Rows of a batch that are tried, each only if the one before was faster than all smaller ones. */
@@ -73,7 +105,7 @@ export const TUNED_BATCHES = [1, 4, 16];
 export interface Tried extends Layout {
   variant: 'fp32' | 'int8';
   batch: number;
-  /** With all lanes busy. */
+  /** With all workers busy. */
   imagesPerS: number;
   /** Median of a lone picture, in ms. */
   latencyMs: number;

@@ -12,7 +12,7 @@ import type { Picture } from './picture.js';
 export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 /** A box of pixels: columns `left .. right - 1`, rows `top .. bottom - 1`. */
-interface Box {
+interface Extent {
   left: number;
   top: number;
   right: number;
@@ -121,7 +121,7 @@ function rowStart(alongX: number, alongY: number, offset: number, y: number): nu
  * The source pixels that `warp` needs for an output of `size`, wherever the edges of the picture are. Of a picture cut to
  * the part of this box within it, and with the part's corner taken off `affine`'s c and f, `warp` makes the same output.
  */
-export function affineBounds([a, b, c, d, e, f]: Affine, size: Size): Box {
+export function affineBounds([a, b, c, d, e, f]: Affine, size: Size): Extent {
   const [left, right] = reach(a, b, c, size);
   const [top, bottom] = reach(d, e, f, size);
   return { left, top, right, bottom };

@@ -20,7 +20,7 @@ export interface Window extends Box {
   resized: Size;
 }
 
-type Located = Exclude<Resize, { mode: 'digit' }>;
+type GeometricResize = Exclude<Resize, { mode: 'digit' }>;
 
 /**
  * The size a picture is brought to before anything is cut from it.
@@ -28,7 +28,7 @@ type Located = Exclude<Resize, { mode: 'digit' }>;
  * `shorter_side` follows torchvision's `Resize`: the longer side is `trunc(size * long / short)`.
  * @param scale multiplies the size of the shorter side, for multi-crop at several scales; the result is rounded
  */
-export function resizedSize(source: Size, resize: Located, input: Size, scale = 1): Size {
+export function resizedSize(source: Size, resize: GeometricResize, input: Size, scale = 1): Size {
   if (resize.mode === 'exact') return sizeOf(input);
   const short = Math.min(source.width, source.height);
   const size = Math.round(resize.size * scale);

@@ -4,44 +4,44 @@ import type { Picture } from './picture.js';
 import { PRECISION_BITS, scratch, weightedSums } from './weighted-sums.js';
 
 // Pillow's `Image.resize`, bit for bit (src/libImaging/Resample.c): the filter is widened by the scale when shrinking,
-// weights are rounded to 22-bit fixed point, and values to 8 bits after the horizontal and again after the vertical
+// coefficients are rounded to 22-bit fixed point, and values to 8 bits after the horizontal and again after the vertical
 // pass. Only the pixels that the wanted window depends on are computed.
 
 interface Kernel {
   /** Radius in source pixels at scale 1. */
   support: number;
-  weight(x: number): number;
+  at(x: number): number;
 }
 
 const KERNELS: Record<Filter, Kernel> = {
-  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
   // Keys 1981 with a = -0.5
   bicubic: {
     support: 2,
-    weight(x) {
+    at(x) {
       const t = Math.abs(x);
       if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
       return t < 2 ? (((t - 5) * t + 8) * t - 4) * -0.5 : 0;
     },
   },
-  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+  lanczos: { support: 3, at: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
 function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
-/** The weights of a run of output pixels along one axis. */
+/** The coefficients of a run of output pixels along one axis. */
 interface Taps {
   /** First source pixel of each output pixel: never less than that of the one before. */
   first: Int32Array;
-  /** Source pixels of every output pixel; those that have fewer end with weights of 0. */
+  /** Source pixels of every output pixel; those that have fewer end with coefficients of 0. */
   count: number;
-  /** Fixed-point weights, `count` for each output pixel. */
-  weights: Int32Array;
+  /** Fixed-point coefficients, `count` for each output pixel. */
+  coefficients: Int32Array;
 }
 
-/** Weights of output pixels `offset .. offset + length` when `source` pixels become `target`. */
+/** Coefficients of output pixels `offset .. offset + length` when `source` pixels become `target`. */
 function tapsOf(source: number, target: number, offset: number, length: number, kernel: Kernel): Taps {
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
@@ -49,9 +49,9 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
   // A span of 2 x support touches no more pixels than this, however it is rounded.
   const count = Math.min(source, Math.floor(2 * support) + 2);
   const first = new Int32Array(length);
-  const weights = new Int32Array(length * count);
+  const coefficients = new Int32Array(length * count);
   const exact = new Float64Array(count);
-  // Pillow multiplies by the reciprocal; dividing instead changes the last bit of some weights.
+  // Pillow multiplies by the reciprocal; dividing instead changes the last bit of some coefficients.
   const inverse = 1 / filterScale;
   for (let i = 0; i < length; i++) {
     const centre = (offset + i + 0.5) * scale;
@@ -59,7 +59,7 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
     const n = Math.min(source, Math.trunc(centre + support + 0.5)) - from;
     let sum = 0;
     for (let k = 0; k < n; k++) {
-      const w = kernel.weight((k + from - centre + 0.5) * inverse);
+      const w = kernel.at((k + from - centre + 0.5) * inverse);
       exact[k] = w;
       sum += w;
     }
@@ -68,10 +68,10 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
     first[i] = from - shift;
     for (let k = 0; k < n; k++) {
       const w = (exact[k] as number) / (sum === 0 ? 1 : sum);
-      weights[i * count + shift + k] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION_BITS));
+      coefficients[i * count + shift + k] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION_BITS));
     }
   }
-  return { first, count, weights };
+  return { first, count, coefficients };
 }
 
 /** The first source pixel of a run of output pixels, and the one after the last. */
@@ -79,7 +79,7 @@ function spanOf({ first, count }: Taps): [number, number] {
   return [first[0] as number, (first[first.length - 1] as number) + count];
 }
 
-/** The same of output pixels `offset .. offset + length`, from the weights of the first and the last alone. */
+/** The same of output pixels `offset .. offset + length`, from the coefficients of the first and the last alone. */
 function sourceOf(source: number, target: number, offset: number, length: number, kernel: Kernel): [number, number] {
   const [start] = spanOf(tapsOf(source, target, offset, 1, kernel));
   const [, end] = spanOf(tapsOf(source, target, offset + length - 1, 1, kernel));
@@ -109,20 +109,20 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   const groups = Math.ceil(rowLength / 4);
 
   // Everything is done in groups of four bytes: three channels and one to be overwritten, or four bytes of a row.
-  const layout = new Layout();
+  const layout = new ScratchLayout();
   const columnOffsets = layout.place(4 * width);
-  const columnWeights = layout.place(4 * columns.weights.length);
+  const columnCoefficients = layout.place(4 * columns.coefficients.length);
   const rowOffsets = layout.place(4 * groups);
-  const rowWeights = layout.place(4 * rows.weights.length);
+  const rowCoefficients = layout.place(4 * rows.coefficients.length);
   const sourceRow = layout.place(3 * (right - left) + 4);
   const strip = layout.place(rowLength * rows.count + 4);
   const outRow = layout.place(4 * groups);
   const memory = scratch(layout.size);
   const bytes = new Uint8Array(memory);
   new Int32Array(memory, columnOffsets).set(columns.first.map((first) => (first - left) * 3));
-  new Int32Array(memory, columnWeights).set(columns.weights);
+  new Int32Array(memory, columnCoefficients).set(columns.coefficients);
   new Int32Array(memory, rowOffsets).set(Int32Array.from({ length: groups }, (_, i) => 4 * i));
-  new Int32Array(memory, rowWeights).set(rows.weights);
+  new Int32Array(memory, rowCoefficients).set(rows.coefficients);
 
   // Of what there is of the picture.
   const part = picture.part ?? { x: 0, y: 0, width: picture.width };
@@ -138,16 +138,16 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
       const start = (bottom - part.y) * part.width - part.x;
       bytes.set(picture.data.subarray((start + left) * 3, (start + right) * 3), sourceRow);
       const target = strip + (bottom - top) * rowLength;
-      weightedSums(target, 3, width, sourceRow, columnOffsets, 3, columns.count, columnWeights, 4 * columns.count);
+      weightedSums(target, 3, width, sourceRow, columnOffsets, 3, columns.count, columnCoefficients, 4 * columns.count);
     }
-    weightedSums(outRow, 4, groups, strip, rowOffsets, rowLength, rows.count, rowWeights + 4 * y * rows.count, 0);
+    weightedSums(outRow, 4, groups, strip, rowOffsets, rowLength, rows.count, rowCoefficients + 4 * y * rows.count, 0);
     out.set(bytes.subarray(outRow, outRow + rowLength), y * rowLength);
   }
   return out;
 }
 
 /** Places of the scratch memory, one after the other. */
-class Layout {
+class ScratchLayout {
   /** Bytes. */
   size = 0;
 

@@ -2,18 +2,18 @@
 // preprocessing. The module has one function, short enough to be assembled here by hand: the numbers are the opcodes of
 // https://webassembly.github.io/spec/core/appendix/index-instructions.html
 
-/** Fraction bits of the weights. */
+/** Fraction bits of the coefficients. */
 export const PRECISION_BITS = 22;
 
 /**
  * Writes `count` groups of four bytes, `targetStep` bytes apart. Each is the sum of `taps` groups of four source bytes,
- * `tapStep` bytes apart, times fixed-point weights, rounded and clipped to 0..255. Addresses are bytes of `memory`.
+ * `tapStep` bytes apart, times fixed-point coefficients, rounded and clipped to 0..255. Addresses are bytes of `memory`.
  *
  * @param target where the first group is written
  * @param source what `offsets` are relative to
  * @param offsets i32 for each written group: where its first source group is
- * @param weights i32, `taps` of them for the first written group
- * @param weightsStep bytes from a group's weights to those of the next, 0 where all share them
+ * @param coefficients i32, `taps` of them for the first written group
+ * @param coefficientsStep bytes from a group's coefficients to those of the next, 0 where all share them
  */
 type WeightedSums = (
   target: number,
@@ -23,8 +23,8 @@ type WeightedSums = (
   offsets: number,
   tapStep: number,
   taps: number,
-  weights: number,
-  weightsStep: number,
+  coefficients: number,
+  coefficientsStep: number,
 ) => void;
 
 type Code = number[];
@@ -73,17 +73,19 @@ const countDown = (local: number, body: Code): Code => {
 
 function assemble(): Uint8Array<ArrayBuffer> {
   // The parameters of WeightedSums, then the locals
-  const [target, targetStep, count, source, offsets, tapStep, taps, weights, weightsStep] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  const [pixel, weight, left, sums] = [9, 10, 11, 12];
+  const [target, targetStep, count, source, offsets, tapStep, taps, coefficients, coefficientsStep] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8,
+  ];
+  const [pixel, coefficient, left, sums] = [9, 10, 11, 12];
   const addTap = [
-    ...[...get(pixel), ...load4Bytes, ...get(weight), ...load32Splat, ...multiply],
+    ...[...get(pixel), ...load4Bytes, ...get(coefficient), ...load32Splat, ...multiply],
     ...[...get(sums), ...add, ...set(sums)],
     ...increase(pixel, get(tapStep)),
-    ...increase(weight, constant(4)),
+    ...increase(coefficient, constant(4)),
   ];
   const writeGroup = [
     ...[...get(source), ...get(offsets), ...i32Load, ...i32Add, ...set(pixel)],
-    ...[...get(weights), ...set(weight)],
+    ...[...get(coefficients), ...set(coefficient)],
     ...[...get(taps), ...set(left)],
     // Starting at a half makes the final shift round.
     ...[...constant(1), ...constant(PRECISION_BITS - 1), ...i32ShiftLeft, ...splat, ...set(sums)],
@@ -93,7 +95,7 @@ function assemble(): Uint8Array<ArrayBuffer> {
     ...[...get(sums), ...narrowTo16, ...tee(sums), ...get(sums), ...narrowTo8, ...store4Bytes],
     ...increase(target, get(targetStep)),
     ...increase(offsets, constant(4)),
-    ...increase(weights, get(weightsStep)),
+    ...increase(coefficients, get(coefficientsStep)),
   ];
   const locals = vector([3, I32], [1, V128]);
   const body = [...locals, ...countDown(count, writeGroup), 0x0b];
@@ -108,7 +110,7 @@ function assemble(): Uint8Array<ArrayBuffer> {
   );
 }
 
-const PAGE = 65536;
+const MEMORY_PAGE = 65536;
 
 // What is used of the standard object, which the types of Node 20 lack.
 interface Memory {
@@ -127,6 +129,6 @@ export const weightedSums = sums;
 /** At least `size` bytes of the memory that `weightedSums` works on. They hold what the last caller left there. */
 export function scratch(size: number): ArrayBuffer {
   const missing = size - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  if (missing > 0) memory.grow(Math.ceil(missing / MEMORY_PAGE));
   return memory.buffer;
 }

@@ -5,7 +5,7 @@ export function createFlow(): Flow {
   return {};
 }
 
-interface Entry<T> {
+interface QueueEntry<T> {
   item: T;
   flow: Flow;
   start: number;
@@ -20,7 +20,7 @@ interface Entry<T> {
  */
 export class FairQueue<T> {
   /** By start; equal ones in the order they came. */
-  readonly #entries: Entry<T>[] = [];
+  readonly #entries: QueueEntry<T>[] = [];
   /** Virtual time at which what each flow has queued so far will have been served. Every queue has a time of its own. */
   readonly #finish = new WeakMap<Flow, number>();
   /** How many things of each flow wait. */
@@ -49,12 +49,12 @@ export class FairQueue<T> {
     this.#insert({ item, flow, start: Number.NEGATIVE_INFINITY, cost });
   }
 
-  #insert(entry: Entry<T>): void {
+  #insert(entry: QueueEntry<T>): void {
     const { flow, start } = entry;
     let [low, high] = [0, this.#entries.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#entries[middle] as Entry<T>).start <= start) low = middle + 1;
+      if ((this.#entries[middle] as QueueEntry<T>).start <= start) low = middle + 1;
       else high = middle;
     }
     this.#entries.splice(low, 0, entry);
@@ -65,7 +65,7 @@ export class FairQueue<T> {
   take(may: (item: T) => boolean = () => true): T | undefined {
     const at = this.#entries.findIndex(({ item }) => may(item));
     if (at === -1) return undefined;
-    const [entry] = this.#entries.splice(at, 1) as [Entry<T>];
+    const [entry] = this.#entries.splice(at, 1) as [QueueEntry<T>];
     // Time passes for what is served in its turn only: whoever comes must not stand behind all that went past what cannot be
     // served yet. And it passes by a share of the cost, or ever new flows would keep those that wait for ever.
     if (at === 0) this.#now = Math.max(this.#now, entry.start) + entry.cost / (this.#waiting.size + 1);

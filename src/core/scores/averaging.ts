@@ -159,7 +159,7 @@ function rowsOf(scores: Float32Array, classes: number, weights: readonly number[
 function weightedMean(rows: readonly (Float32Array | Float64Array)[], weights: readonly number[]): Float64Array {
   const mean = emptyMean(rows, weights);
   rows.forEach((row, r) => {
-    addTimes(mean, row, weights[r] as number);
+    addScaled(mean, row, weights[r] as number);
   });
   return dividedBy(mean, totalOf(weights));
 }
@@ -170,7 +170,7 @@ function meanSoftmax(rows: readonly Float32Array[], weights: readonly number[]):
   const exponentials = new Float64Array(mean.length);
   rows.forEach((row, r) => {
     const sum = exponentiate(row, exponentials);
-    addTimes(mean, exponentials, (weights[r] as number) / sum);
+    addScaled(mean, exponentials, (weights[r] as number) / sum);
   });
   return dividedBy(mean, totalOf(weights));
 }
@@ -182,7 +182,7 @@ function emptyMean(rows: readonly { length: number }[], weights: readonly number
   return new Float64Array(length);
 }
 
-function addTimes(sum: Float64Array, row: Float32Array | Float64Array, factor: number): void {
+function addScaled(sum: Float64Array, row: Float32Array | Float64Array, factor: number): void {
   for (let c = 0; c < sum.length; c++) sum[c] = (sum[c] as number) + factor * (row[c] as number);
 }
 

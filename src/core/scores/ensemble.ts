@@ -3,11 +3,10 @@ import { Compile } from 'typebox/compile';
 import { CROPS } from '../manifest/crops.js';
 import { MODEL_ID_PATTERN, PATTERN_WORDS } from '../manifest/manifest.js';
 import { parseDescription } from '../manifest/parse-description.js';
+import { strict } from '../schema-parts.js';
 
 // <model directory>/ensembles/<id>.json: models that answer together. docs/manifest.md and models/ensemble.schema.json are
 // generated from the descriptions below.
-
-const strict = { additionalProperties: false } as const;
 
 export const COMBINES = ['probabilities', 'logits', 'geometric', 'vote'] as const;
 
@@ -83,7 +82,7 @@ export interface Ensemble extends Omit<SchemaEnsemble, '$schema' | 'members' | '
   min_members: number;
 }
 
-const validator = Compile(EnsembleSchema);
+const ensembleValidator = Compile(EnsembleSchema);
 
 /**
  * Checks an ensemble as far as its file alone tells.
@@ -92,13 +91,13 @@ const validator = Compile(EnsembleSchema);
  * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
  */
 export function parseEnsemble(text: string, file: string): Ensemble {
-  const value = parseDescription(text, file, validator, PATTERN_WORDS, crossFieldFaults);
+  const value = parseDescription(text, file, ensembleValidator, PATTERN_WORDS, ensembleFaults);
   const { $schema, combine = 'probabilities', min_members = value.members.length, ...rest } = value;
   const members = value.members.map(({ model, weight = 1 }) => ({ model, weight }));
   return { ...rest, members, combine, min_members };
 }
 
-function crossFieldFaults({ members, min_members: least }: SchemaEnsemble): string[] {
+function ensembleFaults({ members, min_members: least }: SchemaEnsemble): string[] {
   const models = members.map(({ model }) => model);
   const faults = models.flatMap((model, i) => {
     const first = models.indexOf(model);

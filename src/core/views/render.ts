@@ -9,7 +9,7 @@ import { resizeWindow, sourceWindow } from '../pixels/resample.js';
 import type { Geometry, View } from './views.js';
 
 /** A part of a resized picture, and where it lies in it. */
-interface Region extends Picture, Point {}
+interface ResizedRegion extends Picture, Point {}
 
 /**
  * The u8 pixels that networks of one geometry see in the views of a picture, before normalisation. The picture is resized
@@ -28,7 +28,13 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
     const together = area(shared) <= boxes.reduce((sum, box) => sum + area(box), 0);
     const region = together ? cut(source, shared, resize.filter) : undefined;
     for (const [i, { at, view, window }] of scale.entries()) {
-      const pixels = look(region ?? cut(source, boxes[i] as Window, resize.filter), view, window, input, resize.filter);
+      const pixels = viewPixels(
+        region ?? cut(source, boxes[i] as Window, resize.filter),
+        view,
+        window,
+        input,
+        resize.filter,
+      );
       out.set(color === 'GRAY' ? pixels.filter((_, k) => k % 3 === 0) : pixels, at * length);
     }
   }
@@ -94,13 +100,13 @@ function area({ width, height }: Size): number {
   return width * height;
 }
 
-function cut(source: Picture, box: Window, filter: Filter): Region {
+function cut(source: Picture, box: Window, filter: Filter): ResizedRegion {
   return { data: resizeWindow(source, box, filter), ...box };
 }
 
 /** One view out of a region that holds all it depends on: `input.height` x `input.width` x 3. */
-function look(
-  region: Region,
+function viewPixels(
+  region: ResizedRegion,
   { distortion, mirrored, colourShift }: View,
   window: Window,
   input: Size,
@@ -123,7 +129,7 @@ function moved([a, b, c, d, e, f]: Affine, from: Point, to: Point): Affine {
 }
 
 /** A window out of a region that holds what there is of it; the rest stays black. */
-function crop(region: Region, window: Window): Uint8Array<ArrayBuffer> {
+function crop(region: ResizedRegion, window: Window): Uint8Array<ArrayBuffer> {
   const { x, y, width, height } = region;
   const same = x === window.x && y === window.y && width === window.width && height === window.height;
   if (same) return region.data;

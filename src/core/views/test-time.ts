@@ -19,8 +19,8 @@ export interface TestTimeAugmentation {
   colour: number;
 }
 
-/** How a picture is looked at. */
-export interface LookOptions {
+/** Which views of a picture a network sees. */
+export interface ViewOptions {
   crops: Crops;
   augmentation: TestTimeAugmentation;
   /** Of whatever is random: the same seed gives the same views. */
@@ -29,8 +29,14 @@ export interface LookOptions {
 
 const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
 
-/** One look at a picture, as a network was measured with. */
-export const PLAIN_LOOK: LookOptions = { crops: 1, augmentation: NONE, seed: 0 };
+/** What networks of one geometry are to see of a picture. */
+export interface Rendering {
+  geometry: Geometry;
+  viewOptions: ViewOptions;
+}
+
+/** The centre crop alone, as a network was measured with. */
+export const PLAIN_VIEW_OPTIONS: ViewOptions = { crops: 1, augmentation: NONE, seed: 0 };
 
 /** The amounts that may be asked for. */
 const AMOUNTS = {
@@ -81,7 +87,7 @@ function invalid(what: string): MenagerieError {
 export function countViews({
   crops,
   augmentation: { mirror, crops: random, rotate, shear, colour },
-}: LookOptions): number {
+}: ViewOptions): number {
   const distortions = [rotate, shear, colour].filter((amount) => amount > 0).length;
   // The mirrored views of 10 and 144 crops are there already; whether all of them are depends on the picture.
   const count = (crops + random) * (1 + distortions) * (mirror ? 2 : 1);
@@ -93,7 +99,10 @@ export function countViews({
  * Checks that pictures can be looked at in this way by a network that resizes them so.
  * @throws MenagerieError `invalid_request`
  */
-export function assertLook({ mode }: Geometry['resize'], { crops, augmentation }: Omit<LookOptions, 'seed'>): void {
+export function assertViewOptions(
+  { mode }: Geometry['resize'],
+  { crops, augmentation }: Omit<ViewOptions, 'seed'>,
+): void {
   if (mode === 'shorter_side') return;
   if (crops > 1 || augmentation.crops > 0) {
     const why = mode === 'exact' ? 'sees the whole picture, squeezed' : 'looks for one digit';
@@ -106,12 +115,12 @@ export function assertLook({ mode }: Geometry['resize'], { crops, augmentation }
 
 /**
  * The views of a picture: its crops and the random ones; each of these once more for every distortion; all of that once more
- * mirrored. Equal views stand there once, with their number as weight.
+ * mirrored. Equal views stand there once, with their number as count.
  * @throws MenagerieError `invalid_request` where the geometry does not allow it
  */
-export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation, seed }: LookOptions): View[] {
+export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation, seed }: ViewOptions): View[] {
   const { input, resize } = geometry;
-  assertLook(resize, { crops, augmentation });
+  assertViewOptions(resize, { crops, augmentation });
   const random = createRandom(seed);
   const views = cropViews(source, geometry, crops);
   if (resize.mode === 'digit') return views;

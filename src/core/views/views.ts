@@ -2,7 +2,7 @@ import type { Crops } from '../manifest/crops.js';
 import type { Manifest } from '../manifest/manifest.js';
 import { centreCorner, type Point, resizedSize, type Size, sizeOf, type Window } from '../pixels/geometry.js';
 
-/** One look at a picture: the network sees this much of it, in this way. */
+/** What a network sees at once of a picture: which part of it, and changed how. */
 export interface View {
   /** Cut from the resized picture. Where it is larger than the input, it is brought to that size. Absent for digits. */
   window: Window | undefined;
@@ -13,7 +13,7 @@ export interface View {
   /** Added to red, green and blue, in levels. */
   colourShift?: readonly [number, number, number];
   /** How often it counts: equal views are computed once. */
-  weight: number;
+  count: number;
 }
 
 /** What views depend on: networks with equal geometry see the same pixels. */
@@ -33,17 +33,17 @@ export function geometryOf({ input, preprocess: { resize, color } }: Pick<Manife
 const SCALES = [1, 288 / 256, 320 / 256, 352 / 256];
 
 /**
- * The crops of a picture, in order; equal ones once, with their number as weight.
+ * The crops of a picture, in order; equal ones once, with their number as count.
  *
  * - 1: the centre (torchvision's `CenterCrop`).
  * - 5: top left, top right, bottom left, bottom right, centre (`FiveCrop`).
  * - 10: the same five, then the five of the mirrored picture (`TenCrop`; Krizhevsky et al. 2012, section 4.1).
  * - 144: four scales; of each the left, centre and right (top, centre and bottom) square; of each of these the four corners,
  *   the centre, and the whole square; each plain and mirrored (Szegedy et al. 2014, section 7).
- * Several need resize mode `shorter_side` (see `assertLook`).
+ * Several need resize mode `shorter_side` (see `assertViewOptions`).
  */
 export function cropViews(source: Size, { input, resize }: Geometry, crops: Crops): View[] {
-  if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, weight: 1 }];
+  if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, count: 1 }];
   const resized = resizedSize(source, resize, input);
   const padding = resize.mode === 'shorter_side' ? (resize.padding ?? 0) : 0;
   const corners = (whole: Size) => five(whole, input, padding);
@@ -98,16 +98,16 @@ function fromRight({ x, y }: Point, crop: Size, resized: Size): Point {
 
 /** The crop at a corner, as it is. */
 export function plainView(corner: Point, size: Size, resized: Size): View {
-  return { window: { ...corner, ...sizeOf(size), resized }, mirrored: false, weight: 1 };
+  return { window: { ...corner, ...sizeOf(size), resized }, mirrored: false, count: 1 };
 }
 
 /** Equal views once: a square picture has three equal squares, one of the input's size five equal crops. */
 export function merged(views: readonly View[]): View[] {
-  const byLook = new Map<string, View>();
+  const byAppearance = new Map<string, View>();
   for (const view of views) {
-    const { weight, ...look } = view;
-    const key = JSON.stringify(look);
-    byLook.set(key, { ...look, weight: weight + (byLook.get(key)?.weight ?? 0) });
+    const { count, ...appearance } = view;
+    const key = JSON.stringify(appearance);
+    byAppearance.set(key, { ...appearance, count: count + (byAppearance.get(key)?.count ?? 0) });
   }
-  return [...byLook.values()];
+  return [...byAppearance.values()];
 }

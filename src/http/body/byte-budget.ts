@@ -9,7 +9,7 @@ export interface Uploader {
 }
 
 /** Uploads that declare at most so many bytes, or this part of the memory, are small. */
-const SMALL = { bytes: 1024 * 1024, part: 1 / 16 };
+const SMALL_UPLOAD = { bytes: 1024 * 1024, part: 1 / 16 };
 
 /** The uploads of a kind: small ones, or all others. */
 class Kind {
@@ -52,7 +52,7 @@ export class ByteBudget {
 
   /** An account for one request. */
   open({ address, declared = Number.POSITIVE_INFINITY }: Uploader): ByteAccount {
-    const kind = declared <= Math.min(SMALL.bytes, this.#limit * SMALL.part) ? this.#small : this.#large;
+    const kind = declared <= Math.min(SMALL_UPLOAD.bytes, this.#limit * SMALL_UPLOAD.part) ? this.#small : this.#large;
     let held = 0;
     let closed = false;
     return {
@@ -61,12 +61,12 @@ export class ByteBudget {
         if (closed) throw new Error('the account is closed');
         const ofAddress = kind.usedBy.get(address) ?? 0;
         if (ofAddress > held && ofAddress + bytes > kind.share) {
-          throw overloaded(
+          throw uploadsFull(
             `Uploads in progress from your address take ${ofAddress} bytes, of ${kind.share} that they may.`,
           );
         }
         if (kind.used + bytes > kind.most || this.used + bytes > this.#limit) {
-          throw overloaded(`Uploads in progress take ${this.used} bytes; there is room for ${this.#limit}.`);
+          throw uploadsFull(`Uploads in progress take ${this.used} bytes; there is room for ${this.#limit}.`);
         }
         kind.add(address, bytes);
         held += bytes;
@@ -80,7 +80,7 @@ export class ByteBudget {
   }
 }
 
-function overloaded(detail: string): MenagerieError {
+function uploadsFull(detail: string): MenagerieError {
   return new MenagerieError('overloaded', detail, { retryAfterS: 1 });
 }
 

@@ -2,7 +2,7 @@ import { Pieces } from '../../core/byte-source.js';
 import type { ByteAccount } from './byte-budget.js';
 
 /** What a piece takes besides its bytes: the objects that hold it. */
-const OVERHEAD_BYTES = 512;
+const PIECE_OVERHEAD_BYTES = 512;
 /** Smaller chunks are copied together: a chunk of one byte would take 350. */
 const SMALLEST_KEPT = 4 * 1024;
 /** Size of the first block that small chunks are copied into; each next one is twice as large. */
@@ -34,7 +34,7 @@ export class PieceWriter {
     const holds = chunk.buffer.byteLength;
     // A part of a large buffer would keep all of it.
     if (chunk.length >= SMALLEST_KEPT && chunk.length >= (holds * 7) / 8) {
-      this.#account.take(holds + OVERHEAD_BYTES);
+      this.#account.take(holds + PIECE_OVERHEAD_BYTES);
       this.#flush();
       this.#pieces.push(chunk);
     } else this.#copy(chunk);
@@ -60,7 +60,7 @@ export class PieceWriter {
 
   #newBlock(wanted: number): void {
     const size = Math.max(FIRST_BLOCK, Math.min(LARGEST_BLOCK, Math.max(2 * this.#block.length, wanted)));
-    this.#account.take(size + OVERHEAD_BYTES);
+    this.#account.take(size + PIECE_OVERHEAD_BYTES);
     this.#flush();
     this.#block = new Uint8Array(size);
     this.#from = 0;

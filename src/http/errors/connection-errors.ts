@@ -32,7 +32,7 @@ export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, eve
       return;
     }
     const id = newId();
-    const typed = describe(error);
+    const typed = describeConnectionError(error);
     events.connectionFailed(typed.code);
     log.debug({ request_id: id, code: typed.code, reason: error.code, remote: socket.remoteAddress }, 'not a request');
     if (socket.writable) socket.write(answerTo(typed, id));
@@ -60,7 +60,7 @@ function answerTo(error: MenagerieError, id: string): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-function describe({ code }: NodeJS.ErrnoException): MenagerieError {
+function describeConnectionError({ code }: NodeJS.ErrnoException): MenagerieError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new MenagerieError('upload_timeout', 'The request did not arrive in time.');

@@ -10,11 +10,11 @@ export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'unmatched';
 }
 
-const problems = new WeakMap<FastifyRequest, MenagerieError>();
+const errors = new WeakMap<FastifyRequest, MenagerieError>();
 
 /** The error that a request was answered with, if it was. */
 export function errorOf(request: FastifyRequest): MenagerieError | undefined {
-  return problems.get(request);
+  return errors.get(request);
 }
 
 /** Answers a request with a problem document. */
@@ -25,7 +25,7 @@ export function sendProblem(
   events: HttpEvents,
 ): FastifyReply {
   const status = STATUS[error.code];
-  problems.set(request, error);
+  errors.set(request, error);
   events.requestFailed(routeOf(request), error.code);
   if (status >= 500 && error.cause !== undefined)
     request.log.error({ err: error.cause, code: error.code }, error.message);

@@ -54,6 +54,6 @@ export const STATUS: Record<ErrorCode, number> = {
   model_failed: 503,
   overloaded: 503,
   shutting_down: 503,
-  lane_failed: 503,
+  worker_failed: 503,
   deadline_exceeded: 504,
 };

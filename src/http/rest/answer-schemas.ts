@@ -66,7 +66,7 @@ const reason = {
   chosen_because: Type.Optional(Type.String({ description: 'Why it is this one, where the request named none.' })),
 };
 
-const EnsembleSchema = Type.Object({
+const AnsweringEnsembleSchema = Type.Object({
   id: Type.Optional(Type.String({ description: 'Of a named ensemble.' })),
   ...reason,
   combine: CombineSchema,
@@ -74,14 +74,14 @@ const EnsembleSchema = Type.Object({
   members: Type.Array(Type.Object({ ...NetworkSchema, weight: Type.Number() })),
 });
 
-const answeredBy = {
+const answeredBySchema = {
   model: Type.Optional(Type.Object({ ...NetworkSchema, ...reason }, { description: 'The network that answered.' })),
-  ensemble: Type.Optional(EnsembleSchema),
+  ensemble: Type.Optional(AnsweringEnsembleSchema),
 };
 
 export const ClassificationSchema = Type.Object(
   {
-    ...answeredBy,
+    ...answeredBySchema,
     results: Type.Array(ImageResultSchema, { description: 'One for each picture, in the order they came.' }),
   },
   { $id: 'Classification', title: 'Classification', description: 'Answered by a `model` or by an `ensemble`.' },
@@ -89,12 +89,12 @@ export const ClassificationSchema = Type.Object(
 
 export const EstimateSchema = Type.Object(
   {
-    ...answeredBy,
+    ...answeredBySchema,
     images: Type.Integer(),
-    price_gmacs: Type.Number({
+    cost_gmacs: Type.Number({
       description: 'Billion multiply-accumulates: pictures x views x networks, and 0.5 for reading a picture.',
     }),
-    limit_gmacs: Type.Number({ description: 'A dearer request is refused.' }),
+    limit_gmacs: Type.Number({ description: 'A more expensive request is refused.' }),
     wait_ms: Type.Number({ description: 'What it would wait for others now.' }),
     expected_ms: Type.Number({ description: 'Time to its answer now, waiting and computing.' }),
   },

@@ -8,9 +8,9 @@ import { declaredLength, readImages, type UploadLimits } from '../body/upload.js
 import { LEAST_RATE, watchRate } from '../body/upload-rate.js';
 import { clientGone } from '../exchange/client-gone.js';
 import { onResponseClose } from '../exchange/response-close.js';
+import { classificationJson, estimateJson, serverTiming } from './answer-json.js';
 import { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
-import { classificationView, estimateView, serverTiming } from './answer-views.js';
-import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOf } from './look-query.js';
+import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOfQuery } from './question-query.js';
 import { problems } from './schemas.js';
 
 export interface ClassifyRouteOptions extends UploadLimits {
@@ -21,7 +21,7 @@ export interface ClassifyRouteOptions extends UploadLimits {
 }
 
 /** An upload's rate is averaged over this part of the time that it may take. */
-const WINDOWS = 6;
+const RATE_WINDOWS = 6;
 
 const PICTURES =
   'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
@@ -45,7 +45,7 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
         response,
       },
     },
-    (request, reply) => answer(request, reply, questionOf(request.query), request.query, options),
+    (request, reply) => answer(request, reply, questionOfQuery(request.query), request.query, options),
   );
 
   app.post(
@@ -60,7 +60,7 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
         response,
       },
     },
-    (request, reply) => answer(request, reply, questionOf(request.query), request.query, options),
+    (request, reply) => answer(request, reply, questionOfQuery(request.query), request.query, options),
   );
 
   app.post(
@@ -75,8 +75,8 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
       },
     },
     async ({ query }) => {
-      const estimate = await options.classifier.estimate(questionOf(query), query.images);
-      return estimateView(estimate, query.images);
+      const estimate = await options.classifier.estimate(questionOfQuery(query), query.images);
+      return estimateJson(estimate, query.images);
     },
   );
 };
@@ -94,13 +94,13 @@ async function answer(
   const ticket = await classifier.admit(question, { uploadMs: uploadTimeoutMs, deadlineMs });
   const account = budget.open({ address: request.ip, declared: declaredLength(request) });
   const unwatch = onResponseClose(request.raw, reply.raw, () => ticket.abort(clientGone()));
-  const windowMs = uploadTimeoutMs / WINDOWS;
+  const windowMs = uploadTimeoutMs / RATE_WINDOWS;
   const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
   try {
     const images = await readImages(request, options, account, ticket.signal).finally(unwatchRate);
     const classification = await ticket.answer(images);
     reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
-    return classificationView(classification, topK, request.id);
+    return classificationJson(classification, topK, request.id);
   } finally {
     unwatch();
     account.close();

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelStatus } from '../../serving/models/model.js';
-import { modelView } from './views.js';
+import { modelJson } from './model-json.js';
 
 /** Models put into words at a time; others have their turn in between. */
 const AT_A_TIME = 100;
@@ -29,7 +29,7 @@ export class ModelList {
       const models = await this.#list();
       const parts: string[] = [];
       for (let at = 0; at < models.length; at += AT_A_TIME) {
-        const views = models.slice(at, at + AT_A_TIME).map(modelView);
+        const views = models.slice(at, at + AT_A_TIME).map(modelJson);
         parts.push(JSON.stringify(views).slice(1, -1));
         await nextTurn();
       }

@@ -5,9 +5,9 @@ import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { VariantNameSchema } from '../../core/manifest/manifest.js';
 import type { ModelRegistry } from '../../serving/loading/model-registry.js';
+import { modelJson } from './model-json.js';
 import { ModelList } from './model-list.js';
 import { ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from './schemas.js';
-import { modelView } from './views.js';
 
 export interface ModelRouteOptions {
   registry: ModelRegistry;
@@ -47,7 +47,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     async ({ params: { id } }) => {
       const status = await registry.status(id);
       return {
-        ...modelView(status),
+        ...modelJson(status),
         manifest: status.manifest ?? status.ensemble ?? null,
         labels: status.labels.map(({ name }) => name),
       };
@@ -70,7 +70,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     },
     async ({ params: { id }, query: { variant } }) => {
       await registry.load(id, variant);
-      return modelView(await registry.status(id));
+      return modelJson(await registry.status(id));
     },
   );
 
@@ -89,7 +89,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     },
     async ({ params: { id } }) => {
       await registry.unload(id);
-      return modelView(await registry.status(id));
+      return modelJson(await registry.status(id));
     },
   );
 };

@@ -1,13 +1,10 @@
 import Type from 'typebox';
 import { MODEL_ID_PATTERN, VariantNameSchema } from '../../core/manifest/manifest.js';
+import { nullable } from '../../core/schema-parts.js';
 import { CombineSchema } from '../../core/scores/ensemble.js';
-import type { ModelState } from '../../serving/models/model.js';
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+import { MODEL_STATES } from '../../serving/models/model.js';
 
 export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model, see GET /models.' });
-
-const STATES: ModelState[] = ['not_pulled', 'unloaded', 'loading', 'warming', 'ready', 'draining', 'failed', 'refused'];
 
 const VariantViewSchema = Type.Object({
   bytes: nullable(Type.Integer({ description: 'Size of the file.' })),
@@ -21,7 +18,7 @@ export const ModelSchema = Type.Object(
     id: Type.String(),
     kind: Type.Enum(['network', 'ensemble']),
     title: nullable(Type.String()),
-    state: Type.Enum(STATES),
+    state: Type.Enum([...MODEL_STATES]),
     reason: nullable(Type.String({ description: 'Why it failed or was refused.' })),
     dataset: nullable(Type.String()),
     variants: Type.Record(Type.String(), VariantViewSchema),
@@ -39,8 +36,8 @@ export const ModelSchema = Type.Object(
         }),
         version: Type.String(),
         classes: Type.Integer(),
-        gmacs: Type.Number({ description: 'Price of one view: billion multiply-accumulates.' }),
-        ms: Type.Number({ description: 'What one view takes a lane, learned.' }),
+        gmacs: Type.Number({ description: 'Cost of one view: billion multiply-accumulates.' }),
+        ms: Type.Number({ description: 'What one view takes a worker, learned.' }),
         batch: Type.Integer({ description: 'Most views that it is run on at once.' }),
         load_ms: Type.Number(),
         warmup_ms: Type.Number(),

@@ -13,7 +13,7 @@ const LARGEST_SCREEN = 2048;
 export function gifHeader(source: ByteSource): PictureHeader {
   const file = new ByteWindow(source);
   const screen = { width: file.u16(6, true), height: file.u16(8, true) };
-  const at = firstFrame(file, 13 + tableLength(file.u8(10)));
+  const at = firstGifFrame(file, 13 + tableLength(file.u8(10)));
   const isScreen =
     SCREENS.includes(`${screen.width}x${screen.height}`) || Math.max(screen.width, screen.height) > LARGEST_SCREEN;
   const least = isScreen || screen.width * screen.height === 0 ? { width: 1, height: 1 } : screen;
@@ -29,7 +29,7 @@ function tableLength(flags: number): number {
 }
 
 /** Where the first image descriptor lies, behind extensions in blocks of up to 255 bytes. */
-function firstFrame(file: ByteWindow, start: number): number {
+function firstGifFrame(file: ByteWindow, start: number): number {
   let at = start;
   while (file.u8(at) === 0x21) {
     for (at += 2; file.u8(at) > 0; at += 1 + file.u8(at));

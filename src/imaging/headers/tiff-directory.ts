@@ -1,7 +1,7 @@
 import { type ByteWindow, HeaderDamaged } from './byte-window.js';
 
 /** An entry of a directory. */
-export interface Entry {
+export interface DirectoryEntry {
   tag: number;
   /** The length of its values. */
   bytes: number;
@@ -20,7 +20,7 @@ const MOST_ENTRIES = 4096;
  * @param wanted tags whose values are asked for
  * @throws HeaderDamaged, HeaderUnclear
  */
-export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): Generator<Entry> {
+export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): Generator<DirectoryEntry> {
   const order = file.u16(0);
   if (order !== 0x4949 && order !== 0x4d4d) throw new HeaderDamaged();
   const little = order === 0x4949;

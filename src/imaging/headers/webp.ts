@@ -15,7 +15,7 @@ export function webpHeader(source: ByteSource): PictureHeader {
   let canvas: PictureHeader | undefined;
   for (const chunk of riffChunks(file)) {
     if (chunk.name === 'VP8X') canvas ??= extended(file, chunk);
-    const coded = chunk.name === 'ANMF' ? firstFrame(file, chunk) : frame(file, chunk);
+    const coded = chunk.name === 'ANMF' ? firstWebpFrame(file, chunk) : frame(file, chunk);
     if (!coded) continue;
     if (!canvas) return coded;
     // Both are kept at once: the frame and the canvas it is drawn on.
@@ -33,7 +33,7 @@ function extended(file: ByteWindow, { at }: RiffChunk): PictureHeader {
   return header(coding, width, height, (flags & VP8X_FLAGS.alpha) !== 0, (flags & VP8X_FLAGS.exif) !== 0);
 }
 
-function firstFrame(file: ByteWindow, { at }: RiffChunk): PictureHeader | undefined {
+function firstWebpFrame(file: ByteWindow, { at }: RiffChunk): PictureHeader | undefined {
   // Behind place, size, duration and flags of the frame, 16 bytes.
   for (const chunk of riffChunks(file, at + 24)) {
     const coded = frame(file, chunk);

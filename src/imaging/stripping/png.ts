@@ -18,12 +18,12 @@ export function pngEdits(bytes: Uint8Array, file: ByteWindow, keepOrientation: b
     const isExif = exifWanted && name === 'eXIf';
     if (isExif) exifWanted = false;
     const orientation = isExif ? orientationOf(bytes.subarray(at + 8, end - 4)) : undefined;
-    edits.push(orientation ? { at, end, put: exifChunk(orientation) } : { at, end });
+    edits.push(orientation ? { at, end, put: pngExifChunk(orientation) } : { at, end });
   }
   return edits;
 }
 
-function exifChunk(orientation: number): Uint8Array {
+function pngExifChunk(orientation: number): Uint8Array {
   const exif = exifOf(orientation);
   const chunk = Buffer.alloc(exif.length + 12);
   chunk.writeUInt32BE(exif.length);

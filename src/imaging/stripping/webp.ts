@@ -6,7 +6,7 @@ import { type Edit, splice } from './splice.js';
 
 const KEPT = new Set(['VP8X', 'VP8 ', 'VP8L', 'ALPH', 'ANIM', 'ANMF']);
 /** Some write EXIF data as JPEG has it. */
-const PREFIX = Buffer.from('Exif\0\0');
+const EXIF_PREFIX = Buffer.from('Exif\0\0');
 
 /** A WebP without colour profile, XMP, and whatever else is not known to have to do with pixels. */
 export function stripWebp(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Uint8Array {
@@ -24,7 +24,7 @@ export function stripWebp(bytes: Uint8Array, file: ByteWindow, keepOrientation: 
     if (isExif) exifWanted = false;
     const orientation = isExif ? orientationOf(withoutPrefix(bytes.subarray(at + 8, end))) : undefined;
     if (orientation) flags |= VP8X_FLAGS.exif;
-    edits.push(orientation ? { at, end, put: exifChunk(orientation) } : { at, end });
+    edits.push(orientation ? { at, end, put: webpExifChunk(orientation) } : { at, end });
   }
   const stripped = splice(bytes, edits);
   if (stripped === bytes) return bytes;
@@ -35,10 +35,10 @@ export function stripWebp(bytes: Uint8Array, file: ByteWindow, keepOrientation: 
 }
 
 function withoutPrefix(exif: Uint8Array): Uint8Array {
-  return PREFIX.equals(exif.subarray(0, PREFIX.length)) ? exif.subarray(PREFIX.length) : exif;
+  return EXIF_PREFIX.equals(exif.subarray(0, EXIF_PREFIX.length)) ? exif.subarray(EXIF_PREFIX.length) : exif;
 }
 
-function exifChunk(orientation: number): Uint8Array {
+function webpExifChunk(orientation: number): Uint8Array {
   const exif = exifOf(orientation);
   const head = Buffer.from('EXIF\0\0\0\0');
   head.writeUInt32LE(exif.length, 4);

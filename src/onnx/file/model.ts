@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../core/byte-source.js';
 import { type Node, readNode } from './node.js';
+import { INT64 } from './tensor-types.js';
 import { topologicalOrder } from './topological-order.js';
 import { type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
 
@@ -45,7 +46,6 @@ export interface OnnxModel {
 }
 
 const MAX_NODES = 100_000;
-const INT64 = 7;
 const MAX_INTEGERS_BYTES = 64;
 /** In `metadata_props`: nobody has trained this network. */
 export const UNTRAINED = { key: 'menagerie.untrained', value: 'true' } as const;

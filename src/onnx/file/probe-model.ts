@@ -2,7 +2,7 @@ import type { ByteSource } from '../../core/byte-source.js';
 import { countOf } from '../../core/shape.js';
 import type { Initializer, OnnxModel } from './model.js';
 import type { Node } from './node.js';
-import { TENSOR_TYPES } from './tensor-types.js';
+import { FLOAT, TENSOR_TYPES } from './tensor-types.js';
 import { type Encodable, encode, fieldsOf } from './wire.js';
 
 /** A tensor to feed. */
@@ -23,8 +23,7 @@ export interface ProbeModel {
 }
 
 /** Tensors up to this many values stay in the file: shapes, axes and scales, whose values decide shapes. */
-const SMALL = 1024;
-const FLOAT = 1;
+const MOST_KEPT_VALUES = 1024;
 
 /**
  * The same graph with every intermediate tensor as an output, and without its weights: those become inputs, so that the
@@ -40,7 +39,7 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
   // ONNX Runtime refuses files of old versions in which an initializer is neither an input nor used.
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const all = [...model.initializers.values()].filter(({ name }) => used.has(name));
-  const isLarge = (tensor: Initializer) => tensor.external || countOf(tensor.dims) > SMALL;
+  const isLarge = (tensor: Initializer) => tensor.external || countOf(tensor.dims) > MOST_KEPT_VALUES;
   const large = all.filter((tensor) => isLarge(tensor) && TENSOR_TYPES[tensor.dataType]?.array);
   const weights = large.map(({ name, dataType, dims }) => ({ name, dataType, dims }));
   const kept = all.filter((tensor) => !large.includes(tensor));
@@ -51,7 +50,7 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
     ...nodes.map((node): Encodable => [1, copy(node)]),
     [2, model.name || 'graph'],
     ...kept.map((tensor): Encodable => [5, copy(tensor)]),
-    ...feeds.map((feed): Encodable => [11, valueInfo(feed)]),
+    ...feeds.map((feed): Encodable => [11, feedInfo(feed)]),
     ...fetches.map((name): Encodable => [12, [[1, name]]]),
   ];
   return { bytes: encode([...modelFields(source), [7, graph]]), feeds, fetches };
@@ -64,7 +63,7 @@ function madeWeight(
 ): ProbeFeed | undefined {
   const dims = operator === 'ConstantOfShape' ? initializers.get(inputs[0] ?? '')?.integers : undefined;
   const dataType = typeof attributes.value === 'number' ? attributes.value : FLOAT;
-  if (!dims || countOf(dims) <= SMALL || !TENSOR_TYPES[dataType]?.array) return undefined;
+  if (!dims || countOf(dims) <= MOST_KEPT_VALUES || !TENSOR_TYPES[dataType]?.array) return undefined;
   return { name: outputs[0] as string, dataType, dims };
 }
 
@@ -79,7 +78,7 @@ function modelFields(source: ByteSource): Encodable[] {
 }
 
 /** ValueInfoProto of a tensor. */
-function valueInfo({ name, dataType, dims }: ProbeFeed): Encodable[] {
+function feedInfo({ name, dataType, dims }: ProbeFeed): Encodable[] {
   const shape: Encodable[] = dims.map((size): Encodable => [1, [[1, size]]]);
   return [
     [1, name],

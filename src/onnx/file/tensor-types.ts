@@ -17,6 +17,9 @@ export interface TensorType {
     | BigUint64ArrayConstructor;
 }
 
+/** Numbers of types. */
+export const [FLOAT, INT64] = [1, 7] as const;
+
 /** The types by number. */
 export const TENSOR_TYPES: Readonly<Record<number, TensorType>> = {
   1: { name: 'float32', bytes: 4, array: Float32Array },

@@ -5,7 +5,7 @@ import type { Layer } from './layers.js';
 export interface Block {
   /** residual: joined by addition. inception, fire, dense: concatenated. */
   kind: 'residual' | 'inception' | 'fire' | 'dense' | 'parallel';
-  /** How the residual's input reaches the sum: as it is, or through a layer with weights that fits its shape. */
+  /** How the residual's input reaches the sum: as it is, or through a layer with weightedLayers that fits its shape. */
   shortcut: 'identity' | 'projection' | null;
   /** The layers that narrow a fire module's input before its branches. */
   squeeze: string[];
@@ -45,7 +45,7 @@ interface Region {
  * @param layers those of the graph, in the same order
  */
 export function partsOf(graph: LayerGraph, layers: readonly Layer[]): Part[] {
-  const regions = outermost(regionsOf(graph)).map((region) => describe(region, graph, layers));
+  const regions = outermost(regionsOf(graph)).map((region) => describeBlock(region, graph, layers));
   const inBlocks = new Set(regions.flatMap(({ members }) => [...members]));
   const parts: Part[] = [];
   const addLayers = (kind: Part['kind'], from: number, to: number) => {
@@ -120,13 +120,13 @@ function branchesOf({ fork, join, members }: Region, { sources }: LayerGraph): n
 }
 
 /** What the branches make of the join. */
-function kindOf(branches: readonly number[][], weights: readonly number[], isSum: boolean): Block['kind'] {
+function kindOfBlock(branches: readonly number[][], weightedLayers: readonly number[], isSum: boolean): Block['kind'] {
   if (isSum) return 'residual';
   const isShared = branches.flat().length > new Set(branches.flat()).size;
   if (isShared) return 'parallel';
   if (branches.some((branch) => branch.length === 0)) return 'dense';
   if (branches.length >= 3) return 'inception';
-  return weights.every((count) => count === 1) ? 'fire' : 'parallel';
+  return weightedLayers.every((count) => count === 1) ? 'fire' : 'parallel';
 }
 
 /** The 1x1 convolution, and its activation, whose output a fire module's branches share. */
@@ -139,17 +139,17 @@ function squeezeOf({ fork }: Region, graph: LayerGraph, layers: readonly Layer[]
 }
 
 /** A region as a block, and all that is in it: a fire module begins before its fork. */
-function describe(region: Region, graph: LayerGraph, layers: readonly Layer[]) {
+function describeBlock(region: Region, graph: LayerGraph, layers: readonly Layer[]) {
   const { join, end, members } = region;
   const branches = branchesOf(region, graph);
-  const weights = branches.map((branch) => branch.filter((i) => layers[i]?.weighted).length);
+  const weightedLayers = branches.map((branch) => branch.filter((i) => layers[i]?.weighted).length);
   const isSum = graph.nodes[join]?.operator !== 'Concat';
-  const kind = kindOf(branches, weights, isSum);
+  const kind = kindOfBlock(branches, weightedLayers, isSum);
   const squeeze = kind === 'fire' ? squeezeOf(region, graph, layers) : [];
   const names = (indices: readonly number[]) => indices.map((i) => (layers[i] as Layer).name);
   const block: Block = {
     kind,
-    shortcut: isSum ? (Math.min(...weights) === 0 ? 'identity' : 'projection') : null,
+    shortcut: isSum ? (Math.min(...weightedLayers) === 0 ? 'identity' : 'projection') : null,
     squeeze: names(squeeze),
     branches: branches.map(names),
     join: names([...new Set([join, end])]),

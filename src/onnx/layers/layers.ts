@@ -59,7 +59,7 @@ export function layersOf(model: OnnxModel, roles: GraphRoles, observed: Observed
       ? []
       : parameterTensors(node, roles.constants, shapes).filter((name) => !counted.has(name));
     for (const name of parameters) counted.add(name);
-    const kernel = kernelOf(node, shapes);
+    const kernel = kernelSize(node, shapes);
     const field = constant ? undefined : fieldOf(node, varying, kernel, shapes, fields);
     if (field) for (const name of node.outputs) fields.set(name, field);
     return {
@@ -88,7 +88,7 @@ export function bytesOf(tensor: string, { shapes, types }: Observed): number {
 }
 
 /** Spatial size of a node's kernel: of its attribute, or of its weights; that of a global pool is its input. */
-function kernelOf(node: Node, shapes: Shapes): number[] | undefined {
+function kernelSize(node: Node, shapes: Shapes): number[] | undefined {
   const stated = numbers(node.attributes.kernel_shape);
   if (stated) return stated;
   if (node.operator.startsWith('Global')) return shapes.get(node.inputs[0] ?? '')?.slice(2);

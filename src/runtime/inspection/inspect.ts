@@ -86,7 +86,7 @@ async function observe(
     shapes.set(name, dims);
     types.set(name, dataType);
   }
-  const session = await createSession(() =>
+  const session = await createProbeSession(() =>
     InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, logSeverityLevel: 4 }),
   );
   const results = await session
@@ -117,7 +117,7 @@ function zeros({ name, dataType, dims }: ProbeFeed): Tensor {
   return new Tensor(type.name as 'float32', new type.array(countOf(dims)) as Float32Array, dims);
 }
 
-async function createSession(create: () => Promise<InferenceSession>): Promise<InferenceSession> {
+async function createProbeSession(create: () => Promise<InferenceSession>): Promise<InferenceSession> {
   try {
     return await create();
   } catch (error) {

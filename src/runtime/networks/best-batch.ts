@@ -22,18 +22,18 @@ export async function bestBatch(
   run: (rows: number) => Promise<unknown>,
   provider: Provider,
   wanted: number | undefined,
-): Promise<{ batch: number; rowMs: number }> {
-  let best = { batch: 1, rowMs: await fastest(run, 1) };
-  if (wanted === 1 || (wanted === undefined && provider === 'cpu' && best.rowMs > SLOW_MS)) return best;
+): Promise<{ batch: number; viewMs: number }> {
+  let best = { batch: 1, viewMs: await fastest(run, 1) };
+  if (wanted === 1 || (wanted === undefined && provider === 'cpu' && best.viewMs > SLOW_MS)) return best;
   const sizes = wanted === undefined ? (provider === 'cpu' ? SIZES : GPU_SIZES) : [wanted];
   for (const batch of sizes) {
-    const rowMs = await fastest(run, batch).then(
+    const viewMs = await fastest(run, batch).then(
       (ms) => ms / batch,
       () => Number.POSITIVE_INFINITY,
     );
-    const pays = rowMs < best.rowMs * (1 - GAIN) || (wanted !== undefined && Number.isFinite(rowMs));
+    const pays = viewMs < best.viewMs * (1 - GAIN) || (wanted !== undefined && Number.isFinite(viewMs));
     if (!pays) break;
-    best = { batch, rowMs };
+    best = { batch, viewMs };
   }
   if (provider === 'cuda') for (let rows = 2; rows < best.batch; rows++) await run(rows);
   return best;

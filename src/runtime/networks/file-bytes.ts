@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { ByteSource } from '../../core/byte-source.js';
 
-const PAGE = 1 << 16;
+const READ_WINDOW = 1 << 16;
 
 /** A file as bytes, of which only what is asked for is read; the last page stays in memory. */
 export class FileBytes implements ByteSource {
@@ -18,7 +18,7 @@ export class FileBytes implements ByteSource {
   slice(start: number, end: number): Uint8Array {
     const inPage = start >= this.#pageStart && end <= this.#pageStart + this.#page.length;
     if (!inPage) {
-      this.#page = this.#read(start, Math.max(end, Math.min(this.length, start + PAGE)));
+      this.#page = this.#read(start, Math.max(end, Math.min(this.length, start + READ_WINDOW)));
       this.#pageStart = start;
     }
     return this.#page.subarray(start - this.#pageStart, end - this.#pageStart);

@@ -1,5 +1,5 @@
 /**
- * The memory of a lane's input tensors, used again for every run. What it holds is used again too where the next run wants the
+ * The memory of a worker's input tensors, used again for every run. What it holds is used again too where the next run wants the
  * same: the members of an ensemble that prepare pictures alike come one after another.
  */
 export class InputTensor {

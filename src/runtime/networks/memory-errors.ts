@@ -1,6 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
+import { inMib } from '../../core/units.js';
 
-const MIB = 1024 * 1024;
 /** What the runtime, libvips, V8 and the C++ library say when memory is refused. */
 const REFUSED =
   /bad_alloc|failed to allocate|allocation (?:of .* )?failed|out of memory|cannot allocate memory|ENOMEM|Array buffer allocation/i;
@@ -23,8 +23,7 @@ export function bytesAskedFor(error: unknown): number | undefined {
  * @param allowed bytes, undefined where they are not known
  */
 export function memoryExceeded(what: string, needed?: number, allowed?: number, cause?: unknown): MenagerieError {
-  const mib = (bytes: number) => Math.ceil(bytes / MIB);
-  const needs = needed === undefined ? 'needs more memory than there is' : `needs about ${mib(needed)} MB`;
-  const may = allowed === undefined ? '' : `, may use ${mib(allowed)} MB`;
+  const needs = needed === undefined ? 'needs more memory than there is' : `needs about ${inMib(needed)} MB`;
+  const may = allowed === undefined ? '' : `, may use ${inMib(allowed)} MB`;
   return new MenagerieError('memory_exceeded', `${what} ${needs}${may}.`, cause === undefined ? {} : { cause });
 }

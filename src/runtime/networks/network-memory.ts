@@ -1,8 +1,8 @@
+import { MIB } from '../../core/units.js';
 import type { NetworkSpec } from './network-spec.js';
 
 // How much memory networks take in a worker.
 
-const MIB = 1024 * 1024;
 /** What a worker holds before it holds any network (measured: 34 MB of data, with room for its heap to grow). */
 export const BASE_BYTES = 96 * MIB;
 /** Weights as they lie in the file, as the runtime reads them and as it computes with them: while they are loaded, all at once. */

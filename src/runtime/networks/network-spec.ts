@@ -33,7 +33,7 @@ export interface NetworkInfo {
   loadMs: number;
   warmupMs: number;
   /** Time for one row in batches of that size. */
-  rowMs: number;
+  viewMs: number;
 }
 
 /** What a network is called in messages: the model's id, of keys such as `lenet5@fp32#1`. */

@@ -89,10 +89,10 @@ export class Network {
       if (scores.length !== rows * classes) throw mismatch(`${rows} rows are answered with ${scores.length} scores`);
     };
     const wanted = takesBatches ? (settings.batch ?? spec.rows) : 1;
-    const { batch, rowMs } = await bestBatch(run, provider, wanted);
+    const { batch, viewMs } = await bestBatch(run, provider, wanted);
     const warmupMs = performance.now() - loaded;
     const loadMs = loaded - started;
-    const info = { provider, fallback, layersOnCpu, sha256, classes, batch, loadMs, warmupMs, rowMs };
+    const info = { provider, fallback, layersOnCpu, sha256, classes, batch, loadMs, warmupMs, viewMs };
     return new Network(session, spec, info, settings.runBytes);
   }
 

@@ -25,7 +25,7 @@ export interface Expected {
 
 /** Protocol buffers hold no more, nor does ONNX Runtime read more from memory at once. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
-const READ_BYTES = 8 * 1024 * 1024;
+const BYTES_AT_A_TIME = 8 * 1024 * 1024;
 
 /**
  * Reads an ONNX file and its external data, once, and hashes what was read.
@@ -58,14 +58,14 @@ function inFolder(file: string, path: string): string {
   try {
     real = realpathSync(join(folder, path));
   } catch (error) {
-    throw new MenagerieError('file_missing', `External data "${shown(path)}" of ${basename(file)} is not there.`, {
+    throw new MenagerieError('file_missing', `External data "${shownPath(path)}" of ${basename(file)} is not there.`, {
       cause: error,
     });
   }
   if (path !== '' && !path.startsWith(sep) && real.startsWith(folder + sep)) return real;
   throw new MenagerieError(
     'invalid_network',
-    `External data "${shown(path)}" of ${basename(file)} lies outside of its folder.`,
+    `External data "${shownPath(path)}" of ${basename(file)} lies outside of its folder.`,
   );
 }
 
@@ -93,7 +93,7 @@ function readAndHash(file: string): { bytes: Uint8Array<ArrayBuffer>; sha256: st
     const hash = createHash('sha256');
     let length = 0;
     for (let n = -1; n !== 0 && length < bytes.length; length += n) {
-      n = readSync(descriptor, bytes, length, Math.min(READ_BYTES, bytes.length - length), length);
+      n = readSync(descriptor, bytes, length, Math.min(BYTES_AT_A_TIME, bytes.length - length), length);
       hash.update(bytes.subarray(length, length + n));
     }
     return { bytes: length === bytes.length ? bytes : bytes.slice(0, length), sha256: hash.digest('hex') };
@@ -112,6 +112,6 @@ function changed(what: string, file: string): MenagerieError {
   return new MenagerieError('checksum_mismatch', `${basename(file)}: ${what}`);
 }
 
-function shown(path: string): string {
+function shownPath(path: string): string {
   return path.slice(0, 100).replace(/[^\x20-\x7e]/g, '?');
 }

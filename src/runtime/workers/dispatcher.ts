@@ -1,6 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Batcher, type Runner } from '../../core/queues/batcher.js';
-import type { Batch, Job } from './job.js';
+import { type Batch, inNoWorker, type Job } from './job.js';
 import type { Place } from './place.js';
 import { WorkerLost } from './process/worker-end.js';
 import { Cancelled, type WorkerProcess, workerFailed } from './process/worker-process.js';
@@ -22,7 +22,7 @@ export interface DispatcherOptions {
   maxRows(key: string): number;
   events: {
     /** A worker worked for so many milliseconds. */
-    laneBusy(worker: number, ms: number): void;
+    workerBusy(worker: number, ms: number): void;
     /** A worker ran a network once, on so many rows; whether anyone still waited for them does not matter. */
     executed(key: string, rows: number, inferenceMs: number): void;
   };
@@ -55,7 +55,7 @@ export class Dispatcher {
     if (this.#stopped) job.reject(shuttingDown());
     else if (signal.aborted) job.reject(signal.reason);
     // The workers may have lost it since the caller looked; it would wait for ever.
-    else if (!this.#options.places.some((place) => takes(place, job))) job.reject(notLoaded());
+    else if (!this.#options.places.some((place) => takes(place, job))) job.reject(inNoWorker());
     else {
       job.follow(signal, () => this.#givenUp(job));
       this.#queue.push(job, job.flow, job.cost);
@@ -95,7 +95,7 @@ export class Dispatcher {
   rejectStranded(): void {
     const { places } = this.#options;
     for (const job of this.#queue.remove((waiting) => !places.some((place) => takes(place, waiting)))) {
-      job.reject(notLoaded());
+      job.reject(inNoWorker());
     }
   }
 
@@ -118,7 +118,7 @@ export class Dispatcher {
       this.#notDone(batch, error);
     } finally {
       place.inHand.splice(place.inHand.indexOf(batch), 1);
-      events.laneBusy(place.index, place.worked());
+      events.workerBusy(place.index, place.worked());
       this.pump();
     }
   }
@@ -174,10 +174,6 @@ function takes({ role, networks }: Place, { key, work, heavy }: Job): boolean {
   if (work.kind !== 'render' && !networks.has(key)) return false;
   const decodes = work.kind === 'render' || (work.kind === 'run' && work.input.kind === 'picture');
   return !decodes || (role.pictures && (role.heavy || !heavy));
-}
-
-function notLoaded(): MenagerieError {
-  return new MenagerieError('model_not_loaded', 'The model is not loaded.');
 }
 
 /** The error for work that comes, or still waits, when the server stops. */

@@ -5,7 +5,7 @@ import type { Inspection, InspectRequest } from '../inspection/inspection.js';
 import { BASE_BYTES } from '../networks/network-memory.js';
 import type { Levers } from './process/levers.js';
 import { WorkerLost } from './process/worker-end.js';
-import { processStatus, WorkerMemory } from './process/worker-memory.js';
+import { processStatus, WATCH_MS, WorkerMemory } from './process/worker-memory.js';
 import { WorkerProcess, workerFailed } from './process/worker-process.js';
 
 export interface InspectorOptions {
@@ -23,11 +23,9 @@ export interface InspectorOptions {
 /** A summary takes about a second. */
 const MAX_PENDING = 16;
 /** Below everything that serves. */
-const NICENESS = 15;
+const INSPECTOR_NICENESS = 15;
 /** Without anything to do the process ends. */
 const IDLE_MS = 10_000;
-const WATCH_MS = 200;
-const START_TIMEOUT_MS = 60_000;
 /** The runtime holds weights as they lie in the file, and as it computes with them. */
 const WEIGHTS_FACTOR = 3;
 
@@ -45,7 +43,7 @@ export class Inspector {
 
   /**
    * @param signal ends it: the process is killed if it has begun
-   * @throws MenagerieError what `inspect` throws; `lane_failed` where the process died or took too long, `overloaded`; the signal's
+   * @throws MenagerieError what `inspect` throws; `worker_failed` where the process died or took too long, `overloaded`; the signal's
    *   reason
    */
   async inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspection> {
@@ -107,6 +105,6 @@ export class Inspector {
       decode: { maxPixels: 0 },
       runBytes: 0,
     } as const;
-    return new WorkerProcess({ script, levers, env, niceness: NICENESS }, settings, START_TIMEOUT_MS);
+    return new WorkerProcess({ script, levers, env, niceness: INSPECTOR_NICENESS }, settings);
   }
 }

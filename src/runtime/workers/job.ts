@@ -1,4 +1,5 @@
 import type { Pieces } from '../../core/byte-source.js';
+import { MenagerieError } from '../../core/errors.js';
 import type { BatchItem } from '../../core/queues/batcher.js';
 import type { Flow } from '../../core/queues/fair-queue.js';
 import type { Ask, PictureFacts, RunInput, TensorInfo } from './protocol/calls.js';
@@ -34,13 +35,13 @@ export interface RunResult {
 export interface PictureResult extends RunResult {
   picture: PictureFacts;
   /** How often each row counts. */
-  weights: number[];
+  counts: number[];
 }
 
 /** A picture's views, rendered for each of several geometries. */
 export interface Rendered {
   picture: PictureFacts;
-  looks: { pixels: Uint8Array<ArrayBuffer>; weights: number[] }[];
+  renderings: { pixels: Uint8Array<ArrayBuffer>; counts: number[] }[];
 }
 
 /** A tensor and its values: little-endian, row by row. */
@@ -123,4 +124,9 @@ export interface Batch {
   jobs: readonly Job[];
   /** Takes it back from a worker that has not begun with it; undefined before it is sent. */
   takeBack?: () => void;
+}
+
+/** The error for work of a network that no worker holds. */
+export function inNoWorker(): MenagerieError {
+  return new MenagerieError('model_not_loaded', 'The model is not loaded.');
 }

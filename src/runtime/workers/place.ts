@@ -42,7 +42,7 @@ interface Control {
 }
 
 const RELOAD_ATTEMPTS = 3;
-const MOST_LOOKS_STOPPED = 10;
+const MOST_CHECKS_STOPPED = 10;
 const RESPAWN_DELAY_MS = 100;
 const MAX_RESPAWN_DELAY_MS = 10_000;
 
@@ -69,7 +69,7 @@ export class Place {
   #heldAtRest: number | undefined;
   #workingSince = 0;
   /** How often in a row the worker was seen stopped. */
-  #looksStopped = 0;
+  #checksStopped = 0;
   #stopped: MenagerieError | undefined;
 
   constructor(options: PlaceOptions) {
@@ -161,8 +161,8 @@ export class Place {
       worker.kill({ kind: 'stopped', reason: 'held memory that it no longer needed' });
     }
     // When a machine or a group of processes was halted, the server may go on a moment before its workers.
-    this.#looksStopped = status.stopped ? this.#looksStopped + 1 : 0;
-    if (this.#looksStopped > MOST_LOOKS_STOPPED) worker.kill({ kind: 'lost', reason: 'was stopped' });
+    this.#checksStopped = status.stopped ? this.#checksStopped + 1 : 0;
+    if (this.#checksStopped > MOST_CHECKS_STOPPED) worker.kill({ kind: 'lost', reason: 'was stopped' });
   }
 
   /** Fails what waits to be loaded, and ends the worker. */
@@ -197,7 +197,7 @@ export class Place {
       return answer.info;
     } catch (error) {
       if (!(error instanceof WorkerLost) || error.end.kind !== 'deadline') throw error;
-      throw new MenagerieError('lane_failed', `${nameOf(spec)} did not load and run within ${loadTimeoutMs} ms.`);
+      throw new MenagerieError('worker_failed', `${nameOf(spec)} did not load and run within ${loadTimeoutMs} ms.`);
     } finally {
       await memory.afterLoading(worker.pid);
       this.#heldAtRest = processStatus(worker.pid)?.held;
@@ -215,7 +215,7 @@ export class Place {
 
   #take(worker: WorkerProcess): void {
     this.#worker = worker;
-    this.#looksStopped = 0;
+    this.#checksStopped = 0;
     void worker.ended.then((end) => this.#replace(end));
   }
 
@@ -242,7 +242,7 @@ export class Place {
       }
       worker.kill({ kind: 'stopped', reason: 'its networks could not be loaded' });
       await worker.ended;
-      if (!fault || (attempt < RELOAD_ATTEMPTS && fault.error.code === 'lane_failed')) continue;
+      if (!fault || (attempt < RELOAD_ATTEMPTS && fault.error.code === 'worker_failed')) continue;
       attempt = 0;
       if (fault.key === undefined) this.#rejectControl(fault.error);
       else {

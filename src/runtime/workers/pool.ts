@@ -3,6 +3,7 @@ import { Semaphore } from '../../core/queues/semaphore.js';
 import type { NetworkInfo, NetworkSpec } from '../networks/network-spec.js';
 import { Dispatcher, type DispatcherOptions, shuttingDown } from './dispatcher.js';
 import {
+  inNoWorker,
   Job,
   type PictureFile,
   type PictureResult,
@@ -13,7 +14,7 @@ import {
 } from './job.js';
 import { Place } from './place.js';
 import type { Levers } from './process/levers.js';
-import { type MemoryPlan, WorkerMemory } from './process/worker-memory.js';
+import { type MemoryPlan, WATCH_MS, WorkerMemory } from './process/worker-memory.js';
 import { WorkerProcess } from './process/worker-process.js';
 import type { Ask, PictureRequest } from './protocol/calls.js';
 import type { WorkerSettings } from './protocol/worker-settings.js';
@@ -23,7 +24,7 @@ type WorkEvents = DispatcherOptions['events'];
 /** What happens in the workers, for metrics and logs. */
 export interface PoolEvents extends WorkEvents {
   /** A worker died and is being replaced. */
-  laneReplaced(worker: number, reason: string): void;
+  workerReplaced(worker: number, reason: string): void;
   /** A network could not be loaded into the replacement of a worker; `remaining` others still hold it. */
   networkLost(key: string, reason: string, remaining: number): void;
   /** So many workers can answer for a network now. */
@@ -52,9 +53,7 @@ export interface PoolOptions extends Omit<WorkerSettings, 'runBytes'> {
 }
 
 /** Steps of niceness: three quarters of a core stay with the server where both want all of it. */
-const NICENESS = 5;
-const START_TIMEOUT_MS = 60_000;
-const WATCH_MS = 200;
+const WORKER_NICENESS = 5;
 /** All renderings have this key: they never share a batch. */
 const RENDER = '';
 
@@ -88,7 +87,7 @@ export class WorkerPool {
         start: () => this.#start(memory),
         loadTimeoutMs,
         events: {
-          replaced: (place, reason) => events.laneReplaced(place, reason),
+          replaced: (place, reason) => events.workerReplaced(place, reason),
           lost: (_place, key, error) => this.#lost(key, error),
           changed: () => this.#changed(),
         },
@@ -96,7 +95,7 @@ export class WorkerPool {
     });
     const maxRows = (key: string) => this.#maxRows.get(key) ?? 1;
     this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
-    this.#watch = setInterval(() => this.#look(), WATCH_MS).unref();
+    this.#watch = setInterval(() => this.#check(), WATCH_MS).unref();
   }
 
   /** Number of workers that hold networks. */
@@ -110,7 +109,7 @@ export class WorkerPool {
   }
 
   /** Workers that are up, and those of them that are working. */
-  get lanes(): { alive: number; busy: number } {
+  get workers(): { alive: number; busy: number } {
     const alive = this.#places.filter(({ worker }) => worker);
     return { alive: alive.length, busy: alive.filter(({ busy }) => busy).length };
   }
@@ -132,7 +131,7 @@ export class WorkerPool {
 
   /**
    * Loads a network into so many workers, those that hold the fewest.
-   * @throws MenagerieError what Network.load throws; `memory_exceeded`, `lane_failed`; the network is then in no worker
+   * @throws MenagerieError what Network.load throws; `memory_exceeded`, `worker_failed`; the network is then in no worker
    */
   async load(spec: NetworkSpec, instances: number): Promise<NetworkInfo> {
     const holders = this.#places.filter(({ role }) => role.networks);
@@ -162,7 +161,7 @@ export class WorkerPool {
     const holders = this.#places.filter(({ networks }) => networks.has(key));
     const unloading = holders.map((place) => place.unload(key));
     this.#maxRows.delete(key);
-    this.#dispatcher.reject(key, notLoaded());
+    this.#dispatcher.reject(key, inNoWorker());
     this.#changed();
     await Promise.allSettled(unloading);
   }
@@ -175,7 +174,7 @@ export class WorkerPool {
   /**
    * Runs a network on views, in the first free worker that holds it, together with others where that pays.
    * @param views of so many rows, one after the other; told from all others by their name
-   * @throws MenagerieError `lane_failed`, `memory_exceeded`, `model_not_loaded`, `shutting_down`, or the signal's reason
+   * @throws MenagerieError `worker_failed`, `memory_exceeded`, `model_not_loaded`, `shutting_down`, or the signal's reason
    */
   run(key: string, views: { name: string; rows: number; data: Uint8Array }, turn: Turn): Promise<RunResult> {
     const { name, rows, data } = views;
@@ -232,11 +231,11 @@ export class WorkerPool {
   #start(memory: WorkerMemory): WorkerProcess {
     const { script, levers, env, device, threads, batch, decode } = this.#options;
     const runBytes = memory.servingBytes;
-    const options = { script, levers, env, niceness: NICENESS };
-    return new WorkerProcess(options, { device, threads, batch, decode, runBytes }, START_TIMEOUT_MS);
+    const options = { script, levers, env, niceness: WORKER_NICENESS };
+    return new WorkerProcess(options, { device, threads, batch, decode, runBytes });
   }
 
-  #look(): void {
+  #check(): void {
     for (const place of this.#places) place.watch();
     this.#dispatcher.freeStuck();
   }
@@ -263,8 +262,4 @@ export class WorkerPool {
     }
     this.#dispatcher.pump();
   }
-}
-
-function notLoaded(): MenagerieError {
-  return new MenagerieError('model_not_loaded', 'The model is not loaded.');
 }

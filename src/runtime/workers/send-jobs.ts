@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MenagerieError } from '../../core/errors.js';
 import type { Batch, Job, PictureResult, Rendered, RunResult, TensorBytes, Work } from './job.js';
 import type { WorkerProcess } from './process/worker-process.js';
-import { type Ask, errorOf, type RunOutcome } from './protocol/calls.js';
+import { type Ask, errorOfFailure, type RunOutcome } from './protocol/calls.js';
 
 /** Most answers are small; these are checked, since a worker may have been taken over by a file that it decoded. */
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -31,8 +31,8 @@ export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: n
     case 'render': {
       const { ask, part } = first.work;
       const { answer, parts } = await worker.call('render', ask, [part], timeoutMs, onSent);
-      const looks = answer.weights.map((weights, i) => ({ weights, pixels: partOf(parts, i) }));
-      return void first.resolve({ picture: answer.picture, looks } satisfies Rendered);
+      const renderings = answer.counts.map((counts, i) => ({ counts, pixels: partOf(parts, i) }));
+      return void first.resolve({ picture: answer.picture, renderings } satisfies Rendered);
     }
     case 'compute': {
       const { ask, parts: given } = first.work;
@@ -57,10 +57,10 @@ async function sendRun(
   let rows = 0;
   const settlings = jobs.map((job, i) => {
     const outcome = answer.outcomes[i];
-    if (outcome?.type === 'failed') return () => job.reject(errorOf(outcome));
+    if (outcome?.type === 'failed') return () => job.reject(errorOfFailure(outcome));
     const result = outcome && resultOf(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
     if (!result) return () => job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
-    rows += 'weights' in result ? result.weights.length : job.rows;
+    rows += 'counts' in result ? result.counts.length : job.rows;
     return () => job.resolve(result);
   });
   void settleInTurns(settlings);
@@ -77,11 +77,11 @@ async function settleInTurns(settlings: readonly (() => void)[]): Promise<void> 
 
 function resultOf(
   job: Job,
-  { weights, picture }: RunOutcome & { type: 'scores' },
+  { counts, picture }: RunOutcome & { type: 'scores' },
   part: Uint8Array<ArrayBuffer>,
   times: Pick<RunResult, 'normaliseMs' | 'inferenceMs'>,
 ): RunResult | PictureResult | undefined {
-  const rows = job.work.kind === 'run' && job.work.input.kind === 'views' ? job.rows : (weights?.length ?? 0);
+  const rows = job.work.kind === 'run' && job.work.input.kind === 'views' ? job.rows : (counts?.length ?? 0);
   if (
     !(Number.isInteger(rows) && rows > 0 && rows <= job.rows) ||
     part.byteLength === 0 ||
@@ -89,7 +89,7 @@ function resultOf(
   )
     return undefined;
   const scores = new Float32Array(part.buffer);
-  return weights && picture ? { scores, ...times, weights, picture } : { scores, ...times };
+  return counts && picture ? { scores, ...times, counts, picture } : { scores, ...times };
 }
 
 function partOf(parts: readonly Uint8Array<ArrayBuffer>[], i: number): Uint8Array<ArrayBuffer> {

@@ -36,7 +36,7 @@ export interface AnswererOptions {
 }
 
 /** What comes of a picture before it is concluded. */
-interface Scored {
+interface ScoredPicture {
   picture: PictureFacts;
   scored: MemberScores[];
   missing: Missing[];
@@ -79,7 +79,7 @@ export class Answerer {
       width: picture.width,
       height: picture.height,
       format: picture.format,
-      views: Math.max(...scored.map(({ weights }) => weights.length)),
+      views: Math.max(...scored.map(({ counts }) => counts.length)),
       ...conclude(scored, target.ensemble, average),
       missing: [...target.missing, ...missing],
     };
@@ -101,13 +101,19 @@ export class Answerer {
     { groups, autoOrient }: Plan,
     turn: Turn,
     timings: Timings,
-  ): Promise<Scored> {
-    const [{ look, views }] = groups as [Plan['groups'][number]];
-    const result: PictureResult = await this.#pool.classify(member.model.key, file, { autoOrient, look }, views, turn);
-    const { picture, weights, scores, normaliseMs, inferenceMs } = result;
+  ): Promise<ScoredPicture> {
+    const [{ viewOptions, views }] = groups as [Plan['groups'][number]];
+    const result: PictureResult = await this.#pool.classify(
+      member.model.key,
+      file,
+      { autoOrient, viewOptions },
+      views,
+      turn,
+    );
+    const { picture, counts, scores, normaliseMs, inferenceMs } = result;
     timings.preprocess += normaliseMs;
     timings.inference += inferenceMs;
-    return { picture, scored: [{ member, weights, scores }], missing: [] };
+    return { picture, scored: [{ member, counts, scores }], missing: [] };
   }
 
   /** One worker renders the views, and all that hold the members run them. */
@@ -116,12 +122,12 @@ export class Answerer {
     { target, groups, autoOrient }: Plan,
     turn: Turn,
     timings: Timings,
-  ): Promise<Scored> {
-    const looks = groups.map(({ geometry, look }) => ({ geometry, look }));
-    const { picture, looks: rendered } = await this.#pool.render(file, { autoOrient, looks }, turn);
+  ): Promise<ScoredPicture> {
+    const renderings = groups.map(({ geometry, viewOptions }) => ({ geometry, viewOptions }));
+    const { picture, renderings: rendered } = await this.#pool.render(file, { autoOrient, renderings }, turn);
     const shown = groups.map(({ members }, i): Group => {
-      const { pixels = new Uint8Array(), weights = [] } = rendered[i] ?? {};
-      return { members, weights, pixels };
+      const { pixels = new Uint8Array(), counts = [] } = rendered[i] ?? {};
+      return { members, counts, pixels };
     });
     return { picture, ...(await runMembers(this.#pool, target, shown, turn, timings)) };
   }

@@ -14,7 +14,7 @@ import type { Member, Target } from '../asking/target.js';
 export interface MemberScores {
   member: Member;
   /** How often each view counts. */
-  weights: readonly number[];
+  counts: readonly number[];
   scores: Float32Array;
 }
 
@@ -52,12 +52,12 @@ export function conclude(
 type Average<T> = (
   scores: Float32Array,
   classes: number,
-  weights: readonly number[],
+  counts: readonly number[],
   kind: ScoreKind,
   average: ScoreKind,
 ) => T;
 
-function overViews<T>(mean: Average<T>, { member: { model }, weights, scores }: MemberScores, average: ScoreKind): T {
+function overViews<T>(mean: Average<T>, { member: { model }, counts, scores }: MemberScores, average: ScoreKind): T {
   const { kind } = model.folder.manifest.output;
-  return mean(scores, model.info.classes, weights, kind, average);
+  return mean(scores, model.info.classes, counts, kind, average);
 }

@@ -11,7 +11,7 @@ import type { Timings } from './timings.js';
 export interface Group {
   members: readonly Member[];
   /** How often each view counts. */
-  weights: readonly number[];
+  counts: readonly number[];
   /** Of these views, as renderViews makes them. */
   pixels: Uint8Array;
 }
@@ -28,7 +28,7 @@ interface Piece {
   data: Uint8Array;
 }
 
-let pictures = 0;
+let picturesRun = 0;
 
 /** What one member does. */
 class MemberWork {
@@ -70,22 +70,22 @@ export async function runMembers(
   // Not AbortSignal.any, which takes several times as long.
   const onAbort = () => giveUp(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  for (const { member, ...piece } of groups.flatMap(piecesOf)) {
+  for (const { member, ...piece } of groups.flatMap(runsOf)) {
     const own = work.get(member) as MemberWork;
-    const { gmacs, rowMs } = member.model;
+    const { gmacs, viewMs } = member.model;
     const cost = piece.rows * gmacs + PIECE_GMACS;
-    const turn = { flow, cost, ms: piece.rows * rowMs, signal: own.signal };
+    const turn = { flow, cost, ms: piece.rows * viewMs, signal: own.signal };
     own.runs.push(pool.run(member.model.key, piece, turn));
   }
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();
   const missing: Missing[] = [];
-  const finish = async (member: Member, { weights }: Group) => {
+  const finish = async (member: Member, { counts }: Group) => {
     const own = work.get(member) as MemberWork;
     try {
       const results = await Promise.all(own.runs);
-      for (const run of results) addTimes(timings, run);
-      scored.set(member, { member, weights, scores: concatenated(results.map((run) => run.scores)) });
+      for (const run of results) addRunTimes(timings, run);
+      scored.set(member, { member, counts, scores: concatenated(results.map((run) => run.scores)) });
     } catch (error) {
       const lost = { id: member.model.id, error: toMenagerieError(error) };
       own.giveUp(lost.error);
@@ -110,9 +110,9 @@ export async function runMembers(
  * The runs of a group's members: as many rows at a time as pays for each. Members that see the same rows come one after
  * another, so that a worker can use its tensor again.
  */
-function piecesOf({ members, weights, pixels }: Group): Piece[] {
-  const picture = ++pictures;
-  const all = weights.length;
+function runsOf({ members, counts, pixels }: Group): Piece[] {
+  const picture = ++picturesRun;
+  const all = counts.length;
   const length = pixels.length / all;
   const pieces = members.flatMap((member) => {
     const most = member.model.info.batch;
@@ -126,7 +126,7 @@ function piecesOf({ members, weights, pixels }: Group): Piece[] {
   return pieces.sort((a, b) => a.from - b.from);
 }
 
-function addTimes(timings: Timings, run: RunResult): void {
+function addRunTimes(timings: Timings, run: RunResult): void {
   timings.preprocess += run.normaliseMs;
   timings.inference += run.inferenceMs;
 }

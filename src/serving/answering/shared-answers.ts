@@ -16,7 +16,7 @@ interface Flight {
 }
 
 /** Bytes that an answer takes besides its numbers. */
-const OVERHEAD_BYTES = 500;
+const ANSWER_OVERHEAD_BYTES = 500;
 
 /**
  * Same question, same answer, once: requests for what is being computed wait for that, and a cache of bounded size, where it
@@ -107,7 +107,7 @@ export class SharedAnswers {
   #keep(key: string, answer: Answer): void {
     // An answer without some of its members is worth less than the next one may be.
     if (answer.missing.length > 0) return;
-    const bytes = bytesOf(key, answer);
+    const bytes = answerBytes(key, answer);
     // It is there already if a computation that everyone had left has ended after all.
     if (bytes > this.#limit || this.#cache.has(key)) return;
     this.#cache.set(key, answer);
@@ -115,12 +115,12 @@ export class SharedAnswers {
     for (const [oldest, old] of this.#cache) {
       if (this.#bytes <= this.#limit) break;
       this.#cache.delete(oldest);
-      this.#bytes -= bytesOf(oldest, old);
+      this.#bytes -= answerBytes(oldest, old);
     }
   }
 }
 
-function bytesOf(key: string, { combined, members }: Answer): number {
+function answerBytes(key: string, { combined, members }: Answer): number {
   const numbers = [combined.scores, combined.tieBreak, ...members.map(({ probabilities }) => probabilities)];
-  return OVERHEAD_BYTES + 2 * key.length + numbers.reduce((sum, values) => sum + (values?.byteLength ?? 0), 0);
+  return ANSWER_OVERHEAD_BYTES + 2 * key.length + numbers.reduce((sum, values) => sum + (values?.byteLength ?? 0), 0);
 }

@@ -1,15 +1,15 @@
 import { channelsOf } from '../../core/manifest/color-order.js';
 import type { ScoreKind } from '../../core/scores/averaging.js';
-import { assertLook, countViews, type LookOptions } from '../../core/views/test-time.js';
+import { assertViewOptions, countViews, type ViewOptions } from '../../core/views/test-time.js';
 import { type Geometry, geometryOf } from '../../core/views/views.js';
 import { type Cost, type ReadingSpeed, sumOf } from '../cost/cost.js';
 import type { Question } from './question.js';
 import type { Member, Target } from './target.js';
 
-/** Members that see the same views: networks of one geometry that look in the same way. */
+/** Members that see the same views: networks of one geometry with the same view options. */
 interface PlannedGroup {
   geometry: Geometry;
-  look: LookOptions;
+  viewOptions: ViewOptions;
   /** Views of a picture, at most: equal ones are rendered once. */
   views: number;
   members: readonly Member[];
@@ -33,23 +33,23 @@ export interface Plan {
 
 /**
  * Plans how a question is answered by those who were found for it.
- * @throws MenagerieError `invalid_request` where a member cannot look at pictures in this way
+ * @throws MenagerieError `invalid_request` where the view options do not suit a member
  */
 export function planFor({ crops, augmentation, seed, autoOrient, average }: Question, target: Target): Plan {
   const groups = new Map<string, PlannedGroup & { members: Member[] }>();
-  const looks: LookOptions[] = [];
+  const allOptions: ViewOptions[] = [];
   const cost: Cost = { gmacs: 0, ms: 0 };
   for (const member of target.members) {
     const { model } = member;
-    const look = { crops: crops ?? member.crops, augmentation, seed };
+    const viewOptions = { crops: crops ?? member.crops, augmentation, seed };
     const geometry = geometryOf(model.folder.manifest);
-    assertLook(geometry.resize, look);
-    const views = countViews(look);
-    looks.push(look);
+    assertViewOptions(geometry.resize, viewOptions);
+    const views = countViews(viewOptions);
+    allOptions.push(viewOptions);
     cost.gmacs += views * model.gmacs;
-    cost.ms += views * model.rowMs;
-    const key = JSON.stringify([geometry, look]);
-    const group = groups.get(key) ?? { geometry, look, views, members: [] };
+    cost.ms += views * model.viewMs;
+    const key = JSON.stringify([geometry, viewOptions]);
+    const group = groups.get(key) ?? { geometry, viewOptions, views, members: [] };
     group.members.push(member);
     groups.set(key, group);
   }
@@ -57,17 +57,17 @@ export function planFor({ crops, augmentation, seed, autoOrient, average }: Ques
   const viewBytes = planned.reduce((sum, { geometry: { input, color }, views }) => {
     return sum + views * input.width * input.height * channelsOf(color);
   }, 0);
-  const key = keyOf(target, looks, autoOrient, average);
+  const key = planKey(target, allOptions, autoOrient, average);
   return { target, autoOrient, average, groups: planned, cost, viewBytes, key };
 }
 
-function keyOf(
+function planKey(
   { members, missing, ensemble }: Target,
-  looks: readonly LookOptions[],
+  allOptions: readonly ViewOptions[],
   autoOrient: boolean,
   average: ScoreKind,
 ): string {
-  const who = members.map(({ model: { key, version }, weight }, i) => [key, version, weight, looks[i]]);
+  const who = members.map(({ model: { key, version }, weight }, i) => [key, version, weight, allOptions[i]]);
   const rule = ensemble && [ensemble.combine, ensemble.minMembers];
   return JSON.stringify([autoOrient, average, who, missing.map(({ id }) => id), rule]);
 }
@@ -79,6 +79,6 @@ export function costOfPicture({ cost }: Plan, reading: Cost): Cost {
 
 /** Milliseconds until one ordinary picture is answered by an idle server: its views are spread over the workers. */
 export function expectedMs({ groups, cost }: Plan, workers: number, speed: ReadingSpeed): number {
-  const rowMs = groups.flatMap(({ members }) => members.map(({ model }) => model.rowMs));
-  return speed.costOf().ms + Math.max(cost.ms / workers, ...rowMs);
+  const viewMs = groups.flatMap(({ members }) => members.map(({ model }) => model.viewMs));
+  return speed.costOf().ms + Math.max(cost.ms / workers, ...viewMs);
 }

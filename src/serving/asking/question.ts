@@ -1,6 +1,6 @@
 import type { Crops } from '../../core/manifest/crops.js';
 import type { ScoreKind } from '../../core/scores/averaging.js';
-import { PLAIN_LOOK, type TestTimeAugmentation } from '../../core/views/test-time.js';
+import { PLAIN_VIEW_OPTIONS, type TestTimeAugmentation } from '../../core/views/test-time.js';
 import type { Asked } from './asked.js';
 
 /** Who is asked, and how pictures are to be looked at. */
@@ -20,7 +20,7 @@ export const PLAIN_QUESTION: Question = {
   asked: { model: undefined },
   autoOrient: true,
   crops: 1,
-  augmentation: PLAIN_LOOK.augmentation,
+  augmentation: PLAIN_VIEW_OPTIONS.augmentation,
   seed: 0,
   average: 'probabilities',
 };

@@ -20,7 +20,7 @@ export interface Reservation extends Cost {
   close(): void;
 }
 
-/** Bounds the work that waits or is being done, by its price, so that overload is refused at once instead of queued. */
+/** Bounds the work that waits or is being done, by its cost, so that overload is refused at once instead of queued. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #taken = new Set<Reservation>();
@@ -39,7 +39,7 @@ export class Admission {
     return this.#sum(({ pictures }) => pictures);
   }
 
-  /** Their price. */
+  /** Their cost. */
   get pendingGmacs(): number {
     return this.#sum(({ gmacs }) => gmacs);
   }
@@ -57,8 +57,8 @@ export class Admission {
     if (gmacs <= this.#options.limit) return;
     throw new MenagerieError(
       'too_expensive',
-      `The request costs ${shown(gmacs)} GMAC (billion multiply-accumulates: pictures x views x networks); the limit is ` +
-        `${shown(this.#options.limit)}. Ask for fewer crops, networks or pictures.`,
+      `The request costs ${shownGmacs(gmacs)} GMAC (billion multiply-accumulates: pictures x views x networks); the limit is ` +
+        `${shownGmacs(this.#options.limit)}. Ask for fewer crops, networks or pictures.`,
     );
   }
 
@@ -74,15 +74,15 @@ export class Admission {
     if (excess > 0 && pending > 0) {
       const pendingMs = this.#sum(({ ms }) => ms);
       const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / workers;
-      throw overloaded(
-        `Work of ${shown(pending)} GMAC waits or is being done, the request costs ${shown(cost.gmacs)}; there is room for ` +
-          `${shown(capacity)}.`,
+      throw queueFull(
+        `Work of ${shownGmacs(pending)} GMAC waits or is being done, the request costs ${shownGmacs(cost.gmacs)}; there is room for ` +
+          `${shownGmacs(capacity)}.`,
         untilRoomMs,
       );
     }
     const waitMs = this.waitMs(cost);
     if (waitMs > deadlineMs) {
-      throw overloaded(
+      throw queueFull(
         `The request would wait about ${Math.ceil(waitMs)} ms; its deadline is ${deadlineMs} ms.`,
         waitMs - deadlineMs,
       );
@@ -125,11 +125,11 @@ export class Admission {
   }
 }
 
-function overloaded(detail: string, ms: number): MenagerieError {
+function queueFull(detail: string, ms: number): MenagerieError {
   return new MenagerieError('overloaded', detail, { retryAfterS: Math.max(1, Math.ceil(ms / 1000)) });
 }
 
 /** A number of GMAC for people. */
-function shown(gmacs: number): string {
+function shownGmacs(gmacs: number): string {
   return gmacs < 10 ? gmacs.toPrecision(2) : String(Math.round(gmacs));
 }

@@ -1,4 +1,5 @@
 import type { Pieces } from '../../core/byte-source.js';
+import type { DecodeCost } from '../../core/decode-cost.js';
 
 /** What work costs. */
 export interface Cost {
@@ -13,20 +14,6 @@ export interface Cost {
  * the cost for the smallest networks. No picture costs less.
  */
 export const READING_GMACS = 0.5;
-
-/** What a file's header says of the picture, before it is decoded. */
-export interface DecodeCost {
-  /** Pixels. */
-  width: number;
-  /** Pixels. */
-  height: number;
-  /** Time for decoding, as computation. */
-  gmacs: number;
-  /** Memory that decoding takes at its peak, besides the file. */
-  bytes: number;
-  /** Whether the header was understood; else the figures are the worst that there can be. */
-  known: boolean;
-}
 
 /** Says what decoding a file will take; undefined for what is no picture of a known format. */
 export type CostOfDecoding = (file: Pieces) => DecodeCost | undefined;

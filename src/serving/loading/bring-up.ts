@@ -4,6 +4,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { inputShape } from '../../core/manifest/input-shape.js';
 import { createFlow } from '../../core/queues/fair-queue.js';
 import { topK } from '../../core/scores/top-k.js';
+import { NOMINAL_MS_PER_GMAC } from '../../core/units.js';
 import type { NetworkSpec } from '../../runtime/networks/network-spec.js';
 import { weightBytes } from '../../runtime/networks/weight-bytes.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
@@ -45,7 +46,7 @@ export async function bringUp(
   await assertPulled(folder, variant);
   const { input, preprocess, output, batch } = folder.manifest;
   const file = weightsPath(folder, variant);
-  // Meanwhile, in a process of its own. What cannot be counted is priced by the time it takes.
+  // Meanwhile, in a process of its own. Where they cannot be counted, the cost follows from the time it takes.
   const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
   const info = await pool.load(
     { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },
@@ -58,10 +59,10 @@ export async function bringUp(
       throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
     }
     const macs = await counting;
-    const gmacs = macs === undefined ? info.rowMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
+    const gmacs = macs === undefined ? info.viewMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
     const version = info.sha256.slice(0, 12);
     const { id } = folder;
-    const served = { id, variant: variant.name, version, key, folder, info, gmacs, rowMs: info.rowMs };
+    const served = { id, variant: variant.name, version, key, folder, info, gmacs, viewMs: info.viewMs };
     await checkGolden(served, options);
     return served;
   } catch (error) {
@@ -69,9 +70,6 @@ export async function bringUp(
     throw error;
   }
 }
-
-/** What a core of today takes for a billion multiply-accumulates. */
-const NOMINAL_MS_PER_GMAC = 15;
 
 async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {
   const { manifest, goldenImage, labels } = model.folder;

@@ -15,7 +15,7 @@ import type { ModelEvents } from '../models/model-events.js';
 import { LOADING_RETRY_S, notLoaded, whyNotServed } from '../models/why-not-served.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 
-interface Entry {
+interface RegistryEntry {
   folder: ModelFolder;
   state: Exclude<ModelState, 'not_pulled' | 'refused'>;
   reason: string | undefined;
@@ -46,7 +46,7 @@ const BEING_REPLACED = 'the worker that held it is being replaced';
 /** The models that are loaded, and the way there and back. What merely lies on disk is the repository's matter. */
 export class ModelRegistry {
   readonly #options: ModelRegistryOptions;
-  readonly #entries: Map<string, Entry>;
+  readonly #entries: Map<string, RegistryEntry>;
   /** The models that are meant to serve: named at start, and not unloaded since. */
   readonly #wanted = new Set<string>();
   /** Requests being answered, by network. */
@@ -135,7 +135,7 @@ export class ModelRegistry {
       });
       // Workers may have died since it was loaded.
       if (!this.#options.pool.holds(key))
-        throw new MenagerieError('lane_failed', 'The workers that had loaded it died.');
+        throw new MenagerieError('worker_failed', 'The workers that had loaded it died.');
       entry.served = served;
       this.#loaded.set(key, served);
       this.#options.events.modelLoaded(served, performance.now() - started);
@@ -204,7 +204,7 @@ export class ModelRegistry {
     const served = this.#loaded.get(key);
     // Before a model serves, it only tries itself.
     if (!served) return;
-    served.rowMs = smoothed(served.rowMs, ms / rows);
+    served.viewMs = smoothed(served.viewMs, ms / rows);
     this.#options.events.executed(served.id, served.variant, rows);
   }
 
@@ -246,25 +246,25 @@ export class ModelRegistry {
     };
   }
 
-  #entry(id: string): Entry {
+  #entry(id: string): RegistryEntry {
     const entry = this.#entries.get(id);
     if (entry) return entry;
     const { ensembles } = this.#options.repository;
     throw ensembles.has(id) ? notOneModel(ensembles, id) : unknownModel(id);
   }
 
-  #entryOf(key: string): Entry | undefined {
+  #entryOf(key: string): RegistryEntry | undefined {
     return [...this.#entries.values()].find(({ served }) => served?.key === key);
   }
 
   /** A model that serves is ready only while a worker answers for it. Requests wait meanwhile. */
-  #moveByInstances(entry: Entry, reason?: string): void {
+  #moveByInstances(entry: RegistryEntry, reason?: string): void {
     const ready = this.#options.pool.instances(entry.served?.key ?? '') > 0;
     if (ready) this.#move(entry, 'ready', reason);
     else this.#move(entry, 'loading', BEING_REPLACED);
   }
 
-  #begin(entry: Entry): void {
+  #begin(entry: RegistryEntry): void {
     if (entry.busy) {
       throw new MenagerieError('model_busy', `Model "${entry.folder.id}" is already being loaded or unloaded.`, {
         retryAfterS: LOADING_RETRY_S,
@@ -273,7 +273,7 @@ export class ModelRegistry {
     entry.busy = true;
   }
 
-  #move(entry: Entry, state: Entry['state'], reason?: string): void {
+  #move(entry: RegistryEntry, state: RegistryEntry['state'], reason?: string): void {
     entry.state = state;
     entry.reason = reason;
     this.#options.events.modelStateChanged(entry.folder.id, state, reason);

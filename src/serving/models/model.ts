@@ -5,15 +5,17 @@ import type { Label } from '../../zoo/labels.js';
 import type { ModelFolder } from '../../zoo/repository.js';
 
 /** Where a model stands. `ready` models answer; the others say why they don't. */
-export type ModelState =
-  | 'not_pulled'
-  | 'unloaded'
-  | 'loading'
-  | 'warming'
-  | 'ready'
-  | 'draining'
-  | 'failed'
-  | 'refused';
+export const MODEL_STATES = [
+  'not_pulled',
+  'unloaded',
+  'loading',
+  'warming',
+  'ready',
+  'draining',
+  'failed',
+  'refused',
+] as const;
+export type ModelState = (typeof MODEL_STATES)[number];
 
 /** A loaded model. */
 export interface ServedModel {
@@ -28,7 +30,7 @@ export interface ServedModel {
   /** Billions of multiply-accumulates for one view of a picture. */
   gmacs: number;
   /** Milliseconds for one view, learned from what the workers take. */
-  rowMs: number;
+  viewMs: number;
 }
 
 /** A model or ensemble as it stands now. */

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { countParameters, type Graph, type Network, network } from '../../../src/architectures/builder.js';
+import { type BuiltNetwork, countParameters, type Graph, network } from '../../../src/architectures/builder.js';
 import { ARCHITECTURES } from '../../../src/architectures/index.js';
 import { onnxFile, toOnnx } from '../../../src/architectures/onnx-file.js';
 import { bytesInMemory } from '../../../src/core/byte-source.js';
@@ -15,7 +15,7 @@ import { readModel, UNTRAINED } from '../../../src/onnx/file/model.js';
 const CONSTANT = { weights: 'constant' } as const;
 const ids = Object.keys(ARCHITECTURES);
 
-function build(id: string): Network {
+function build(id: string): BuiltNetwork {
   const architecture = ARCHITECTURES[id];
   if (architecture === undefined) throw new Error(`No architecture ${id}`);
   return architecture.build();
@@ -279,7 +279,7 @@ describe('random weights', () => {
 
 describe('the builder refuses', () => {
   const start = () => network('wrong', { channels: 3, height: 8, width: 8 });
-  test.each<[string, (g: Network) => void, RegExp]>([
+  test.each<[string, (g: BuiltNetwork) => void, RegExp]>([
     ['two layers of one name', (g) => g.relu(g.relu(g.input, { name: 'r' }), { name: 'r' }), /two layers r/],
     ['sums of unlike shapes', (g) => g.add(g.input, g.flatten(g.input), { name: 'sum' }), /differ/],
     ['windows larger than the picture', (g) => g.maxPool(g.input, { name: 'p', kernel: 9 }), /larger/],

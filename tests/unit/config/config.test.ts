@@ -47,14 +47,23 @@ describe('loadConfig', () => {
   });
 
   test('every fault is reported at once, by the name that was used', () => {
-    const faults = faultsOf({ PORT: '99999', DEVICE: 'tpu', MENAGERIE_QUEUE: '1.5', HOST: 'a b' }, { lanes: '-1' });
+    const faults = faultsOf({ PORT: '99999', DEVICE: 'tpu', MENAGERIE_QUEUE: '1.5', HOST: 'a b' }, { workers: '-1' });
     expect(faults).toEqual([
       'HOST: must be a host name or address, is "a b"',
       'PORT: must be a whole number from 0 to 65535, is "99999"',
       'DEVICE: must be one of auto, cpu, cuda, cuda-required, is "tpu"',
-      '--lanes: must be a whole number from 1 to 256, is "-1"',
+      '--workers: must be a whole number from 1 to 256, is "-1"',
       'MENAGERIE_QUEUE: must be a whole number from 1 to 1000000000, is "1.5"',
     ]);
+  });
+
+  test.each([
+    ['MENAGERIE_LANES', 'MENAGERIE_WORKERS'],
+    ['MENAGERIE_LANE_TIMEOUT_MS', 'MENAGERIE_WORKER_TIMEOUT_MS'],
+    ['MENAGERIE_MAX_PRICE', 'MENAGERIE_MAX_COST'],
+  ])('%s stops the start and names %s', (old, now) => {
+    expect(faultsOf({ [old]: '2' })).toEqual([`${old}: is called ${now} now`]);
+    expect(Object.values(SETTINGS).map(({ env }) => env)).toContain(now);
   });
 
   test('what Kubernetes makes of Services called menagerie and menagerie-gpu is no fault, and no setting', () => {
@@ -75,7 +84,7 @@ describe('loadConfig', () => {
   });
 
   test.each([
-    ['MENAGERIE_LANE', '2'],
+    ['MENAGERIE_WORKER', '2'],
     ['MENAGERIE_PORT', '8080'],
     ['MENAGERIE_HOST', '0.0.0.0'],
     ['MENAGERIE_SERVICE_PORT', 'http'],

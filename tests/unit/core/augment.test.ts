@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Affine } from '../../../src/core/pixels/augment.js';
 import {
+  type Affine,
   affineBounds,
   colourShift,
   mirror,
@@ -14,8 +14,7 @@ import {
 } from '../../../src/core/pixels/augment.js';
 import type { Point, Size } from '../../../src/core/pixels/geometry.js';
 import type { Picture } from '../../../src/core/pixels/picture.js';
-import type { Random } from '../../../src/core/random.js';
-import { createRandom } from '../../../src/core/random.js';
+import { createRandom, type Random } from '../../../src/core/random.js';
 
 // scripts/reference/augment.py wrote what Pillow and numpy answer.
 

@@ -24,7 +24,7 @@ const FACTS = {
   dataset: { path: 'set', form: 'folders' },
   ms_per_image: 1,
   inference_ms_per_image: 0.5,
-  lanes: 2,
+  workers: 2,
   failed: [],
 };
 

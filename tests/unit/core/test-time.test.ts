@@ -4,9 +4,9 @@ import { CROPS } from '../../../src/core/manifest/crops.js';
 import type { Size } from '../../../src/core/pixels/geometry.js';
 import {
   countViews,
-  type LookOptions,
   parseAugmentation,
   type TestTimeAugmentation,
+  type ViewOptions,
   viewsOf,
 } from '../../../src/core/views/test-time.js';
 import { cropViews, type Geometry, type View } from '../../../src/core/views/views.js';
@@ -18,14 +18,14 @@ const IMAGENET: Geometry = {
 };
 const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
 
-const look = (text: string, crops: LookOptions['crops'] = 1, seed = 0): LookOptions => ({
+const look = (text: string, crops: ViewOptions['crops'] = 1, seed = 0): ViewOptions => ({
   crops,
   augmentation: parseAugmentation(text),
   seed,
 });
-const weightOf = (views: readonly View[]) => views.reduce((sum, { weight }) => sum + weight, 0);
+const weightOf = (views: readonly View[]) => views.reduce((sum, { count }) => sum + count, 0);
 
-const optionsOf = (crops: fc.Arbitrary<LookOptions['crops']>, random: number, mirror: fc.Arbitrary<boolean>) =>
+const optionsOf = (crops: fc.Arbitrary<ViewOptions['crops']>, random: number, mirror: fc.Arbitrary<boolean>) =>
   fc.record({
     crops,
     augmentation: fc.record({
@@ -38,7 +38,7 @@ const optionsOf = (crops: fc.Arbitrary<LookOptions['crops']>, random: number, mi
     seed: fc.nat(1_000_000),
   });
 const sources = fc.record({ width: fc.integer({ min: 1, max: 600 }), height: fc.integer({ min: 1, max: 600 }) });
-const isAffordable = (options: LookOptions) => {
+const isAffordable = (options: ViewOptions) => {
   const { mirror, crops, rotate, shear, colour } = options.augmentation;
   const kinds = 1 + [rotate, shear, colour].filter((amount) => amount > 0).length;
   return (options.crops + crops) * kinds * (mirror ? 2 : 1) <= 512;
@@ -124,7 +124,7 @@ describe('countViews', () => {
   });
 
   test('allows 512 views and no more', () => {
-    const allowed = (options: LookOptions) => expect(countViews(options));
+    const allowed = (options: ViewOptions) => expect(countViews(options));
     allowed(look('mirror,colour:0.1,rotate:5,shear:3,crops:63', 1)).toBe(512);
     allowed(look('mirror', 144)).toBe(288);
     for (const [options, count] of [
@@ -223,11 +223,11 @@ describe('viewsOf', () => {
     // The resized picture has even margins: the centre and all corners have theirs.
     const even = viewsOf({ width: 300, height: 256 }, IMAGENET, look('mirror', 10));
     expect(even).toHaveLength(10);
-    expect(even.every(({ weight }) => weight === 2)).toBe(true);
+    expect(even.every(({ count }) => count === 2)).toBe(true);
     // With odd margins the two centres are a pixel apart.
     const odd = viewsOf({ width: 301, height: 256 }, IMAGENET, look('mirror', 10));
     expect(odd).toHaveLength(12);
-    expect(odd.map(({ weight }) => weight).sort()).toEqual([1, 1, 1, 1, ...Array(8).fill(2)]);
+    expect(odd.map(({ count }) => count).sort()).toEqual([1, 1, 1, 1, ...Array(8).fill(2)]);
     // GoogLeNet's are mirrored where they lie.
     expect(viewsOf(landscape, IMAGENET, look('mirror', 144))).toHaveLength(144);
   });
@@ -239,7 +239,7 @@ describe('viewsOf', () => {
       color: 'RGB',
     };
     const views = viewsOf({ width: 32, height: 32 }, cifar, look('crops:9', 1));
-    expect(views).toMatchObject([{ weight: 10, mirrored: false }]);
+    expect(views).toMatchObject([{ count: 10, mirrored: false }]);
   });
 });
 
@@ -262,7 +262,7 @@ describe('networks that see the whole picture or look for a digit', () => {
   });
 
   test('a digit is shown as it is, whatever the seed', () => {
-    expect(viewsOf(source, digit, look('', 1, 9))).toEqual([{ window: undefined, mirrored: false, weight: 1 }]);
+    expect(viewsOf(source, digit, look('', 1, 9))).toEqual([{ window: undefined, mirrored: false, count: 1 }]);
   });
 
   test('the whole picture can be distorted and mirrored, but not cut', () => {

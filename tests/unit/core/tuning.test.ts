@@ -9,27 +9,27 @@ import {
 } from '../../../src/core/manifest/tuning.js';
 
 test('layouts never ask for more threads than cores, and use as many as they can', () => {
-  expect(layoutsFor(1, 'cpu')).toEqual([{ lanes: 1, threads: 1 }]);
+  expect(layoutsFor(1, 'cpu')).toEqual([{ workers: 1, threads: 1 }]);
   expect(layoutsFor(6, 'cpu')).toEqual([
-    { lanes: 6, threads: 1 },
-    { lanes: 3, threads: 2 },
-    { lanes: 1, threads: 4 },
-    { lanes: 1, threads: 6 },
+    { workers: 6, threads: 1 },
+    { workers: 3, threads: 2 },
+    { workers: 1, threads: 4 },
+    { workers: 1, threads: 6 },
   ]);
 });
 
-test('on a GPU a few lanes of one thread are tried', () => {
-  expect(layoutsFor(8, 'cuda').map(({ lanes, threads }) => [lanes, threads])).toEqual([
+test('on a GPU a few workers of one thread are tried', () => {
+  expect(layoutsFor(8, 'cuda').map(({ workers, threads }) => [workers, threads])).toEqual([
     [1, 1],
     [2, 1],
     [4, 1],
   ]);
-  expect(layoutsFor(2, 'cuda').map(({ lanes }) => lanes)).toEqual([1, 2]);
+  expect(layoutsFor(2, 'cuda').map(({ workers }) => workers)).toEqual([1, 2]);
 });
 
 const tried = (imagesPerS: number, latencyMs: number): Tried => ({
   variant: 'fp32',
-  lanes: 1,
+  workers: 1,
   threads: 1,
   batch: 1,
   imagesPerS,
@@ -67,5 +67,16 @@ test('figures hold where processor, cores, device and runtime are the same', () 
 });
 
 test('a tuned.json that is none says what is wrong with it', () => {
-  expect(() => parseTuned('{"goal":"speed"}', 'x/tuned.json')).toThrow(/x\/tuned\.json: /);
+  expect(() => parseTuned('{"format":2,"goal":"speed"}', 'x/tuned.json')).toThrow(/x\/tuned\.json: .*goal: /);
+  for (const text of ['{', 'null', '7']) expect(() => parseTuned(text, 'x/tuned.json')).toThrow(/x\/tuned\.json: /);
+});
+
+test('a tuned.json of another format is not followed, and says what to do', () => {
+  for (const [text, format] of [
+    ['{"goal":"throughput","lanes":2}', '1'],
+    ['{"format":3}', '3'],
+  ] as const) {
+    const what = `x/tuned.json: has format ${format}, and this version reads format 2: run \`menagerie tune\` again`;
+    expect(() => parseTuned(text, 'x/tuned.json')).toThrow(what);
+  }
 });

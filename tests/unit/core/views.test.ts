@@ -52,7 +52,7 @@ function cornersOf({ window, mirrored }: View): number[][] {
 }
 
 /** Every view as often as it counts. */
-const repeated = (views: readonly View[]) => views.flatMap((view) => Array<View>(view.weight).fill(view));
+const repeated = (views: readonly View[]) => views.flatMap((view) => Array<View>(view.count).fill(view));
 /** Equal ones once, in the order of their first. */
 const once = (looks: readonly unknown[]) => [...new Set(looks.map((look) => JSON.stringify(look)))];
 
@@ -131,7 +131,7 @@ describe("GoogLeNet's 144 crops", () => {
   ] as const)('of a picture in $name', ({ source, along, across, side }) => {
     const views = cropViews(source, IMAGENET, 144);
     expect(views).toHaveLength(144);
-    expect(views.every(({ weight }) => weight === 1)).toBe(true);
+    expect(views.every(({ count }) => count === 1)).toBe(true);
     expect(views.filter(({ mirrored }) => mirrored)).toHaveLength(72);
     expectWithin(views);
     for (const shorter of [256, 288, 320, 352]) {
@@ -163,7 +163,7 @@ describe("GoogLeNet's 144 crops", () => {
     for (const side of [1, 224, 255, 1000]) {
       const views = cropViews({ width: side, height: side }, IMAGENET, 144);
       expect(views).toHaveLength(48);
-      expect(views.every(({ weight }) => weight === 3)).toBe(true);
+      expect(views.every(({ count }) => count === 3)).toBe(true);
     }
   });
 
@@ -178,8 +178,8 @@ test('weights sum to the number asked for, no view stands there twice, and all l
   fc.assert(
     fc.property(sources, geometries, fc.constantFrom(...CROPS), (source, look, crops) => {
       const views = cropViews(source, look, crops);
-      expect(views.reduce((sum, { weight }) => sum + weight, 0)).toBe(crops);
-      expect(new Set(views.map((view) => JSON.stringify({ ...view, weight: 0 }))).size).toBe(views.length);
+      expect(views.reduce((sum, { count }) => sum + count, 0)).toBe(crops);
+      expect(new Set(views.map((view) => JSON.stringify({ ...view, count: 0 }))).size).toBe(views.length);
       expectWithin(views);
     }),
   );
@@ -198,11 +198,11 @@ describe('pictures out of the ordinary', () => {
 
   test('one as large as the input has one view, seen ten times and both ways', () => {
     const cifar = geometry(32, { width: 32, height: 32 });
-    expect(cropViews({ width: 32, height: 32 }, cifar, 5)).toMatchObject([{ weight: 5 }]);
+    expect(cropViews({ width: 32, height: 32 }, cifar, 5)).toMatchObject([{ count: 5 }]);
     const ten = cropViews({ width: 32, height: 32 }, cifar, 10);
     expect(ten).toMatchObject([
-      { mirrored: false, weight: 5, window: { x: 0, y: 0 } },
-      { mirrored: true, weight: 5, window: { x: 0, y: 0 } },
+      { mirrored: false, count: 5, window: { x: 0, y: 0 } },
+      { mirrored: true, count: 5, window: { x: 0, y: 0 } },
     ]);
   });
 
@@ -232,7 +232,7 @@ describe('padding', () => {
       expect(once(seen)).toEqual(once(expected));
       const flipped = views.filter(({ mirrored }) => mirrored).map(({ window }) => window?.x);
       expect(new Set(flipped)).toEqual(new Set(expected.map(({ x }) => source.width - 32 - x)));
-      expect(views.reduce((sum, { weight }) => sum + weight, 0)).toBe(10);
+      expect(views.reduce((sum, { count }) => sum + count, 0)).toBe(10);
     }
   });
 
@@ -251,8 +251,8 @@ describe('networks that see the whole picture or look for a digit', () => {
     const [exact, digit] = resizes.map((resize) =>
       cropViews({ width: 50, height: 40 }, { input, resize, color: 'GRAY' }, 1),
     );
-    expect(exact).toEqual([{ window: { x: 0, y: 0, ...input, resized: input }, mirrored: false, weight: 1 }]);
-    expect(digit).toEqual([{ window: undefined, mirrored: false, weight: 1 }]);
+    expect(exact).toEqual([{ window: { x: 0, y: 0, ...input, resized: input }, mirrored: false, count: 1 }]);
+    expect(digit).toEqual([{ window: undefined, mirrored: false, count: 1 }]);
   });
 });
 

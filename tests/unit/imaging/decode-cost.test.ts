@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { bytesInMemory } from '../../../src/core/byte-source.js';
-import { type DecodeCost, decodeCost } from '../../../src/imaging/decode-cost.js';
+import { type DecodeCostByFormat, decodeCost } from '../../../src/imaging/decode-cost.js';
 import { avif, gridData, intoJpeg, jpegSegment, partsOfAvif } from '../../support/picture-files.js';
 
 const MAX_PIXELS = 50_000_000;
 const black = (width: number, height = width, channels: 3 | 4 = 3) =>
   sharp({ create: { width, height, channels, background: '#000' }, limitInputPixels: false });
-const costOf = (bytes: Uint8Array): DecodeCost => {
+const costOf = (bytes: Uint8Array): DecodeCostByFormat => {
   const cost = decodeCost(bytesInMemory(bytes), MAX_PIXELS);
   if (!cost) throw new Error('no picture');
   return cost;
@@ -32,8 +32,8 @@ const KINDS: Record<string, (side: number) => Sharp> = {
 const kind = (name: string, side = SIDE) => cost((KINDS[name] as (side: number) => Sharp)(side));
 
 describe('what decoding will take', () => {
-  test('is more for the dearer kinds, of one size', async () => {
-    for (const [cheap, dear] of [
+  test('is more for the more expensive kinds, of one size', async () => {
+    for (const [cheap, expensive] of [
       ['jpeg', 'progressive jpeg'],
       ['progressive jpeg', 'progressive CMYK jpeg'],
       ['jpeg', 'turned jpeg'],
@@ -43,14 +43,14 @@ describe('what decoding will take', () => {
       ['png', 'avif'],
       ['tiff', 'gif'],
     ] as const) {
-      const [less, more] = [await kind(cheap), await kind(dear)];
-      expect(less.gmacs, `${cheap} < ${dear}`).toBeLessThan(more.gmacs);
-      expect(less.bytes, `${cheap} < ${dear}`).toBeLessThan(more.bytes);
+      const [less, more] = [await kind(cheap), await kind(expensive)];
+      expect(less.gmacs, `${cheap} < ${expensive}`).toBeLessThan(more.gmacs);
+      expect(less.bytes, `${cheap} < ${expensive}`).toBeLessThan(more.bytes);
     }
   });
 
   test.each(Object.keys(KINDS))('grows with the pixels of a %s, and is never less than its pixels', async (name) => {
-    let before: DecodeCost | undefined;
+    let before: DecodeCostByFormat | undefined;
     for (const side of [50, 100, 300, 1000]) {
       const now = await kind(name, side);
       expect(now.width * now.height).toBe(side * side);

@@ -15,7 +15,7 @@ import {
   tiffDirectory,
 } from '../../support/picture-files.js';
 
-// What is read from a file's header is what libvips says of the same file, and no file makes that dear.
+// What is read from a file's header is what libvips says of the same file, and no file makes that expensive.
 
 const SIZE = { width: 37, height: 23 };
 const noise = (channels: 3 | 4, { width, height } = SIZE) =>

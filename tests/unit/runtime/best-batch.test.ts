@@ -30,35 +30,35 @@ const linear = (fixed: number, each: number) => (rows: number) => fixed + each *
 describe('bestBatch on a CPU', () => {
   test('takes larger batches as long as they pay', async () => {
     const small = network(linear(2, 1));
-    expect(await bestBatch(small.run, 'cpu', undefined)).toEqual({ batch: 16, rowMs: 1.125 });
+    expect(await bestBatch(small.run, 'cpu', undefined)).toEqual({ batch: 16, viewMs: 1.125 });
     expect(small.sizes()).toEqual([1, 4, 16]);
     // 3 and 2.25 ms a row, then 2.06: not by 15 % less.
     const middle = network(linear(1, 2));
-    expect(await bestBatch(middle.run, 'cpu', undefined)).toEqual({ batch: 4, rowMs: 2.25 });
+    expect(await bestBatch(middle.run, 'cpu', undefined)).toEqual({ batch: 4, viewMs: 2.25 });
     expect(middle.sizes()).toEqual([1, 4, 16]);
   });
 
   test('tries no size after one that did not pay', async () => {
     const { run, sizes } = network((rows) => (rows === 16 ? 1 : 4 * rows));
-    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, rowMs: 4 });
+    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, viewMs: 4 });
     expect(sizes()).toEqual([1, 4]);
   });
 
   test('leaves a slow network alone: it keeps a core busy by itself', async () => {
     const { run, sizes } = network(linear(19, 2));
-    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, rowMs: 21 });
+    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, viewMs: 21 });
     expect(sizes()).toEqual([1]);
   });
 
   test('takes a size that the network fails on as too large', async () => {
     const { run } = network((rows) => (rows > 4 ? 'too large' : 1));
-    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 4, rowMs: 0.25 });
+    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 4, viewMs: 0.25 });
   });
 });
 
 test('on a GPU also slow networks are tried, up to 32 rows', async () => {
   const { run, sizes } = network(linear(100, 1));
-  expect(await bestBatch(run, 'cuda', undefined)).toEqual({ batch: 32, rowMs: 132 / 32 });
+  expect(await bestBatch(run, 'cuda', undefined)).toEqual({ batch: 32, viewMs: 132 / 32 });
   expect(sizes().slice(0, 6)).toEqual([1, 2, 4, 8, 16, 32]);
 });
 
@@ -75,18 +75,18 @@ test('on a GPU every number of rows that can occur has been run, so that no requ
 describe('a size that is configured', () => {
   test('is taken as it is, even if it does not pay', async () => {
     const { run, sizes } = network((rows) => 30 * rows * rows);
-    expect(await bestBatch(run, 'cpu', 3)).toEqual({ batch: 3, rowMs: 90 });
+    expect(await bestBatch(run, 'cpu', 3)).toEqual({ batch: 3, viewMs: 90 });
     expect(sizes()).toEqual([1, 3]);
   });
 
   test('is not taken if the network fails on it', async () => {
     const { run } = network((rows) => (rows > 1 ? 'one only' : 5));
-    expect(await bestBatch(run, 'cuda', 8)).toEqual({ batch: 1, rowMs: 5 });
+    expect(await bestBatch(run, 'cuda', 8)).toEqual({ batch: 1, viewMs: 5 });
   });
 
   test('of one is not measured against others', async () => {
     const { run, sizes } = network(linear(5, 0));
-    expect(await bestBatch(run, 'cuda', 1)).toEqual({ batch: 1, rowMs: 5 });
+    expect(await bestBatch(run, 'cuda', 1)).toEqual({ batch: 1, viewMs: 5 });
     expect(sizes()).toEqual([1]);
   });
 });

@@ -21,7 +21,7 @@ const admit = (options: Partial<AdmissionOptions> = {}) =>
 const pictures = (number: number, { gmacs, ms }: Cost): Cost[] => Array(number).fill(cost(gmacs / number, ms / number));
 
 describe('Admission', () => {
-  test('takes requests while their price fits, all of a request or nothing', () => {
+  test('takes requests while their cost fits, all of a request or nothing', () => {
     const admission = admit();
     const first = admission.reserve(pictures(3, cost(60)), PATIENT);
     const refused = refusal(() => admission.reserve(pictures(5, cost(50)), PATIENT));
@@ -52,7 +52,7 @@ describe('Admission', () => {
     expect([admission.pending, admission.pendingGmacs]).toEqual([0, 0]);
   });
 
-  test('what may be asked for at all is taken when nothing else is, even if it is dearer than there is room', () => {
+  test('what may be asked for at all is taken when nothing else is, even if it is more expensive than there is room', () => {
     const admission = admit({ capacity: 10 });
     const huge = admission.reserve(pictures(2, cost(80)), PATIENT);
     expect(admission.pendingGmacs).toBe(80);

@@ -13,12 +13,12 @@ import { manifestOf, PREPROCESS } from '../../support/model-folders.js';
 let members = 0;
 
 /** A network that is shown crops of so many kinds. */
-function member(gmacs: number, rowMs: number, crops: Crops = 1, side = 8): Member {
+function member(gmacs: number, viewMs: number, crops: Crops = 1, side = 8): Member {
   const id = `m${++members}`;
   const resize = { mode: 'shorter_side', size: 12, filter: 'bilinear' };
   const input = { name: 'x', layout: 'NCHW', width: side, height: side };
   const manifest = manifestOf(id, { input, preprocess: { ...PREPROCESS, resize } }) as Manifest;
-  const model = { id, key: id, version: 'v', gmacs, rowMs, folder: { manifest } } as ServedModel;
+  const model = { id, key: id, version: 'v', gmacs, viewMs, folder: { manifest } } as ServedModel;
   return { model, weight: 1, crops };
 }
 

@@ -24,7 +24,7 @@ async function setUp() {
         key = spec.key;
         workers.holding = workers.alive = 1;
         await whileLoading();
-        return { ...INFO, layersOnCpu: [], loadMs: 1, warmupMs: 1, rowMs: 1 };
+        return { ...INFO, layersOnCpu: [], loadMs: 1, warmupMs: 1, viewMs: 1 };
       },
       unload: async () => {
         workers.holding = workers.alive = 0;
@@ -96,7 +96,7 @@ it('a model whose worker dies before it is registered becomes ready when that is
 it('a model whose network is lost before it is registered fails, and can be loaded again', async () => {
   const { registry, states, during, networkIsLost } = await setUp();
   during(async () => networkIsLost());
-  await expect(registry.load('m')).rejects.toMatchObject({ code: 'lane_failed' });
+  await expect(registry.load('m')).rejects.toMatchObject({ code: 'worker_failed' });
   expect(states.at(-1)).toEqual(['failed', 'The workers that had loaded it died.']);
   during(async () => {});
   await registry.load('m');

@@ -165,7 +165,7 @@ describe('the cache', () => {
 
   test('does not keep an answer that lacks a member', async () => {
     const answers = new SharedAnswers(1e6);
-    const missing = [{ id: 'm', error: new MenagerieError('lane_failed', 'It died.') }];
+    const missing = [{ id: 'm', error: new MenagerieError('worker_failed', 'It died.') }];
     expect(await ask(answers, 'a', answerOf(1, 10, { missing }))).toBe('computed');
     expect(answers.bytes).toBe(0);
     expect(await ask(answers, 'a')).toBe('computed');

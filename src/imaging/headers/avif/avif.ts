@@ -5,7 +5,7 @@ import { av1 } from './av1.js';
 import { heifItems, type Item } from './heif-items.js';
 
 /** A grid of many tiles is read at one place for each. */
-const WINDOWS = 1024;
+const FILE_WINDOWS = 1024;
 /** libheif's own threads. */
 const TILES_AT_ONCE = 4;
 
@@ -15,11 +15,11 @@ const TILES_AT_ONCE = 4;
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function avifHeader(source: ByteSource): PictureHeader {
-  const file = new ByteWindow(source, WINDOWS);
+  const file = new ByteWindow(source, FILE_WINDOWS);
   const { primary, items, metadata } = heifItems(file);
   const picture = items.get(primary);
   if (!picture || picture.width === 0 || picture.height === 0) throw new HeaderDamaged();
-  const work = new Work(file, items);
+  const work = new DecodingWork(file, items);
   const samples = work.of(primary);
   const { width, height, turned, auxiliaries } = picture;
   const hasAlpha = auxiliaries.length > 0;
@@ -37,7 +37,7 @@ export function avifHeader(source: ByteSource): PictureHeader {
 }
 
 /** Adds up what is decoded for an item, the same item every time that it is used. */
-class Work {
+class DecodingWork {
   isDeep = false;
   isFull = false;
   /** Pixels of the largest coded picture. */

@@ -1,5 +1,5 @@
 import { type ByteWindow, HeaderDamaged, HeaderUnclear } from '../byte-window.js';
-import { type Box, boxes, boxesIn } from './iso-boxes.js';
+import { boxes, boxesIn, type IsoBox } from './iso-boxes.js';
 
 /** A picture, or a part of one, in a HEIF file (ISO/IEC 23008-12). */
 export interface Item {
@@ -32,7 +32,7 @@ const METADATA = ['Exif', 'mime', 'uri '];
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function heifItems(file: ByteWindow): HeifItems {
-  let meta: Box | undefined;
+  let meta: IsoBox | undefined;
   for (const box of boxes(file, 0, file.length)) {
     if (box.name === 'meta') meta = box;
     if (meta) break;
@@ -49,14 +49,14 @@ export function heifItems(file: ByteWindow): HeifItems {
 }
 
 const VERSION_AND_FLAGS = 4;
-const version = (file: ByteWindow, box: Box) => file.u8(box.at);
+const version = (file: ByteWindow, box: IsoBox) => file.u8(box.at);
 const idAt = (file: ByteWindow, at: number, long: boolean) => (long ? file.u32(at) : file.u16(at));
 
 function missing(): never {
   throw new HeaderDamaged();
 }
 
-function itemTypes(file: ByteWindow, iinf: Box): Map<number, Item> {
+function itemTypes(file: ByteWindow, iinf: IsoBox): Map<number, Item> {
   const items = new Map<number, Item>();
   const entries = iinf.at + VERSION_AND_FLAGS + (version(file, iinf) > 0 ? 4 : 2);
   for (const entry of boxes(file, entries, iinf.end)) {
@@ -74,7 +74,7 @@ function itemTypes(file: ByteWindow, iinf: Box): Map<number, Item> {
  * libheif would put gigabytes together of a file that says so.
  * @returns bytes of all metadata
  */
-function locations(file: ByteWindow, iloc: Box, items: Map<number, Item>): number {
+function locations(file: ByteWindow, iloc: IsoBox, items: Map<number, Item>): number {
   const ilocVersion = version(file, iloc);
   const [offsetBytes, lengthBytes] = nibbles(file.u8(iloc.at + 4));
   const [baseBytes, indexBytes] = nibbles(file.u8(iloc.at + 5));
@@ -111,7 +111,7 @@ function locations(file: ByteWindow, iloc: Box, items: Map<number, Item>): numbe
 const nibbles = (byte: number): [number, number] => [byte >> 4, byte & 15];
 
 /** Sizes and turns: a list of properties, and for each item the numbers of its own, counted from 1. */
-function properties(file: ByteWindow, iprp: Box, items: Map<number, Item>): void {
+function properties(file: ByteWindow, iprp: IsoBox, items: Map<number, Item>): void {
   const found = boxesIn(file, iprp);
   const ipco = found.get('ipco') ?? missing();
   const list = [...boxes(file, ipco.at, ipco.end)];
@@ -133,7 +133,7 @@ function properties(file: ByteWindow, iprp: Box, items: Map<number, Item>): void
   }
 }
 
-function apply(file: ByteWindow, property: Box, item: Item): void {
+function apply(file: ByteWindow, property: IsoBox, item: Item): void {
   if (property.name === 'irot') item.turned = (file.u8(property.at) & 1) === 1;
   if (property.name !== 'ispe') return;
   // More than one would leave it open which holds.
@@ -142,7 +142,7 @@ function apply(file: ByteWindow, property: Box, item: Item): void {
   item.height = file.u32(property.at + 8);
 }
 
-function references(file: ByteWindow, iref: Box, items: Map<number, Item>): void {
+function references(file: ByteWindow, iref: IsoBox, items: Map<number, Item>): void {
   const long = version(file, iref) > 0;
   const idBytes = long ? 4 : 2;
   for (const box of boxes(file, iref.at + VERSION_AND_FLAGS, iref.end)) {

@@ -1,7 +1,7 @@
 import { type ByteWindow, HeaderDamaged, HeaderUnclear } from '../byte-window.js';
 
 /** A box of an ISO base media file: its length in four bytes, its name, its data (ISO/IEC 14496-12, 4.2). */
-export interface Box {
+export interface IsoBox {
   name: string;
   /** Where its data begins. */
   at: number;
@@ -12,7 +12,7 @@ export interface Box {
  * The boxes between two places.
  * @throws HeaderDamaged, HeaderUnclear
  */
-export function* boxes(file: ByteWindow, start: number, end: number): Generator<Box> {
+export function* boxes(file: ByteWindow, start: number, end: number): Generator<IsoBox> {
   for (let at = start; at + 8 <= end; ) {
     const length = file.u32(at);
     // 1: eight bytes behind the name say it; 0: it is the last one.
@@ -27,8 +27,8 @@ export function* boxes(file: ByteWindow, start: number, end: number): Generator<
 }
 
 /** The boxes in one, by name; of several with one name the first. */
-export function boxesIn(file: ByteWindow, { at, end }: Box, skipped = 0): Map<string, Box> {
-  const found = new Map<string, Box>();
+export function boxesIn(file: ByteWindow, { at, end }: IsoBox, skipped = 0): Map<string, IsoBox> {
+  const found = new Map<string, IsoBox>();
   for (const box of boxes(file, at + skipped, end)) if (!found.has(box.name)) found.set(box.name, box);
   return found;
 }

@@ -5,10 +5,10 @@ import { readSync } from 'node:fs';
 
 /** It is there when the process starts (see launch.ts). Nothing is ever written to it. */
 const PIPE = 4;
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 
 const clock = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-while (isOpen()) Atomics.wait(clock, 0, 0, LOOK_MS);
+while (isOpen()) Atomics.wait(clock, 0, 0, CHECK_MS);
 process.kill(process.pid, 'SIGKILL');
 
 function isOpen(): boolean {

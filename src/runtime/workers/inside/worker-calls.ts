@@ -6,26 +6,34 @@ import '../../../imaging/loaders.js';
 import { type ReadPicture, readPicture } from '../../../imaging/read-picture.js';
 import { InputTensor } from '../../networks/input-tensor.js';
 import { Network, type Rows } from '../../networks/network.js';
-import type { Answer, Ask, AskHead, CallKind, PictureFacts, RunInput, RunOutcome } from '../protocol/calls.js';
-import { failureOf } from '../protocol/calls.js';
+import {
+  type Ask,
+  type AskHead,
+  type CallAnswer,
+  type CallKind,
+  failureOf,
+  type PictureFacts,
+  type RunInput,
+  type RunOutcome,
+} from '../protocol/calls.js';
 import type { Bytes } from '../protocol/frame.js';
 import { tensorOf, valuesOf } from '../protocol/tensor-parts.js';
 import type { WorkerSettings } from '../protocol/worker-settings.js';
 
 // What a worker does, one call after the other.
 
-type Part = Uint8Array<ArrayBuffer>;
-type Reply<K extends CallKind> = { answer: Answer<K>; parts?: readonly Bytes[] };
+type PartBytes = Uint8Array<ArrayBuffer>;
+type Reply<K extends CallKind> = { answer: CallAnswer<K>; parts?: readonly Bytes[] };
 
 let settings: WorkerSettings | undefined;
 const networks = new Map<string, Network>();
 const tensor = new InputTensor();
-let pictures = 0;
+let picturesDone = 0;
 
 /** Answers one call. */
 export async function answerCall(
   call: Exclude<AskHead, { kind: 'cancel' }>,
-  parts: readonly Part[],
+  parts: readonly PartBytes[],
 ): Promise<{ answer: object; parts?: readonly Bytes[] }> {
   switch (call.kind) {
     case 'start':
@@ -74,17 +82,17 @@ async function unload({ key }: Ask<'unload'>): Promise<Reply<'unload'>> {
 }
 
 /** Decodes the pictures among the inputs one after the other, and runs the network on all there is at once. */
-async function run({ key, inputs }: Ask<'run'>, parts: readonly Part[]): Promise<Reply<'run'>> {
+async function run({ key, inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise<Reply<'run'>> {
   const network = loaded(key);
   const outcomes: RunOutcome[] = [];
-  const scores: Part[] = inputs.map(() => new Uint8Array());
+  const scores: PartBytes[] = inputs.map(() => new Uint8Array());
   const rows: Rows[] = [];
   /** Which input the rows are of. */
   const places: number[] = [];
   for (const [i, input] of inputs.entries()) {
     const started = performance.now();
     try {
-      const prepared = await prepare(network, input, parts[i] as Part);
+      const prepared = await prepare(network, input, parts[i] as PartBytes);
       outcomes.push({ type: 'scores', ...prepared.outcome });
       rows.push(prepared.rows);
       places.push(i);
@@ -106,33 +114,38 @@ async function run({ key, inputs }: Ask<'run'>, parts: readonly Part[]): Promise
 async function prepare(
   { spec }: Network,
   input: RunInput,
-  part: Part,
-): Promise<{ rows: Rows; outcome: { weights?: number[]; picture?: PictureFacts } }> {
+  part: PartBytes,
+): Promise<{ rows: Rows; outcome: { counts?: number[]; picture?: PictureFacts } }> {
   if (input.kind === 'views') return { rows: { name: input.name, data: part, rows: input.rows }, outcome: {} };
-  const looks = [{ geometry: geometryOf(spec), options: input.look }];
-  const picture = await readPicture(part, input.autoOrient, looks, started().decode);
-  const [look] = picture.looks;
-  if (!look) throw new Error('a picture without views');
-  const weights = look.views.map(({ weight }) => weight);
-  const rows = { name: `picture ${++pictures}`, data: look.pixels, rows: weights.length };
-  return { rows, outcome: { weights, picture: factsOf(picture) } };
+  const rendering = { geometry: geometryOf(spec), viewOptions: input.viewOptions };
+  const picture = await readPicture(part, input.autoOrient, [rendering], started().decode);
+  const [rendered] = picture.renderings;
+  if (!rendered) throw new Error('a picture without views');
+  const counts = rendered.views.map(({ count }) => count);
+  const rows = { name: `picture ${++picturesDone}`, data: rendered.pixels, rows: counts.length };
+  return { rows, outcome: { counts, picture: factsOf(picture) } };
 }
 
-async function render({ autoOrient, looks }: Ask<'render'>, [file]: readonly Part[]): Promise<Reply<'render'>> {
+async function render(
+  { autoOrient, renderings }: Ask<'render'>,
+  [file]: readonly PartBytes[],
+): Promise<Reply<'render'>> {
   if (!file) throw new MenagerieError('internal', 'A picture without bytes.');
-  const asked = looks.map(({ geometry, look }) => ({ geometry, options: look }));
-  const picture = await readPicture(file, autoOrient, asked, started().decode);
-  const weights = picture.looks.map(({ views }) => views.map(({ weight }) => weight));
-  return { answer: { picture: factsOf(picture), weights }, parts: picture.looks.map(({ pixels }) => pixels) };
+  const picture = await readPicture(file, autoOrient, renderings, started().decode);
+  const counts = picture.renderings.map(({ views }) => views.map(({ count }) => count));
+  return { answer: { picture: factsOf(picture), counts }, parts: picture.renderings.map(({ pixels }) => pixels) };
 }
 
 function factsOf({ width, height, format, decodeMs, preprocessMs }: ReadPicture): PictureFacts {
   return { width, height, format, decodeMs, renderMs: preprocessMs };
 }
 
-async function compute({ key, feeds, fetches }: Ask<'compute'>, parts: readonly Part[]): Promise<Reply<'compute'>> {
+async function compute(
+  { key, feeds, fetches }: Ask<'compute'>,
+  parts: readonly PartBytes[],
+): Promise<Reply<'compute'>> {
   const given: Record<string, Tensor> = {};
-  for (const [i, info] of feeds.entries()) given[info.name] = tensorOf(info, parts[i] as Part);
+  for (const [i, info] of feeds.entries()) given[info.name] = tensorOf(info, parts[i] as PartBytes);
   const started = performance.now();
   const results = await loaded(key).compute(given, fetches);
   const inferenceMs = performance.now() - started;

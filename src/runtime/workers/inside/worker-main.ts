@@ -2,8 +2,7 @@
 import './ignore-signals.js';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import type { AskHead } from '../protocol/calls.js';
-import { failureOf } from '../protocol/calls.js';
+import { type AskHead, failureOf } from '../protocol/calls.js';
 import { type Bytes, encodeFrame, type Frame, FrameReader } from '../protocol/frame.js';
 import { answerCall } from './worker-calls.js';
 
@@ -16,7 +15,7 @@ const LIFELINE = new URL('./lifeline.js', import.meta.url);
 /** What the server sends it has bounded itself: the largest that one buffer could hold. */
 const MAX_FRAME_BYTES = 2 ** 32;
 /** What a socket holds at most on Linux, unless it was told otherwise. */
-const READ_BYTES = 256 * 1024;
+const RECEIVED_BYTES = 256 * 1024;
 const SERVER_IS_GONE = 70;
 
 work();
@@ -27,7 +26,7 @@ function work(): void {
     new Worker(LIFELINE, { resourceLimits: limits, env: {} }).unref();
   }
   // One buffer for all that arrives: what is read is copied to where it belongs.
-  const received = Buffer.allocUnsafeSlow(READ_BYTES);
+  const received = Buffer.allocUnsafeSlow(RECEIVED_BYTES);
   const onread = { buffer: received, callback: receive };
   const socket = new Socket({ fd: SOCKET, readable: true, writable: true, onread } as SocketConstructorOpts);
   const waiting: Frame[] = [];

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { MIB } from '../../../core/units.js';
 import { memoryExceeded } from '../../networks/memory-errors.js';
 import { heldBytes, loadingBytes } from '../../networks/network-memory.js';
 import { type NetworkSpec, nameOf } from '../../networks/network-spec.js';
@@ -8,11 +9,13 @@ import type { WorkerProcess } from './worker-process.js';
 
 // How much memory a worker may ask for (RLIMIT_DATA) and hold (resident, watched), and how that is known.
 
-const MIB = 1024 * 1024;
 /** Beyond what decoding takes: for the activations of networks, and for what the allocator keeps. */
 const SERVING_MARGIN = 256 * MIB;
 /** A worker that holds so much more than when it had loaded its networks, with nothing to do, is replaced. */
 const FAT_BYTES = 256 * MIB;
+
+/** How often what a worker holds is checked, in ms. */
+export const WATCH_MS = 200;
 
 /** How much a worker may have. */
 export interface MemoryPlan {

@@ -1,6 +1,6 @@
 import { awakeClock } from '../../../core/awake-clock.js';
 import { MenagerieError } from '../../../core/errors.js';
-import { type Answer, type AnswerHead, type Ask, type CallKind, errorOf } from '../protocol/calls.js';
+import { type AnswerHead, type Ask, type CallAnswer, type CallKind, errorOfFailure } from '../protocol/calls.js';
 import { type Bytes, encodeFrame, type Frame, type FrameError, FrameReader } from '../protocol/frame.js';
 import type { WorkerSettings } from '../protocol/worker-settings.js';
 import { type Launched, type LaunchOptions, launch } from './launch.js';
@@ -8,7 +8,7 @@ import { endOf, type WorkerEnd, WorkerLost } from './worker-end.js';
 
 /** An answer, and the bytes beside it. */
 export interface Answered<K extends CallKind> {
-  answer: Answer<K>;
+  answer: CallAnswer<K>;
   parts: Uint8Array<ArrayBuffer>[];
 }
 
@@ -26,7 +26,9 @@ interface Pending {
 /** The views of a picture take 140 MB at most: 512 of the largest that networks see. A worker may have been taken over. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 /** Time for what a process wrote before it ended to be read. */
-const LAST_WORDS_MS = 1000;
+const STDERR_WAIT_MS = 1000;
+/** For starting Node and loading the libraries, on a busy machine too. */
+const START_TIMEOUT_MS = 60_000;
 /** Of what it wrote the beginning and the end are kept. */
 const WORDS_LENGTH = 300;
 
@@ -55,7 +57,7 @@ export class WorkerProcess {
   #lastWords = '';
   #stopTimer: () => void = () => {};
 
-  constructor(options: LaunchOptions, settings: WorkerSettings, startTimeoutMs: number) {
+  constructor(options: LaunchOptions, settings: WorkerSettings, startTimeoutMs = START_TIMEOUT_MS) {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -138,7 +140,7 @@ export class WorkerProcess {
     for (const stream of [socket, stderr]) stream.on('error', () => {});
     socket.once('close', () => {
       const gone = () => this.kill({ kind: 'nonsense', reason: 'closed its socket' });
-      setTimeout(gone, LAST_WORDS_MS).unref();
+      setTimeout(gone, STDERR_WAIT_MS).unref();
     });
     stderr.on('data', (chunk: Uint8Array) => {
       const text = Buffer.from(chunk).toString('latin1');
@@ -157,7 +159,7 @@ export class WorkerProcess {
         this.#die(endOf(status, signal, (this.#firstWords + this.#lastWords).trim()));
         this.#closed();
       };
-      const timer = setTimeout(closed, LAST_WORDS_MS);
+      const timer = setTimeout(closed, STDERR_WAIT_MS);
       child.once('close', () => {
         clearTimeout(timer);
         closed();
@@ -193,7 +195,7 @@ export class WorkerProcess {
     this.#inHand.shift();
     this.#begin();
     if (answer.type === 'done') pending.resolve({ answer: answer.answer, parts });
-    else if (answer.type === 'failed') pending.reject(errorOf(answer));
+    else if (answer.type === 'failed') pending.reject(errorOfFailure(answer));
   }
 
   /** The time of the call that is first now runs. */
@@ -236,8 +238,12 @@ export class WorkerProcess {
 /** The error for whoever made a call that a worker took with it. */
 export function workerFailed({ end }: WorkerLost): MenagerieError {
   if (end.kind === 'memory') return new MenagerieError('memory_exceeded', end.reason);
-  return new MenagerieError('lane_failed', 'The worker running the request failed and is being replaced; try again.', {
-    cause: end.reason,
-    retryAfterS: 1,
-  });
+  return new MenagerieError(
+    'worker_failed',
+    'The worker running the request failed and is being replaced; try again.',
+    {
+      cause: end.reason,
+      retryAfterS: 1,
+    },
+  );
 }

@@ -1,6 +1,5 @@
 import { ERRORS, type ErrorCode, MenagerieError, toMenagerieError } from '../../../core/errors.js';
-import type { LookOptions } from '../../../core/views/test-time.js';
-import type { Geometry } from '../../../core/views/views.js';
+import type { Rendering, ViewOptions } from '../../../core/views/test-time.js';
 import type { Inspection, InspectRequest } from '../../inspection/inspection.js';
 import type { NetworkInfo, NetworkSpec } from '../../networks/network-spec.js';
 import type { WorkerSettings } from './worker-settings.js';
@@ -8,11 +7,11 @@ import type { WorkerSettings } from './worker-settings.js';
 // What the server asks a worker, and what it answers. Bytes are not in here: they are the parts of the frame beside it, in the
 // order in which the message names them (see frame.ts).
 
-/** How one network, or several alike, look at a picture. */
+/** Which views of a picture one network, or several alike, see. */
 export interface PictureRequest {
   /** Whether EXIF orientation is applied. */
   autoOrient: boolean;
-  look: LookOptions;
+  viewOptions: ViewOptions;
 }
 
 /** One input of a run. Its part is the file of a picture, or u8 views as renderViews makes them. */
@@ -38,7 +37,7 @@ export type RunOutcome =
   | {
       type: 'scores';
       /** How often each row counts; of views, the server knows. */
-      weights?: number[];
+      counts?: number[];
       picture?: PictureFacts;
     }
   | (Failure & { decodeMs?: number });
@@ -64,8 +63,8 @@ interface Calls {
   };
   /** One picture to views: the part is its file. The answer has a part of u8 pixels for each geometry. */
   render: {
-    ask: { autoOrient: boolean; looks: readonly { geometry: Geometry; look: LookOptions }[] };
-    answer: { picture: PictureFacts; weights: number[][] };
+    ask: { autoOrient: boolean; renderings: readonly Rendering[] };
+    answer: { picture: PictureFacts; counts: number[][] };
   };
   /** Tensors to tensors: a part for each. */
   compute: {
@@ -77,7 +76,7 @@ interface Calls {
 
 export type CallKind = keyof Calls;
 export type Ask<K extends CallKind> = Calls[K]['ask'];
-export type Answer<K extends CallKind> = Calls[K]['answer'];
+export type CallAnswer<K extends CallKind> = Calls[K]['answer'];
 
 /** The head of a frame to a worker. `cancel` is not answered: what it names is answered with `cancelled` if it has not begun. */
 export type AskHead =
@@ -104,7 +103,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The error that was sent. */
-export function errorOf({ code, message, detail, retryAfterS }: Failure): MenagerieError {
+export function errorOfFailure({ code, message, detail, retryAfterS }: Failure): MenagerieError {
   const known = Object.hasOwn(ERRORS, code);
   return new MenagerieError(known ? code : 'internal', known ? String(message) : ERRORS.internal, {
     ...(detail === undefined ? {} : { cause: detail }),

@@ -22,7 +22,7 @@ export interface Frame {
 /** "MF" and the version of the layout above. */
 const MAGIC = 0x4d46_0001;
 const WORD = 4;
-const PREFIX = 3 * WORD;
+const PREFIX_BYTES = 3 * WORD;
 /** A head names inputs and outputs, never their values. A summary of a network of 100,000 layers is the largest. */
 const MAX_HEAD_BYTES = 64 * 1024 * 1024;
 const MAX_PARTS = 4096;
@@ -39,11 +39,11 @@ export class FrameError extends Error {
 export function encodeFrame(head: object, parts: readonly Bytes[] = []): Uint8Array[] {
   if (parts.length > MAX_PARTS) throw new FrameError(`a frame has at most ${MAX_PARTS} parts`);
   const text = Buffer.from(JSON.stringify(head));
-  const start = Buffer.allocUnsafe(PREFIX + WORD * parts.length);
+  const start = Buffer.allocUnsafe(PREFIX_BYTES + WORD * parts.length);
   start.writeUInt32LE(MAGIC, 0);
   start.writeUInt32LE(text.length, WORD);
   start.writeUInt32LE(parts.length, 2 * WORD);
-  for (const [i, part] of parts.entries()) start.writeUInt32LE(part.length, PREFIX + WORD * i);
+  for (const [i, part] of parts.entries()) start.writeUInt32LE(part.length, PREFIX_BYTES + WORD * i);
   return [start, text, ...parts.flatMap((part) => (part instanceof Uint8Array ? [part] : part.pieces))];
 }
 
@@ -51,7 +51,7 @@ export function encodeFrame(head: object, parts: readonly Bytes[] = []): Uint8Ar
 export class FrameReader {
   readonly #maxBytes: number;
   /** What is being filled, and how far. */
-  #target: Uint8Array<ArrayBuffer> = new Uint8Array(PREFIX);
+  #target: Uint8Array<ArrayBuffer> = new Uint8Array(PREFIX_BYTES);
   #filled = 0;
   /** What follows when the target is full. */
   #next: (frames: Frame[]) => void = () => this.#readPrefix();
@@ -123,7 +123,7 @@ export class FrameReader {
     const bytes = this.#partBytes[this.#parts.length];
     if (bytes === undefined) {
       frames.push({ head: this.#head, parts: this.#parts });
-      this.#expect(PREFIX, () => this.#readPrefix());
+      this.#expect(PREFIX_BYTES, () => this.#readPrefix());
       return;
     }
     this.#expect(bytes, (more) => {

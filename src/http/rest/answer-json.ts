@@ -9,10 +9,10 @@ import type { Classification } from '../../serving/ticket.js';
 import { problemOf } from '../errors/problem.js';
 import type { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
 
-// How answers look on the wire: snake_case.
+// Answers as they are on the wire: snake_case.
 
 /** The reply to pictures. @param topK how many classes are named */
-export function classificationView(
+export function classificationJson(
   { target, results }: Classification,
   topK: number,
   requestId: string,
@@ -21,13 +21,13 @@ export function classificationView(
     ...answeredBy(target),
     results: results.map(({ name, ...result }) => ({
       ...(name === undefined ? {} : { name }),
-      ...('error' in result ? { error: problemOf(result.error, requestId) } : answerView(result.answer, target, topK)),
+      ...('error' in result ? { error: problemOf(result.error, requestId) } : answerJson(result.answer, target, topK)),
     })),
   };
 }
 
 /** One picture's answer. */
-export function answerView(answer: Answer, { labels }: Target, topK: number) {
+export function answerJson(answer: Answer, { labels }: Target, topK: number) {
   const { width, height, format, views, combined, members, missing, agreement } = answer;
   return {
     width,
@@ -54,15 +54,15 @@ export function answerView(answer: Answer, { labels }: Target, topK: number) {
   };
 }
 
-/** The reply to a question about a price. */
-export function estimateView(
+/** The reply to a question about a cost. */
+export function estimateJson(
   { target, cost, limitGmacs, waitMs, expectedMs }: Estimate,
   images: number,
 ): Static<typeof EstimateSchema> {
   return {
     ...answeredBy(target),
     images,
-    price_gmacs: cost.gmacs,
+    cost_gmacs: cost.gmacs,
     limit_gmacs: limitGmacs,
     wait_ms: waitMs,
     expected_ms: expectedMs,
@@ -72,19 +72,19 @@ export function estimateView(
 function answeredBy({ id, named, because, ensemble, members }: Target) {
   const [first] = members;
   const reason = because === undefined ? {} : { chosen_because: because };
-  if (!ensemble) return first ? { model: { ...networkView(first.model), ...reason } } : {};
+  if (!ensemble) return first ? { model: { ...networkJson(first.model), ...reason } } : {};
   return {
     ensemble: {
       ...(named ? { id } : {}),
       ...reason,
       combine: ensemble.combine,
       min_members: ensemble.minMembers,
-      members: members.map(({ model, weight }) => ({ ...networkView(model), weight })),
+      members: members.map(({ model, weight }) => ({ ...networkJson(model), weight })),
     },
   };
 }
 
-function networkView({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
+function networkJson({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
   return {
     id,
     variant,

@@ -7,7 +7,7 @@ import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
 
-interface LookFlags {
+interface ViewFlags {
   model?: string;
   models?: string;
   weights?: string;
@@ -22,7 +22,7 @@ interface LookFlags {
 const WHO = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else lenet5)';
 
 /** Adds what says who is asked and how pictures are looked at. @param who whether a model is named by a flag or by itself */
-export function withLook(command: Command, who: 'flag' | 'id' = 'flag'): Command {
+export function withViewFlags(command: Command, who: 'flag' | 'id' = 'flag'): Command {
   return (who === 'id' ? command.argument('[id]', WHO) : command.option('-m, --model <id>', WHO))
     .addOption(new Option('--models <ids>', '2 to 15 models that answer together, by commas').conflicts('model'))
     .option('--weights <numbers>', 'how much each of them counts, by commas')
@@ -43,8 +43,8 @@ export function withLook(command: Command, who: 'flag' | 'id' = 'flag'): Command
  * @param id of the model, where it stands by itself
  * @throws MenagerieError `invalid_request`
  */
-export function splitLook(
-  all: LookFlags & Record<string, unknown>,
+export function splitViewFlags(
+  all: ViewFlags & Record<string, unknown>,
   id?: string,
 ): {
   question: Question;

@@ -3,10 +3,10 @@ import { variantsOf } from '../../core/manifest/manifest.js';
 import type { ModelStatus } from '../../serving/models/model.js';
 import type { ModelSchema } from './schemas.js';
 
-// How the serving room's answers look on the wire: snake_case, and no more than is meant to be seen.
+// Models as they are on the wire: snake_case, and no more than is meant to be seen.
 
 /** A model as GET /models shows it. */
-export function modelView(status: ModelStatus): Static<typeof ModelSchema> {
+export function modelJson(status: ModelStatus): Static<typeof ModelSchema> {
   const { id, ensemble, state, reason, manifest, pulled, served } = status;
   const variants = manifest ? variantsOf(manifest) : [];
   return {
@@ -32,7 +32,7 @@ export function modelView(status: ModelStatus): Static<typeof ModelSchema> {
           version: served.version,
           classes: served.info.classes,
           gmacs: served.gmacs,
-          ms: served.rowMs,
+          ms: served.viewMs,
           batch: served.info.batch,
           load_ms: served.info.loadMs,
           warmup_ms: served.info.warmupMs,

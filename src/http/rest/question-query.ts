@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { CROPS } from '../../core/manifest/crops.js';
+import { strict } from '../../core/schema-parts.js';
 import { type Combine, CombineSchema } from '../../core/scores/ensemble.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import type { Asked } from '../../serving/asking/asked.js';
@@ -10,11 +11,10 @@ import { ModelIdSchema } from './schemas.js';
 
 // Query parameters of everything that answers about pictures, and what they ask for.
 
-const strict = { additionalProperties: false } as const;
 /** Fifteen ids of 64 characters and the commas between them. */
 const MAX_IDS_LENGTH = 1000;
 
-const look = {
+const viewing = {
   crops: Type.Optional(
     Type.Enum([...CROPS], {
       type: 'integer',
@@ -43,13 +43,13 @@ const look = {
   auto_orient: Type.Boolean({ default: true, description: 'Whether to turn the picture as its EXIF data says.' }),
 };
 
-const answer = {
+const answerParameters = {
   top_k: Type.Integer({ minimum: 1, maximum: 1000, default: 5, description: 'How many classes to name, best first.' }),
   timeout_ms: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 3_600_000,
-      description: 'Deadline for the answer; the configured one if that is sooner.',
+      description: 'Deadline for the answerParameters; the configured one if that is sooner.',
     }),
   ),
 };
@@ -73,27 +73,33 @@ const modelsSchema = Type.String({
   description: '2 to 15 models of one label set, by commas.',
 });
 
-export const ClassifyQuerySchema = Type.Object({ model: Type.Optional(ModelIdSchema), ...look, ...answer }, strict);
-export const EnsembleQuerySchema = Type.Object({ models: modelsSchema, ...ensemble, ...look, ...answer }, strict);
+export const ClassifyQuerySchema = Type.Object(
+  { model: Type.Optional(ModelIdSchema), ...viewing, ...answerParameters },
+  strict,
+);
+export const EnsembleQuerySchema = Type.Object(
+  { models: modelsSchema, ...ensemble, ...viewing, ...answerParameters },
+  strict,
+);
 export const EstimateQuerySchema = Type.Object(
   {
     model: Type.Optional(ModelIdSchema),
     models: Type.Optional(modelsSchema),
     ...ensemble,
-    ...look,
-    ...answer,
+    ...viewing,
+    ...answerParameters,
     images: Type.Integer({ minimum: 1, maximum: 1000, default: 1, description: 'Number of pictures.' }),
   },
   strict,
 );
 
-type LookQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema | typeof EstimateQuerySchema>;
+type ViewQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema | typeof EstimateQuerySchema>;
 
 /**
  * What a query asks for.
  * @throws MenagerieError `invalid_request`
  */
-export function questionOf(query: LookQuery): Question {
+export function questionOfQuery(query: ViewQuery): Question {
   const { crops, tta, seed, average, auto_orient: autoOrient } = query;
   return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average };
 }

@@ -19,7 +19,7 @@ interface EstimateReply {
   model?: { id: string };
   ensemble?: { members: { id: string }[] };
   images: number;
-  price_gmacs: number;
+  cost_gmacs: number;
   limit_gmacs: number;
   wait_ms: number;
   expected_ms: number;
@@ -57,11 +57,11 @@ describe('POST /estimate', () => {
     ['model=m&crops=5&tta=mirror', 1, 5.5],
     ['models=m,n', 1, 1.5],
     ['models=m,n&crops=10&images=2', 2, 21],
-  ])('says what %s costs without being sent a picture', async (query, images, price) => {
-    const server = await startServer({ ...cropped('m', 'n'), maxPrice: 70 });
+  ])('says what %s costs without being sent a picture', async (query, images, cost) => {
+    const server = await startServer({ ...cropped('m', 'n'), maxCost: 70 });
     const reply = await post200(server, query);
     expect(reply).toMatchObject({ images, limit_gmacs: 70, wait_ms: 0 });
-    expect(reply.price_gmacs).toBeCloseTo(price, 9);
+    expect(reply.cost_gmacs).toBeCloseTo(cost, 9);
     expect(reply.expected_ms).toBeGreaterThan(0);
     expect([server.toDecode(), server.weights.m?.begun, server.admission.pending]).toEqual([0, [], 0]);
   });
@@ -72,7 +72,7 @@ describe('POST /estimate', () => {
     expect((await post200(server, 'models=m,n')).ensemble?.members.map(({ id }) => id)).toEqual(['m', 'n']);
   });
 
-  it('expects more of a request that is dearer, or that comes when there is more to do', async () => {
+  it('expects more of a request that is more expensive, or that comes when there is more to do', async () => {
     const server = await startServer(cropped('m', 'n'));
     const [one, ten] = [await post200(server, 'model=m'), await post200(server, 'model=m&crops=10')];
     expect(ten.expected_ms).toBeGreaterThan(one.expected_ms);
@@ -87,7 +87,7 @@ describe('POST /estimate', () => {
   });
 
   it('spreads the views of a picture over the workers', async () => {
-    const [one, two] = [await startServer(cropped('m')), await startServer({ ...cropped('m'), lanes: 2 })];
+    const [one, two] = [await startServer(cropped('m')), await startServer({ ...cropped('m'), workers: 2 })];
     const expected = async (server: TestServer) => (await post200(server, 'model=m&crops=144')).expected_ms;
     expect(await expected(two)).toBeLessThan(await expected(one));
   });
@@ -110,11 +110,11 @@ describe('POST /estimate', () => {
 });
 
 describe('a request that costs too much', () => {
-  it('is refused with its price before its body is read', async () => {
-    const server = await startServer({ ...cropped('m', 'n'), maxPrice: 10 });
-    const dear = await replyToHead(server.port, '/classify?model=m&crops=144');
-    expect([dear.status, dear.code]).toEqual([422, 'too_expensive']);
-    expect(dear.detail).toMatch(/costs 73 GMAC .*limit is 10\b/);
+  it('is refused with its cost before its body is read', async () => {
+    const server = await startServer({ ...cropped('m', 'n'), maxCost: 10 });
+    const expensive = await replyToHead(server.port, '/classify?model=m&crops=144');
+    expect([expensive.status, expensive.code]).toEqual([422, 'too_expensive']);
+    expect(expensive.detail).toMatch(/costs 73 GMAC .*limit is 10\b/);
     const members = await replyToHead(server.port, '/ensemble?models=m,n&crops=10');
     expect(members.detail).toMatch(/costs 11 GMAC .*limit is 10\b/);
     expect([server.toDecode(), server.budget.used, server.admission.pending]).toEqual([0, 0, 0]);
@@ -122,13 +122,13 @@ describe('a request that costs too much', () => {
   });
 
   it('may cost exactly the limit', async () => {
-    const server = await startServer({ ...cropped('m'), maxPrice: 5.5 });
+    const server = await startServer({ ...cropped('m'), maxCost: 5.5 });
     const query = 'model=m&crops=10';
     expect((await postPicture(server.url, await instructPng('answer', 2), { query })).status).toBe(200);
   });
 
   it('because of the number of its pictures is refused when they are there', async () => {
-    const server = await startServer({ maxPrice: 2 });
+    const server = await startServer({ maxCost: 2 });
     const pictures = await Promise.all([1, 2, 3].map((picture) => instructPng('answer', picture)));
     const send = (number: number) =>
       fetch(`${server.url}/classify?model=m`, { method: 'POST', body: formOf(...pictures.slice(0, number)) });
@@ -145,7 +145,7 @@ describe('a request that costs too much', () => {
   });
 });
 
-describe('a look that a network cannot take', () => {
+describe('crops that a network cannot take', () => {
   it('is refused before the body is read, and by /estimate too', async () => {
     // The scripted network sees the whole picture.
     const { url, port, toDecode } = await startServer();
@@ -163,15 +163,15 @@ describe('a picture that takes much to decode', () => {
   });
 
   it('costs what its header says, and no less than an ordinary one', async () => {
-    const dear = await startServer(costOf(6, 1000));
+    const expensive = await startServer(costOf(6, 1000));
     const cheap = await startServer(costOf(0.001, 1000));
     const png = await instructPng('hold', 1);
-    const replies = [dear, cheap].map(({ url }) => postPicture(url, png));
-    for (const { weights } of [dear, cheap]) await weights.m?.untilBegun(1);
-    expect([await noGmacs(dear), await noGmacs(cheap)]).toEqual([6.5, 1]);
-    for (const { weights } of [dear, cheap]) weights.m?.open(1);
+    const replies = [expensive, cheap].map(({ url }) => postPicture(url, png));
+    for (const { weights } of [expensive, cheap]) await weights.m?.untilBegun(1);
+    expect([await noGmacs(expensive), await noGmacs(cheap)]).toEqual([6.5, 1]);
+    for (const { weights } of [expensive, cheap]) weights.m?.open(1);
     expect((await Promise.all(replies)).map(({ status }) => status)).toEqual([200, 200]);
-    expect(await noGmacs(dear)).toBe(0);
+    expect(await noGmacs(expensive)).toBe(0);
   });
 
   it('fails alone where others came with it, and takes no room in the queue', async () => {
@@ -188,7 +188,7 @@ describe('a picture that takes much to decode', () => {
   });
 
   it('is refused where it costs more than a request may', async () => {
-    const server = await startServer({ ...costOf(6, 1000), maxPrice: 6 });
+    const server = await startServer({ ...costOf(6, 1000), maxCost: 6 });
     const reply = await postPicture(server.url, await instructPng('answer', 1));
     expect([reply.status, await codeOf(reply), server.toDecode()]).toEqual([422, 'too_expensive', 0]);
   });
@@ -221,10 +221,10 @@ describe('a picture that takes much to decode', () => {
 });
 
 describe('the queue', () => {
-  it('is filled by price: ten views take the room of the single ones that cost as much', async () => {
+  it('is filled by cost: ten views take the room of the single ones that cost as much', async () => {
     const server = await startServer({ ...cropped('m'), queue: 6.5 });
     const { url, weights, admission } = server;
-    const dear = postPicture(url, await instructPng('hold', 1), { query: 'model=m&crops=10' });
+    const expensive = postPicture(url, await instructPng('hold', 1), { query: 'model=m&crops=10' });
     await weights.m?.untilBegun(1);
     expect([admission.pending, admission.pendingGmacs]).toEqual([1, 5.5]);
     const single = async (picture: number) => postPicture(url, await instructPng('hold', picture));
@@ -235,7 +235,7 @@ describe('the queue', () => {
     expect(refused).toMatchObject({ status: 503, code: 'overloaded' });
     expect(refused.detail).toMatch(/^Work of 6\.5 GMAC .* costs 1\.0; there is room for 6\.5\.$/);
     for (const picture of [1, 2]) weights.m?.open(picture);
-    expect((await Promise.all([dear, fits])).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await Promise.all([expensive, fits])).map(({ status }) => status)).toEqual([200, 200]);
 
     const singles = [3, 4, 5, 6, 7].map(single);
     await until(() => admission.pending === 5, 'the single ones to be taken');
@@ -246,7 +246,7 @@ describe('the queue', () => {
   });
 
   it('gives room back picture by picture', async () => {
-    const server = await startServer({ queue: 3, lanes: 3 });
+    const server = await startServer({ queue: 3, workers: 3 });
     const { url, weights, admission } = server;
     const pictures = await Promise.all([1, 2, 3].map((picture) => instructPng('hold', picture)));
     const three = fetch(`${url}/classify?model=m`, { method: 'POST', body: formOf(...pictures) });
