@@ -68,11 +68,60 @@ const INPUT = value(11, 'x', FLOAT, [1, 3, SIDE, SIDE]);
 const OUTPUT = value(12, 'y', FLOAT, [1, 2]);
 /** From the picture to two scores, before whatever else is done. */
 const SCORES = [node('Flatten', ['x'], ['f']), node('MatMul', ['f', 'w'], ['m'])];
-const WEIGHTS = tensor('w', FLOAT, [INPUTS, 2], floats(Array.from({ length: 2 * INPUTS }, (_, i) => (i % 7) / 100)));
+/** The weights of `quick`, as a file of external data holds them. */
+export const QUICK_WEIGHTS = floats(Array.from({ length: 2 * INPUTS }, (_, i) => (i % 7) / 100));
+const WEIGHTS = tensor('w', FLOAT, [INPUTS, 2], QUICK_WEIGHTS);
+const TRUE = tensor('true', BOOL, [], Uint8Array.of(1));
 
 /** Answers at once. */
 export const quick = () =>
   modelOf([node('Flatten', ['x'], ['f']), node('MatMul', ['f', 'w'], ['y']), WEIGHTS, INPUT, OUTPUT]);
+
+/** A tensor whose values lie in a file beside the model's. @param {string} name @param {number[]} dims @param {string} location @returns {Encodable} */
+const externalTensor = (name, dims, location) => [
+  5,
+  [
+    ...dims.map((size) => /** @type {Encodable} */ ([1, size])),
+    [2, FLOAT],
+    [8, name],
+    [
+      13,
+      [
+        [1, 'location'],
+        [2, location],
+      ],
+    ],
+    [14, 1],
+  ],
+];
+
+/** Answers as `quick`, with weights in a file beside it. @param {string} location */
+export const quickWithExternalData = (location) =>
+  modelOf([
+    node('Flatten', ['x'], ['f']),
+    node('MatMul', ['f', 'w'], ['y']),
+    externalTensor('w', [INPUTS, 2], location),
+    INPUT,
+    OUTPUT,
+  ]);
+
+/** The same, but its weights belong to the branches of a condition. @param {string} location */
+export const branchesWithExternalData = (location) => {
+  /** @type {Encodable[]} */
+  const branch = [
+    node('MatMul', ['f', 'w'], ['b']),
+    [2, 'branch'],
+    externalTensor('w', [INPUTS, 2], location),
+    value(12, 'b', FLOAT),
+  ];
+  return modelOf([
+    node('Flatten', ['x'], ['f']),
+    node('If', ['true'], ['y'], [body('then_branch', branch), body('else_branch', branch)]),
+    TRUE,
+    INPUT,
+    OUTPUT,
+  ]);
+};
 
 /** The body of a loop that changes nothing. @type {Encodable[]} */
 const IDLE = [
@@ -85,7 +134,6 @@ const IDLE = [
   value(12, 'goes', BOOL, []),
   value(12, 'v2', FLOAT),
 ];
-const TRUE = tensor('true', BOOL, [], Uint8Array.of(1));
 
 /**
  * Goes round a loop `rounds` times for a white picture, and not at all for a black one: when it is loaded it is quick.

@@ -1,28 +1,64 @@
 import type { ByteSource } from '../../core/byte-source.js';
-import { type Field, fieldsOf, textOf } from './wire.js';
+import { MenagerieError } from '../../core/errors.js';
+import { type Field, fieldsOf, notOnnx, textOf } from './wire.js';
 
-// Field numbers of onnx.proto3.
-const [MODEL_GRAPH, GRAPH_INITIALIZER] = [7, 5];
+type Message = 'model' | 'graph' | 'node' | 'attribute' | 'sparse' | 'function' | 'training' | 'tensor';
+
+/** The fields of onnx.proto3 through which a message leads to tensors, by number. */
+const LEADS_TO: Record<Exclude<Message, 'tensor'>, Readonly<Record<number, Message>>> = {
+  model: { 7: 'graph', 20: 'training', 25: 'function' },
+  graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
+  node: { 5: 'attribute' },
+  attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse' },
+  sparse: { 1: 'tensor', 2: 'tensor' },
+  function: { 7: 'node', 11: 'attribute' },
+  training: { 1: 'graph', 2: 'graph' },
+};
+/** Messages within each other that protobuf itself reads. */
+const MAX_DEPTH = 100;
 const [TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION, EXTERNAL] = [13, 14, 1n];
 const [ENTRY_KEY, ENTRY_VALUE] = [1, 2];
 
 /**
  * The files beside an ONNX file in which values of its tensors lie, as it names them, each once.
- * @throws MenagerieError `not_onnx` where the bytes are no ONNX model
+ * @throws MenagerieError `not_onnx` where the bytes are no ONNX model; `invalid_network` where a tensor that is no weight of the main
+ *   graph has external data: the runtime would take it from the working directory, unverified
  */
 export function externalFiles(source: ByteSource): string[] {
   const names = new Set<string>();
-  for (const graph of fieldsOf(source)) {
-    if (graph.number !== MODEL_GRAPH || graph.wireType !== 2) continue;
-    for (const field of fieldsOf(source, graph.start, graph.end)) {
-      const name = field.number === GRAPH_INITIALIZER ? locationOf(source, field) : undefined;
-      if (name !== undefined) names.add(name);
+  visit(source, 'model', { start: 0, end: source.length }, [], (name, path) => {
+    if (path.join('.') !== 'graph.tensor') {
+      throw new MenagerieError(
+        'invalid_network',
+        'Only weights of the main graph may lie in external data; here a tensor of a node or nested graph does.',
+      );
     }
-  }
+    names.add(name);
+  });
   return [...names];
 }
 
-function locationOf(source: ByteSource, { start, end }: Field): string | undefined {
+/** @param path the messages that led here, below the model */
+function visit(
+  source: ByteSource,
+  message: Message,
+  { start, end }: Pick<Field, 'start' | 'end'>,
+  path: readonly Message[],
+  onExternal: (name: string, path: readonly Message[]) => void,
+): void {
+  if (path.length > MAX_DEPTH) throw notOnnx('its graphs are nested too deeply');
+  if (message === 'tensor') {
+    const name = locationOf(source, { start, end });
+    if (name !== undefined) onExternal(name, path);
+    return;
+  }
+  for (const field of fieldsOf(source, start, end)) {
+    const next = LEADS_TO[message][field.number];
+    if (next && field.wireType === 2) visit(source, next, field, [...path, next], onExternal);
+  }
+}
+
+function locationOf(source: ByteSource, { start, end }: Pick<Field, 'start' | 'end'>): string | undefined {
   let external = false;
   let location: string | undefined;
   for (const field of fieldsOf(source, start, end)) {

@@ -30,6 +30,8 @@ const HANDED_ON_IN_ALL = {
   // One thread decodes, the one that computes waits for it meanwhile.
   UV_THREADPOOL_SIZE: '1',
   ORT_DISABLE_TELEMETRY: '1',
+  // libvips would put large pictures of some formats into a file; what decoding takes is counted as memory, and the disk may be full.
+  VIPS_DISC_THRESHOLD: '1000g',
 };
 
 /** A worker keeps next to nothing in its heap, and has no use for helpers of the engine on other cores. */
