@@ -7,7 +7,7 @@ import { isSystemError, reasonOf } from './system/errors.js';
 import { openFilesFault } from './system/open-files.js';
 import { BoundedOutput } from './system/output.js';
 
-// The only file that knows the process: its arguments, environment, signals and end.
+// The only file that accesses the process: arguments, environment, signals and exit.
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -15,38 +15,36 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const stopping = new AbortController();
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
-// ONNX Runtime reports to its makers, by network and with an identity kept in the home folder, unless it finds this when it is
-// loaded; workers have it in their environment, too (https://github.com/microsoft/onnxruntime/pull/27379).
+// Unless this is set when ONNX Runtime is loaded, it sends usage data to Microsoft, with an identity stored in the home folder.
+// Workers have it in their environment too (https://github.com/microsoft/onnxruntime/pull/27379).
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
-// A heap may grow fourfold between full collections. Uploads are memory outside the heap, and with the engine's own choice,
-// which leaves 8 MB to both together, every fifty to a hundred pictures would have all of the server's heap gone through.
+// The heap may grow fourfold between full collections. By default V8 allows 8 MB of growth for the heap and for memory outside it,
+// such as uploads, so that every fifty to a hundred pictures would cause a full collection.
 setFlagsFromString('--heap-growing-percent=300');
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The first asks, the second insists. Workers end with the server, however it ends.
+    // The first signal stops the server, the second one kills it. Workers end with the server, however it ends.
     if (stopping.signal.aborted) process.kill(process.pid, 'SIGKILL');
     stopping.abort();
   });
 }
-// A terminal that is closed. It never insists: the shell and the system may each send one, and systemd one beside SIGTERM.
+// A closed terminal. Never kills: the shell and the system may each send SIGHUP, and systemd may send it with SIGTERM.
 process.on('SIGHUP', () => stopping.abort());
-// Left to Node the first would open a debugger's port, through which whoever reaches it can run anything, and the other end the
-// process. Nothing here answers to them.
+// Ignored. By default Node opens a debugger port at SIGUSR1, which lets anyone who reaches it run code, and ends at SIGUSR2.
 for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => {});
 
-// Messages are written whether or not anybody reads them; results wait for their reader. `process.stderr` is asked for because
-// that makes a pipe or socket one that does not block.
+// Messages never wait for a reader; results do. Accessing `process.stderr` makes a pipe or socket non-blocking.
 const { env, stdout: out, stderr } = process;
 stderr.on('error', () => {});
 const err = new BoundedOutput(2, (lines) => `${lines} messages were dropped\n`);
-/** Milliseconds that the last messages may take, and the last results once the process is asked to end. */
-const LAST_WORDS_MS = 1000;
+/** Longest wait for the last messages to be written, and for the last results after a signal, in milliseconds. */
+const LAST_OUTPUT_MS = 1000;
 
 let outputFailed = false;
 out.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`menagerie list | head`) is no error.
+  // A reader that closes early (`menagerie list | head`) is not an error.
   if (error.code === 'EPIPE') process.exit(0);
   if (outputFailed) return;
   outputFailed = true;
@@ -55,22 +53,22 @@ out.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const code = await runProgram();
-// A turn of the loop, for errors of writing to arrive.
+// One turn of the event loop, so that write errors arrive.
 await turn();
-// What has been written must have left: a pipe takes 64 KiB at a time, and an exit drops the rest.
+// Wait until all output has left the process: a pipe takes 64 KiB at a time, and exiting drops the rest.
 if (out.writableLength > 0) {
   const left = new Promise<void>((resolve) => out.write('', () => resolve()));
   const givenUp = new Promise<void>((resolve) => {
-    const wait = () => void sleep(LAST_WORDS_MS).then(resolve);
+    const wait = () => void sleep(LAST_OUTPUT_MS).then(resolve);
     if (stopping.signal.aborted) wait();
     else stopping.signal.addEventListener('abort', wait, { once: true });
   });
   await Promise.race([left, givenUp]);
 }
-await err.flush(LAST_WORDS_MS);
-// Node 20 gives a terminal its settings back, and aborts where it was closed.
+await err.flush(LAST_OUTPUT_MS);
+// At exit Node 20 restores the settings of terminals, and aborts if one was closed.
 for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
-// Not left to the event loop, which an idle worker or an open connection would keep going.
+// Explicit, because an idle worker or an open connection would keep the event loop running.
 process.exit(outputFailed && code === 0 ? 1 : code);
 
 /** Loads the program and runs the command line. */
@@ -84,7 +82,7 @@ async function runProgram(): Promise<number> {
     const { runCli } = await import('./cli/program.js');
     return await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
   } catch (error) {
-    // The program itself says what else goes wrong; this is what keeps it from being loaded.
+    // The program could not be loaded. It reports other errors itself.
     if (!isSystemError(error)) throw error;
     err.write(`menagerie cannot start: ${reasonOf(error)}: ${error.path ?? error.syscall}\n`);
     return 1;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { withSpread } from '../bench/figures.mjs';
 import { measuredFile } from '../measure/measuring.mjs';
+import { paragraph } from './markdown.mjs';
 
 /** @import { Spread } from '../measure/statistics.mjs' */
 /** @typedef {{ allocator: string, first_mb: Spread, peak_mb: Spread, after_mb: Spread, images_per_s: Spread, largest_per_s: Spread }} Row */
@@ -11,10 +12,11 @@ const figures = () => JSON.parse(readFileSync(measuredFile('memory'), 'utf8'));
 
 export function memoryText() {
   const { machine, node, pictures, rounds } = figures();
-  return (
-    `Measured by \`node scripts/measure/bench-memory.mjs\` on ${machine} with Node ${node}: resident memory on two workers with\n` +
-    `SqueezeNet and MobileNetV2 after the first eight photographs, at most while ${pictures} of 0.3 to 24 megapixels are answered,\n` +
-    `eight at a time, and five seconds later; and pictures a second, of these and of 24 megapixels alone. Medians of ${rounds} rounds, in brackets the\nleast and the greatest.\n`
+  return paragraph(
+    `Measured by \`node scripts/measure/bench-memory.mjs\` on ${machine} with Node ${node}. Two workers hold SqueezeNet and ` +
+      `MobileNetV2, and answer ${pictures} photographs of 0.3 to 24 megapixels, eight at a time. The table shows the resident memory ` +
+      'after the first eight, at most, and five seconds after the last. It shows the pictures a second, of these photographs and of ' +
+      `24 megapixels alone. Figures are medians of ${rounds} rounds, with the least and the greatest in brackets.`,
   );
 }
 

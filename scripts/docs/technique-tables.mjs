@@ -1,5 +1,6 @@
 // Tables of docs/multi-crop.md, test-time-augmentation.md, ensembles.md and cost.md, from what was measured (docs/measured).
 import { readFileSync } from 'node:fs';
+import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ group: string, name: string, views: number, top1: number, top5: number, mean_loss: number, calibration_error: number }} Row */
 
@@ -77,16 +78,16 @@ const fairness = () => JSON.parse(readFileSync(new URL('../../docs/measured/fair
 /** @returns {string} */
 export function fairnessText() {
   const { machine, requests } = fairness();
-  return (
-    `Measured by \`node scripts/measure/bench-fairness.mjs\` on ${machine}: ${requests} single-crop requests to ResNet-18, with and without\n` +
-    'a request for 10 crops of fifteen ResNet-18 (150 pieces of the same size) beside them, all the time:\n'
+  return paragraph(
+    `Measured by \`node scripts/measure/bench-fairness.mjs\` on ${machine}: ${requests} single-crop requests to ResNet-18, alone and ` +
+      'beside a request for 10 crops of fifteen ResNet-18 (150 pieces of the same size), which is always there.',
   );
 }
 
 /** @returns {{ header: string[], rows: unknown[][] }} */
 export function fairnessTable() {
   return {
-    header: ['At a time', '99th percentile alone', 'beside it', 'ratio', 'ratio of the medians'],
+    header: ['Requests at a time', '99th percentile alone', 'Beside the other', 'Ratio', 'Ratio of the medians'],
     rows: fairness().rows.map(({ connections, alone99, beside99, ratio50, ratio99 }) => [
       connections,
       `${alone99.toFixed(0)} ms`,

@@ -1,5 +1,6 @@
-// docs/zoo.md, and its short form in README.md, from what measure-zoo.mjs has written and the logs of training.
+// Tables and text of docs/zoo.md, from what measure-zoo.mjs has written and the logs of training.
 import { readFileSync } from 'node:fs';
+import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ images: number, top1: number, interval: [number, number], loss: number, error: number }} Accuracy */
 /** @typedef {{ id: string, title: string, parameters: number, macs: number, bytes: number, ms: number, single: Accuracy, mirrored: Accuracy, tenCrops: Accuracy, int8?: Accuracy & { bytes: number, ms: number } }} Network */
@@ -65,7 +66,7 @@ export function trainingTable() {
     header: [
       'Network',
       'Epochs',
-      'of them on small crops',
+      'Of these on small crops',
       'Label smoothing',
       'Minutes',
       'Last training loss',
@@ -109,18 +110,20 @@ export function depthTable() {
   };
 }
 
-/** How it was measured, and what all say together. @returns {string} */
+/** How it was measured, and the accuracy of all networks together. @returns {string} */
 export function zooText() {
   const images = networks[0]?.single.images.toLocaleString('en');
   const half = Math.max(...ranked.map(({ single: { interval } }) => interval[1] - interval[0])) / 2;
-  const facts =
-    `${images} pictures: chance alone makes up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`, *10 crops* \`crops=10\` of\n` +
-    `the picture with a border of one black pixel, without which all would be the same. *Time* is one picture on\n` +
-    `one thread, as a multiple of ResNet-20's ${yardstick.toFixed(2)} ms (${machine}).\n`;
+  const facts = paragraph(
+    `With ${images} pictures, chance alone accounts for up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`. ` +
+      '*10 crops* is `crops=10` of the picture with a border of one black pixel; without the border its crops would be the same. ' +
+      `*Time* is that of one picture on one thread, as a multiple of ResNet-20's ${yardstick.toFixed(2)} ms (${machine}).`,
+  );
   const [best] = [...networks].sort((a, b) => b.tenCrops.top1 - a.tenCrops.top1);
   if (!together || !best) return facts;
-  return (
-    `${facts}\nAll ${networks.length} together (\`cifar10-all\`; weights by the inverse square of their errors on held-out pictures), 10 crops:\n` +
-    `${percent(together.top1)}; the best of them alone, \`${best.id}\`, 10 crops: ${percent(best.tenCrops.top1)}.\n`
+  const ensemble = paragraph(
+    `With 10 crops, all ${networks.length} together (\`cifar10-all\`; weights by the inverse square of their errors on held-out ` +
+      `pictures) reach ${percent(together.top1)}. The best of them alone, \`${best.id}\`, reaches ${percent(best.tenCrops.top1)}.`,
   );
+  return `${facts}\n${ensemble}`;
 }

@@ -21,10 +21,10 @@ import { layoutOf } from './layout.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { modelDirectories } from './models-to-load.js';
 
-// Puts the rooms together. Serving and the commands that work in process use the same engine.
+// Connects the rooms. The server and the commands that compute in their own process use the same engine.
 
 const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
-/** A worker that takes longer loses little by waiting for its next job; others would lose more by waiting behind it. */
+/** A worker with longer jobs does not get its next batch in advance: it loses little by waiting, and that batch could lose more. */
 const AHEAD_MS = 10;
 
 export interface Engine {
@@ -35,22 +35,22 @@ export interface Engine {
   answers: SharedAnswers;
   registry: ModelRegistry;
   classifier: Classifier;
-  /** Ends all workers. */
+  /** Ends all worker processes. */
   stop(): Promise<void>;
 }
 
-/** Everything that listens to an engine. */
+/** Listeners for the events of an engine. */
 export interface EngineEvents {
   serving: ServingEvents;
   workers: Omit<PoolEvents, 'executed' | 'instancesChanged'>;
 }
 
-/** A configuration without limits on cost: whoever runs a command may take as long as they like. */
+/** The configuration without limits on cost, for commands: they may take any time. */
 export function unbounded(config: Config): Config {
   return { ...config, queue: Number.POSITIVE_INFINITY, maxCost: Number.POSITIVE_INFINITY };
 }
 
-/** For commands that say themselves what happens. */
+/** For commands, which report events in their own way. */
 const SILENT: EngineEvents = {
   serving: {
     classifyStarted() {},
@@ -65,17 +65,17 @@ const SILENT: EngineEvents = {
 
 export interface EngineOptions {
   config: Config;
-  /** Environment of the server, of which workers get a part. */
+  /** Environment of the server. Workers get a part of it. */
   env: NodeJS.ProcessEnv;
   events?: EngineEvents;
-  /** Default: what the model directories hold. */
+  /** Default: the models in the model directories. */
   repository?: Repository;
-  /** Variant and batch that suit a model here, by id. */
+  /** Tuned variant and batch of models, by id. */
   tuned?: ReadonlyMap<string, ModelTuning>;
 }
 
 /**
- * Starts the workers; no model is loaded yet.
+ * Creates an engine and starts its workers. No model is loaded yet.
  * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
  */
 export async function createEngine({ config, env, events = SILENT, tuned, ...found }: EngineOptions): Promise<Engine> {
@@ -110,7 +110,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
     },
   });
   const answerer = new Answerer({ pool, viewBytes: budget.viewBytes });
-  // As many files may wait to be counted as there are models.
+  // Counts multiply-accumulates while models load. Unlimited, because there may be any number of models.
   const counter = createInspector(config, env, levers, budget, Number.POSITIVE_INFINITY);
   const registry = new ModelRegistry({
     repository,
@@ -133,7 +133,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
     answers,
     admission,
     costOfDecoding: (file) => costWithin(file, config.maxPixels),
-    decodeBytes: budget.workers.decodeBytes,
+    decodeBytes: () => pool.decodeBytes,
     speed: new ReadingSpeed(),
     workers,
     events: events.serving,
@@ -161,13 +161,13 @@ export interface OpenedInspector {
   activationBytes: number;
 }
 
-/** Larger pictures than are decoded cost nothing: the worker that gets them says what is wrong. */
+/** The cost of decoding a picture; undefined beyond the limit on pixels, which the worker reports. */
 function costWithin(file: Pieces, maxPixels: number): DecodeCost | undefined {
   const cost = decodeCost(file, maxPixels);
   return cost && cost.width * cost.height <= maxPixels ? cost : undefined;
 }
 
-/** Looks into files without an engine. It must be stopped. */
+/** Starts an inspector without an engine. It must be stopped. */
 export async function openInspector(config: Config, env: NodeJS.ProcessEnv): Promise<OpenedInspector> {
   const levers = await findLevers();
   const budget = memoryBudget(config, readMachine().usableMemory, 1, levers);

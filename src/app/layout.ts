@@ -3,15 +3,15 @@ import type { Layout } from '../core/manifest/tuning.js';
 import type { Machine } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
 
-/** Which processes there are. */
+/** The number of worker processes, and threads of each. */
 export interface ProcessLayout extends Layout {
-  /** Workers that only decode and render, for those that compute on a GPU. */
+  /** Workers that only decode and render, for the workers that compute on a GPU. */
   renderers: number;
 }
 
 /**
- * Workers and threads of each: as set, else so that all cores compute and none is shared. With a GPU one worker holds the networks,
- * and the other cores decode for it.
+ * Numbers of workers and threads: as configured, else so that every core has one thread. With a GPU one worker holds the networks,
+ * and there is a renderer for every other core.
  */
 export function layoutOf(
   { workers: wanted, threads = 1, device }: Pick<Config, 'workers' | 'threads' | 'device'>,

@@ -5,36 +5,36 @@ import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import type { MemoryPlan } from '../runtime/workers/process/worker-memory.js';
 
-/** Of all memory; the rest is for the kernel and for what is not foreseen. */
+/** Share of the memory that is divided; the rest is for the kernel and the unforeseen. */
 const USED_SHARE = 0.9;
 /** The server's heap and code. */
 const SERVER_BYTES = 256 * MIB;
-/** What a worker gets where memory is short, whatever follows from that. */
+/** The smallest share of a worker, even if the shares then exceed the memory. */
 const LEAST_SHARE = BASE_BYTES + 128 * MIB;
 /**
- * What decoding may take for each pixel of the largest picture. Two formats take more (AVIF and lossless WebP, some 20), so that
- * their largest pictures are refused; with these the server would need twice its memory for a file of a kilobyte.
+ * Memory for decoding, per pixel of the largest picture. AVIF and lossless WebP take more (about 20), so their largest pictures are
+ * refused: otherwise a file of a kilobyte could make the server need twice its memory.
  */
 const DECODE_BYTES_PER_PIXEL = 16;
 const MOST_VIEW_BYTES = 256 * MIB;
 const MOST_ACTIVATION_BYTES = 512 * MIB;
 const MOST_INSPECTION_BYTES = 2048 * MIB;
 
-/** Who may have how much memory. */
+/** How much memory each part of the application may use. */
 export interface MemoryBudget {
   workers: MemoryPlan;
-  /** For views of pictures on their way between workers. */
+  /** Bytes for views of pictures that are sent between workers. */
   viewBytes: number;
-  /** For the activations of a network that is looked into. */
+  /** Bytes for the activations of a network that is inspected. */
   activationBytes: number;
-  /** For all that looking into a network takes but what its file holds: weights may be made by the network itself. */
+  /** Bytes for inspecting a network, in addition to the weights in its file. A network may itself generate weights. */
   inspectionBytes: number;
 }
 
 /**
- * Divides the memory among the processes, so that all of their shares fit.
- * @param memory bytes that may be used
- * @param processes workers, of either kind
+ * Divides the memory among the processes.
+ * @param memory usable bytes
+ * @param processes number of workers, renderers included
  */
 export function memoryBudget(
   config: Pick<Config, 'uploadMemory' | 'cache' | 'maxPixels' | 'device'>,
@@ -43,11 +43,11 @@ export function memoryBudget(
   levers: Levers,
 ): MemoryBudget {
   const share = shareOf(config, memory, processes);
-  const decodeBytes = Math.min(DECODE_BYTES_PER_PIXEL * config.maxPixels, share / 2);
-  // CUDA maps all of a card's memory, and more.
+  const decodeBytes = Math.min(DECODE_BYTES_PER_PIXEL * config.maxPixels, Math.floor(share / 2));
+  // RLIMIT_DATA cannot be used with CUDA, which maps more than the memory of the card.
   const dataLimit = levers.dataLimit && !usesCuda(config.device);
-  const activationBytes = Math.min(MOST_ACTIVATION_BYTES, memory / 8);
-  const inspectionBytes = Math.min(MOST_INSPECTION_BYTES, memory / 4);
+  const activationBytes = Math.min(MOST_ACTIVATION_BYTES, Math.floor(memory / 8));
+  const inspectionBytes = Math.min(MOST_INSPECTION_BYTES, Math.floor(memory / 4));
   return {
     workers: { decodeBytes, share, dataLimit },
     viewBytes: viewBytesOf(memory),
@@ -56,16 +56,16 @@ export function memoryBudget(
   };
 }
 
-/** Bytes that each of so many workers may hold. */
+/** Bytes that each of so many workers may hold. @param memory usable bytes */
 export function shareOf(
   { uploadMemory, cache }: Pick<Config, 'uploadMemory' | 'cache'>,
   memory: number,
   processes: number,
 ): number {
   const server = SERVER_BYTES + uploadMemory + cache + viewBytesOf(memory);
-  return Math.max(LEAST_SHARE, (USED_SHARE * memory - server) / processes);
+  return Math.max(LEAST_SHARE, Math.floor((USED_SHARE * memory - server) / processes));
 }
 
 function viewBytesOf(memory: number): number {
-  return Math.min(MOST_VIEW_BYTES, memory / 16);
+  return Math.min(MOST_VIEW_BYTES, Math.floor(memory / 16));
 }

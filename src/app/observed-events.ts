@@ -2,7 +2,7 @@ import type { createLogger } from '../observability/logger.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { EngineEvents } from './engine.js';
 
-/** Counts and logs what happens in an engine. */
+/** Counts and logs the events of an engine. */
 export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLogger>): EngineEvents {
   return {
     serving: {
@@ -27,7 +27,7 @@ export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLo
       },
       networkLost: (network, reason, remaining) => {
         metrics.workers.networkLost(network, reason, remaining);
-        log.error({ network, reason, remaining }, 'copy of a model lost');
+        log.error({ network, reason, remaining }, 'instance of a model lost');
       },
     },
   };

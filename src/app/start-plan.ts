@@ -14,20 +14,20 @@ import { layoutOf } from './layout.js';
 import { shareOf } from './memory-budget.js';
 import { modelDirectories, modelsToLoad, type WantedModel } from './models-to-load.js';
 
-/** What a server starts with. */
+/** How a server starts. */
 export interface StartPlan {
-  /** The settings, with workers, threads and copies filled in. */
+  /** The settings, with workers, threads and instances filled in. */
   config: Config;
   repository: Repository;
   wanted: WantedModel[];
   tuned: ReadonlyMap<string, ModelTuning>;
-  /** Decisions that the settings do not explain, for the log. */
+  /** Decisions that do not follow from the settings, for the log. */
   notes: string[];
 }
 
 /**
- * Decides with what a server starts: what the settings say; where they are silent, what `menagerie tune` found on this machine;
- * else from cores and memory.
+ * Plans how a server starts: by the settings; if they do not say, by what `menagerie tune` measured on this machine; else by cores
+ * and memory.
  * @throws MenagerieError `invalid_config`, `io_error`
  */
 export async function planStart(config: Config, machine: Machine): Promise<StartPlan> {
@@ -43,22 +43,22 @@ export async function planStart(config: Config, machine: Machine): Promise<Start
   const fitting = workersThatFit(networks, wantedWorkers, (count) =>
     shareOf(config, machine.usableMemory, count + renderers),
   );
-  // A number that was asked for is kept: what does not fit is then refused by name.
+  // A configured number is kept: models that do not fit are refused with an error that names them.
   const workers = config.workers === undefined ? fitting : wantedWorkers;
   if (workers < wantedWorkers) notes.push(`memory holds the models in ${workers} of ${wantedWorkers} workers`);
   const instances = config.instances ?? workers;
   return { config: { ...planned, workers, threads, instances }, repository, wanted, tuned, notes };
 }
 
-/** The machine as tuned.json has it. */
+/** The description of this machine in tuned.json. */
 export function tunedMachineOf({ device }: Config, { cpu, usableCores }: Machine): TunedMachine {
   return { cpu, cores: usableCores, device: usesCuda(device) ? 'cuda' : 'cpu', runtime: runtimeVersion() };
 }
 
 /**
- * Workers that can each hold all networks in their share of the memory; at least one.
- * @param wanted workers at most
- * @param share bytes of each of so many workers
+ * The largest number of workers that can each hold all networks in their share of the memory; at least 1.
+ * @param wanted maximum number
+ * @param share returns the bytes for each of so many workers
  */
 export function workersThatFit(
   networks: readonly { bytes: number }[],
@@ -84,15 +84,15 @@ async function readTunings(
       const tuned = await readTuned(model);
       if (!tuned) continue;
       if (isSameMachine(tuned.machine, machine)) found.set(id, tuned);
-      else notes.push(`${id} was tuned on another machine; menagerie tune ${id} does it here`);
+      else notes.push(`${id} was tuned on another machine; to tune it on this one: menagerie tune ${id}`);
     } catch (error) {
-      notes.push(`${id}: what tune had found cannot be read: ${toMenagerieError(error).message}`);
+      notes.push(`${id}: its tuned.json cannot be read: ${toMenagerieError(error).message}`);
     }
   }
   return found;
 }
 
-/** Workers and threads are the whole server's: they are taken where all models that were tuned want the same. */
+/** Workers and threads apply to the whole server: tuned numbers are used if all tuned models agree. */
 function tunedLayout(
   { workers, threads }: Config,
   wanted: readonly WantedModel[],
@@ -102,7 +102,7 @@ function tunedLayout(
   const [first, ...others] = found.values();
   if (!first || workers !== undefined || threads !== undefined) return {};
   if (others.some((other) => other.workers !== first.workers || other.threads !== first.threads)) {
-    notes.push(`the tuned models want different workers and threads: ${[...found.keys()].join(', ')}`);
+    notes.push(`the tuned models need different workers and threads: ${[...found.keys()].join(', ')}`);
     return {};
   }
   const rest = wanted.length - found.size;
@@ -113,7 +113,7 @@ function tunedLayout(
   return { workers: first.workers, threads: first.threads };
 }
 
-/** Sizes of the weights that are to be loaded. */
+/** Sizes of the weights that will be loaded. */
 async function weightsOf(
   { models }: Repository,
   wanted: readonly WantedModel[],

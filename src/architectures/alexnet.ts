@@ -7,8 +7,9 @@ const RESPONSE = { size: 5, alpha: 5e-4, beta: 0.75, bias: 2 };
 const POOL = { kernel: 3, stride: 2 };
 
 /**
- * AlexNet for ImageNet's 1000 classes, 62,378,344 parameters. One tower: the second, fourth and fifth convolution see all
- * maps, where the paper splits them between two GPUs (60,965,224 parameters). Local response normalisation as in the paper.
+ * AlexNet for ImageNet's 1000 classes, 62,378,344 parameters. One tower: the second, fourth and fifth convolution take all
+ * maps as input; in the paper they are split between two GPUs (60,965,224 parameters). Local response normalisation as in the
+ * paper.
  */
 export const alexnet: Architecture = {
   title: 'AlexNet, one tower',

@@ -1,9 +1,9 @@
 import type { BuiltNetwork, PictureSize } from './builder.js';
 
-/** A published network, described as a graph. */
+/** A published network. */
 export interface Architecture {
   title: string;
-  /** Authors, title, year, and where to read it. */
+  /** Authors, title, year, and identifier. */
   paper: string;
   input: PictureSize;
   build(): BuiltNetwork;

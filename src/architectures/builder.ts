@@ -1,26 +1,27 @@
 import { countOf } from '../core/shape.js';
-// Networks as short descriptions. Every tensor's shape is known while describing, so that the weights can be sized.
 
-/** Values between layers. The batch dimension, "N" in the file, is left out of all shapes. */
+// Builds networks layer by layer. Every tensor's shape is known at once, which determines the shapes of the weights.
+
+/** A value between layers. All shapes omit the batch dimension, which is "N" in the file. */
 export interface Tensor {
   readonly name: string;
   /** [channels, height, width], or [features]. */
   readonly shape: readonly number[];
 }
 
-/** What a layer learns, or for `mean` and `variance` measures while it is trained. */
+/** A learned parameter of a layer; `mean` and `variance` are statistics collected during training. */
 export interface Parameter {
   readonly name: string;
   readonly role: 'weight' | 'bias' | 'scale' | 'shift' | 'mean' | 'variance';
   readonly shape: readonly number[];
-  /** How many inputs each output value of the layer sums up; 1 where it sums none. */
+  /** The number of inputs that each output value of the layer sums up; 1 if it is not a sum. */
   readonly fanIn: number;
 }
 
 /** An ONNX attribute: an integer, integers, or a real number. */
 export type GraphAttribute = number | readonly number[] | { readonly float: number };
 
-/** One ONNX node. It makes one tensor, which has the node's name. */
+/** An ONNX node with one output, which has the node's name. */
 export interface GraphNode {
   readonly operator: string;
   readonly inputs: readonly Tensor[];
@@ -30,7 +31,7 @@ export interface GraphNode {
   readonly output: Tensor;
 }
 
-/** A network without values for its parameters. Nodes are in order of execution. */
+/** A network without values for its parameters. The nodes are in execution order. */
 export interface Graph {
   readonly name: string;
   readonly input: Tensor;
@@ -44,31 +45,31 @@ export interface PictureSize {
   readonly width: number;
 }
 
-/** A window that slides over the picture. */
+/** A sliding window. */
 interface WindowOptions {
   name: string;
   /** Height and width. */
   kernel: number;
-  /** 1 if not given. */
+  /** 1 by default. */
   stride?: number;
-  /** On every side; 'same' is (kernel - 1) / 2, which with stride 1 keeps height and width. 0 if not given. */
+  /** On every side; 'same' is (kernel - 1) / 2, which preserves height and width at stride 1. 0 by default. */
   padding?: number | 'same';
 }
 
 export interface ConvOptions extends WindowOptions {
   filters: number;
-  /** False where batch normalisation follows. True if not given. */
+  /** False if batch normalisation follows. True by default. */
   bias?: boolean;
 }
 
 export interface PoolingOptions extends WindowOptions {
-  /** Whether a last window may stand over the edge, as in Caffe. False if not given. */
+  /** Whether the last window may extend beyond the edge, as in Caffe. False by default. */
   ceil?: boolean;
 }
 
 /**
- * The number of parameters: `trained` counts weights, biases, and the scales and shifts of batch normalisation;
- * `statistics` its running means and variances.
+ * Counts the parameters: `trained` are weights, biases, and the scales and shifts of batch normalisation; `statistics` are its
+ * running means and variances.
  */
 export function countParameters(graph: Graph): { trained: number; statistics: number } {
   const count = { trained: 0, statistics: 0 };
@@ -78,12 +79,12 @@ export function countParameters(graph: Graph): { trained: number; statistics: nu
   return count;
 }
 
-/** Starts a network that takes pictures of this size. */
+/** Starts a network for pictures of this size. */
 export function network(name: string, input: PictureSize): BuiltNetwork {
   return new BuiltNetwork(name, input);
 }
 
-/** A network under construction. Every method adds one layer and returns what it makes. */
+/** A network under construction. Every method adds one layer and returns its output. */
 export class BuiltNetwork implements Graph {
   readonly name: string;
   readonly input: Tensor;
@@ -105,7 +106,7 @@ export class BuiltNetwork implements Graph {
       { name: `${name}.weight`, role: 'weight', shape: [filters, channels, kernel, kernel], fanIn },
     ];
     if (bias) parameters.push({ name: `${name}.bias`, role: 'bias', shape: [filters], fanIn: 1 });
-    const { size, attributes } = slidSize(x, options);
+    const { size, attributes } = slideWindow(x, options);
     return this.#add('Conv', name, [x], [filters, ...size], attributes, parameters);
   }
 
@@ -120,7 +121,7 @@ export class BuiltNetwork implements Graph {
     return this.#add('Gemm', name, [x], [units], { transB: 1 }, parameters);
   }
 
-  /** Scale, shift, running mean and running variance, one of each per channel. */
+  /** Batch normalisation; per channel a scale, a shift, a running mean and a running variance. */
   batchNorm(x: Tensor, { name }: { name: string }): Tensor {
     const [channels] = planes(x);
     const roles = ['scale', 'shift', 'mean', 'variance'] as const;
@@ -132,7 +133,7 @@ export class BuiltNetwork implements Graph {
     return this.#pool('MaxPool', x, options);
   }
 
-  /** Padding does not count. */
+  /** The averages exclude the padding. */
   averagePool(x: Tensor, options: PoolingOptions): Tensor {
     return this.#pool('AveragePool', x, options);
   }
@@ -160,23 +161,24 @@ export class BuiltNetwork implements Graph {
     return this.#add('LRN', name, [x], x.shape, attributes);
   }
 
-  /** Does nothing outside training, so the file does not carry the share that is dropped. */
+  /** Dropout does nothing outside training, so its ratio is not stored. */
   dropout(x: Tensor, { name = `${x.name}_drop` } = {}): Tensor {
     return this.#add('Dropout', name, [x], x.shape);
   }
 
-  /** The sum of two tensors of one shape. */
+  /** The sum of two tensors of equal shape. */
   add(x: Tensor, y: Tensor, { name }: { name: string }): Tensor {
-    if (x.shape.join() !== y.shape.join()) throw new Error(`${name}: [${x.shape}] and [${y.shape}] differ`);
+    if (x.shape.join() !== y.shape.join()) throw new Error(`${name}: the shapes [${x.shape}] and [${y.shape}] differ`);
     return this.#add('Add', name, [x, y], x.shape);
   }
 
-  /** Channels after one another: [c1, h, w], [c2, h, w] ... -> [c1 + c2 + ..., h, w]. */
+  /** Concatenates channels: [c1, h, w], [c2, h, w] ... -> [c1 + c2 + ..., h, w]. */
   concat(parts: readonly Tensor[], { name }: { name: string }): Tensor {
-    const sizes = new Set(parts.map((part) => planes(part).slice(1).join()));
-    if (sizes.size !== 1) throw new Error(`${name}: heights or widths differ: ${[...sizes].join(' and ')}`);
+    const [first] = parts;
+    const sizes = [...new Set(parts.map((part) => planes(part).slice(1).join('x')))];
+    if (!first || sizes.length > 1) throw new Error(`${name}: heights or widths differ: ${sizes.join(' and ')}`);
     const channels = parts.reduce((sum, part) => sum + planes(part)[0], 0);
-    return this.#add('Concat', name, parts, [channels, ...(parts[0] as Tensor).shape.slice(1)], { axis: 1 });
+    return this.#add('Concat', name, parts, [channels, ...first.shape.slice(1)], { axis: 1 });
   }
 
   /** [c, h, w] -> [c * h * w]. */
@@ -188,14 +190,14 @@ export class BuiltNetwork implements Graph {
     return this.#add('Softmax', name, [x], x.shape, { axis: 1 });
   }
 
-  /** Makes a tensor an output of the network. The first one is the main output. */
+  /** Declares a tensor as an output of the network. The first is the main output. */
   output(x: Tensor): Tensor {
     this.outputs.push(x);
     return x;
   }
 
   #pool(operator: 'MaxPool' | 'AveragePool', x: Tensor, options: PoolingOptions): Tensor {
-    const { size, attributes } = slidSize(x, options);
+    const { size, attributes } = slideWindow(x, options);
     return this.#add(operator, options.name, [x], [planes(x)[0], ...size], attributes);
   }
 
@@ -218,19 +220,23 @@ export class BuiltNetwork implements Graph {
 /** A tensor's [channels, height, width]. */
 function planes({ name, shape }: Tensor): [number, number, number] {
   const [channels, height, width] = shape;
-  if (channels === undefined || height === undefined || width === undefined) throw new Error(`${name} is flat`);
+  if (channels === undefined || height === undefined || width === undefined)
+    throw new Error(`${name} is not a picture: its shape is [${shape}]`);
   return [channels, height, width];
 }
 
-/** The height and width that a sliding window leaves, and its ONNX attributes. */
-function slidSize(x: Tensor, options: PoolingOptions): { size: number[]; attributes: Record<string, GraphAttribute> } {
+/** The output height and width of a sliding window, and its ONNX attributes. */
+function slideWindow(
+  x: Tensor,
+  options: PoolingOptions,
+): { size: number[]; attributes: Record<string, GraphAttribute> } {
   const { name, kernel, stride = 1, padding = 0, ceil = false } = options;
   const pad = padding === 'same' ? (kernel - 1) / 2 : padding;
-  if (!Number.isInteger(pad)) throw new Error(`${name}: 'same' asks for an odd kernel`);
-  const steps = ceil ? Math.ceil : Math.floor;
+  if (!Number.isInteger(pad)) throw new Error(`${name}: padding 'same' requires an odd kernel`);
+  const round = ceil ? Math.ceil : Math.floor;
   const size = planes(x)
     .slice(1)
-    .map((length) => steps((length + 2 * pad - kernel) / stride) + 1);
+    .map((length) => round((length + 2 * pad - kernel) / stride) + 1);
   if (size.some((length) => length < 1)) throw new Error(`${name}: the window is larger than ${x.name}`);
   const attributes: Record<string, GraphAttribute> = {
     kernel_shape: [kernel, kernel],

@@ -21,14 +21,14 @@ const MODULES = {
   '5b': [384, 192, 384, 48, 128, 128], // 7x7x1024
 } satisfies Record<string, Filters>;
 
-/** Caffe's pooling: the last window stands over the edge, so that sizes halve exactly. */
+/** Caffe's pooling: the last window extends beyond the edge, so that sizes halve exactly. */
 const POOL = { kernel: 3, stride: 2, ceil: true };
 /** As in Caffe's model; the paper gives no figures. */
 const LRN = { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 };
 
 /**
- * GoogLeNet for ImageNet's 1000 classes: 6,998,552 parameters, and 6,379,728 more in the two auxiliary heads, which are
- * the second and third output. Layers are named as in Caffe's model.
+ * GoogLeNet for ImageNet's 1000 classes: 6,998,552 parameters, and 6,379,728 more in the two auxiliary heads, which are the
+ * second and third output. Layers are named as in Caffe's model.
  */
 export const googlenet: Architecture = {
   title: 'GoogLeNet',
@@ -75,7 +75,7 @@ export const inceptionModule: Architecture = {
   },
 };
 
-/** The module's 5x5 branch, 28x28x192 -> 28x28x32, as it would be without a bottleneck: 120,422,400 MACs. */
+/** The module's 5x5 branch without a bottleneck, 28x28x192 -> 28x28x32: 120,422,400 MACs. */
 export const inception5x5: Architecture = {
   title: 'Inception 5x5 branch without bottleneck',
   paper,
@@ -87,7 +87,7 @@ export const inception5x5: Architecture = {
   },
 };
 
-/** The module's 5x5 branch, 28x28x192 -> 28x28x16 -> 28x28x32: 2,408,448 + 10,035,200 = 12,443,648 MACs. */
+/** The module's 5x5 branch with its bottleneck, 28x28x192 -> 28x28x16 -> 28x28x32: 2,408,448 + 10,035,200 = 12,443,648 MACs. */
 export const inception5x5Bottleneck: Architecture = {
   title: 'Inception 5x5 branch with bottleneck',
   paper,
@@ -100,7 +100,7 @@ export const inception5x5Bottleneck: Architecture = {
   },
 };
 
-/** Four branches next to one another: [c, h, w] -> [one + three + five + pool, h, w]. */
+/** Four parallel branches: [c, h, w] -> [one + three + five + pool, h, w]. */
 function inception(g: BuiltNetwork, x: Tensor, name: string, filters: Filters): Tensor {
   const [one, reduce3, three, reduce5, five, pool] = filters;
   const a = conv(g, x, { name: `${name}/1x1`, filters: one, kernel: 1 });
@@ -113,7 +113,7 @@ function inception(g: BuiltNetwork, x: Tensor, name: string, filters: Filters): 
   return g.concat([a, b, c, d], { name: `${name}/output` });
 }
 
-/** A side branch from the middle of the network that ends in a softmax of its own. */
+/** An auxiliary head: a side branch from the middle of the network with its own softmax. */
 function auxiliary(g: BuiltNetwork, x: Tensor, name: string): void {
   x = g.averagePool(x, { name: `${name}/ave_pool`, kernel: 5, stride: 3 }); // 4x4
   x = conv(g, x, { name: `${name}/conv`, filters: 128, kernel: 1 });
@@ -122,7 +122,7 @@ function auxiliary(g: BuiltNetwork, x: Tensor, name: string): void {
   g.output(g.softmax(x, { name: `${name}/prob` }));
 }
 
-/** Every convolution here keeps the size, or halves it with stride 2, and is followed by ReLU. */
+/** A convolution with padding 'same', followed by ReLU. */
 function conv(g: BuiltNetwork, x: Tensor, options: ConvOptions): Tensor {
   return g.relu(g.conv(x, { padding: 'same', ...options }));
 }

@@ -6,7 +6,7 @@ import { networkInNetwork, oneByOne } from './network-in-network.js';
 import { plain18, plain34, resnet18, resnet34, resnet50 } from './residual.js';
 import { vgg16 } from './vgg16.js';
 
-/** The classic networks, and the parts that explain them, by id. */
+/** The classic networks, and parts of them for explanation, by id. */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   lenet5,
   alexnet,

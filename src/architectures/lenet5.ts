@@ -4,9 +4,8 @@ import { network } from './builder.js';
 const input = { channels: 1, height: 32, width: 32 };
 
 /**
- * LeNet-5 for 10 digits, 61,706 parameters. Layers are named as in the paper. As usual since, it differs from the paper
- * in that C3 sees all maps of S2, the averages of S2 and S4 learn nothing, tanh is not stretched, and softmax stands for
- * the radial basis functions.
+ * LeNet-5 for 10 digits, 61,706 parameters. Layers are named as in the paper. As in most later versions, C3 takes all maps of S2
+ * as input, S2 and S4 have no parameters, tanh is not scaled, and softmax replaces the radial basis functions.
  */
 export const lenet5: Architecture = {
   title: 'LeNet-5',

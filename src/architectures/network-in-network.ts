@@ -3,13 +3,13 @@ import { type BuiltNetwork, network, type Tensor } from './builder.js';
 
 const paper = 'Lin, Chen, Yan: Network In Network, 2013, arXiv:1312.4400';
 const input = { channels: 3, height: 32, width: 32 };
-/** Caffe's pooling: the last window stands over the edge, so that 32 becomes 16 and then 8. */
+/** Caffe's pooling: the last window extends beyond the edge, so that 32 becomes 16 and then 8. */
 const POOL = { kernel: 3, stride: 2, ceil: true };
 
 /**
- * Network in network for CIFAR-10, as its authors published it for Caffe: 966,986 parameters. Three convolutions, each
- * followed by a small fully connected network at every position (two 1x1 convolutions, `cccp` there), and instead of
- * fully connected layers the average of one map per class.
+ * Network in network for CIFAR-10, as its authors published it for Caffe: 966,986 parameters. Three convolutions, each followed by
+ * a small fully connected network at every position (two 1x1 convolutions, named `cccp`); the average of one map per class
+ * replaces fully connected layers.
  */
 export const networkInNetwork: Architecture = {
   title: 'Network in network, CIFAR-10',
@@ -33,7 +33,7 @@ export const networkInNetwork: Architecture = {
 
 const volume = { channels: 192, height: 28, width: 28 };
 
-/** What a 1x1 convolution does: 32 filters make 28x28x32 of 28x28x192. */
+/** A 1x1 convolution: 32 filters turn 28x28x192 into 28x28x32. */
 export const oneByOne: Architecture = {
   title: 'One 1x1 convolution',
   paper,

@@ -5,7 +5,7 @@ import { type Encodable, encode } from '../onnx/file/wire.js';
 import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
 import { constantValue, type InitialWeights, mulberry32, randomValues } from './weights.js';
 
-// Graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
+// Writes graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
 
 const IR_VERSION = 8;
 const OPSET = 17;
@@ -14,19 +14,19 @@ const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_TENSOR = 4;
 const ATTRIBUTE_INTS = 7;
 
-/** A file to be written piece by piece. */
+/** A file to be written in pieces. */
 export interface OnnxFile {
   /** In bytes. */
   readonly length: number;
-  /** The file from its beginning, in pieces of at most 256 KiB, or the graph's structure if that is larger. */
+  /** The file from its beginning, in pieces of at most 256 KiB; the piece with the graph's structure may be larger. */
   chunks(): Generator<Uint8Array>;
 }
 
 /**
  * The graph as an ONNX file.
  *
- * With 'constant' weights the network makes its weights itself, by ConstantOfShape, when it is loaded or run: VGG-16 is a
- * few KB. With 'random' ones the file holds them all (VGG-16: 553 MB), but memory never holds more than a piece.
+ * With 'constant' weights, ConstantOfShape nodes make the weights when the network is loaded or run: VGG-16 takes a few KB.
+ * With 'random' weights the file contains them (VGG-16: 553 MB), but only one piece is in memory at a time.
  */
 export function onnxFile(graph: Graph, weights: InitialWeights): OnnxFile {
   const stored = weights.weights === 'random' ? graph.nodes.flatMap(({ parameters }) => parameters) : [];
@@ -47,7 +47,7 @@ export function onnxFile(graph: Graph, weights: InitialWeights): OnnxFile {
   };
 }
 
-/** The whole file in memory: for constant weights, and for small networks. */
+/** The whole file in memory, for constant weights and for small networks. */
 export function toOnnx(graph: Graph, weights: InitialWeights): Uint8Array {
   return Buffer.concat([...onnxFile(graph, weights).chunks()]);
 }
@@ -78,7 +78,7 @@ function graphFields({ name, nodes, input, outputs }: Graph): Encodable[] {
   ];
 }
 
-/** GraphProto with a ConstantOfShape before every use of a parameter. */
+/** GraphProto with a ConstantOfShape before each use of a parameter. */
 function constantGraphFields(graph: Graph): Encodable[] {
   const { nodes, ...rest } = graph;
   const fields = nodes.flatMap((node): Encodable[] => [
@@ -111,15 +111,15 @@ function attribute(name: string, value: GraphAttribute): Uint8Array {
       [20, ATTRIBUTE_INT],
     ]);
   if ('float' in value) {
-    // Field 2 of wire type 5, which encode() does not know.
-    const four = Buffer.alloc(5, (2 << 3) | 5);
-    four.writeFloatLE(value.float, 1);
-    return Buffer.concat([encode([[1, name]]), four, encode([[20, ATTRIBUTE_FLOAT]])]);
+    // Field 2 of wire type 5, which encode() does not support.
+    const floatField = Buffer.alloc(5, (2 << 3) | 5);
+    floatField.writeFloatLE(value.float, 1);
+    return Buffer.concat([encode([[1, name]]), floatField, encode([[20, ATTRIBUTE_FLOAT]])]);
   }
   return encode([[1, name], ...value.map((item): Encodable => [8, item]), [20, ATTRIBUTE_INTS]]);
 }
 
-/** The NodeProto that fills a parameter with one value. */
+/** NodeProto of the ConstantOfShape that fills a parameter with one value. */
 function constantOfShape(parameter: Parameter): Encodable[] {
   const value = new Uint8Array(Float32Array.of(constantValue(parameter)).buffer);
   return [
@@ -156,7 +156,7 @@ function shapeTensor({ name, shape }: Parameter): Encodable[] {
   ];
 }
 
-/** A parameter's whole field in GraphProto, up to its values, which follow. */
+/** A parameter's field in GraphProto, up to its values, which follow. */
 function tensorHead(parameter: Parameter): Uint8Array {
   const fields = encode([...parameter.shape.map((size): Encodable => [1, size]), [2, FLOAT], [8, parameter.name]]);
   const values = lengthPrefix(9, parameterBytes(parameter));
@@ -168,14 +168,14 @@ function parameterBytes({ shape }: Parameter): number {
   return 4 * countOf(shape);
 }
 
-/** Key and length of a length-delimited field, for a field number below 16; the content follows. */
+/** Key and length of a length-delimited field, whose content follows. @param field number below 16 */
 function lengthPrefix(field: number, length: number): Uint8Array {
   const bytes = encode([[field, length]]);
   bytes[0] = (field << 3) | 2;
   return bytes;
 }
 
-/** ValueInfoProto, with the batch as "N". */
+/** ValueInfoProto, with "N" as the batch dimension. */
 function tensorInfo({ name, shape }: Tensor): Encodable[] {
   const dims: Encodable[] = [[1, [[2, 'N']]], ...shape.map((size): Encodable => [1, [[1, size]]])];
   return [

@@ -1,3 +1,4 @@
+import { at } from '../core/at.js';
 import type { Architecture } from './architecture.js';
 import { type BuiltNetwork, type ConvOptions, network, type Tensor } from './builder.js';
 
@@ -5,9 +6,9 @@ const paper = 'He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition
 const input = { channels: 3, height: 224, width: 224 };
 
 /**
- * What a unit computes before the shortcut is added, the last ReLU left out.
- * @param name ends every layer's name, such as `2a`
- * @param kind starts the convolutions' names: `res` or `plain`
+ * Adds a unit without its shortcut and last ReLU.
+ * @param name of the unit, such as `2a`, for the names of the layers
+ * @param kind prefix of the convolutions' names: `res` or `plain`
  */
 type Branch = (
   g: BuiltNetwork,
@@ -35,8 +36,8 @@ export const resnet18 = residual('resnet18', 'ResNet-18', basic, [2, 2, 2, 2]);
 /** ResNet-34: 21,797,672 parameters. */
 export const resnet34 = residual('resnet34', 'ResNet-34', basic, [3, 4, 6, 3]);
 /**
- * ResNet-50: 25,557,032 parameters, and 53,120 running statistics. Where a stage halves the picture, the 3x3 convolution
- * does it, as in torchvision ("v1.5", 4.09 billion MACs); in the paper the 1x1 before it does (3.86 billion).
+ * ResNet-50: 25,557,032 parameters, and 53,120 running statistics. The 3x3 convolutions have the stride of 2, as in torchvision
+ * ("v1.5", 4.09 billion MACs); in the paper the 1x1 convolutions before them do (3.86 billion).
  */
 export const resnet50 = residual('resnet50', 'ResNet-50 v1.5', bottleneck, [3, 4, 6, 3]);
 /** ResNet-18 without its shortcuts. */
@@ -44,7 +45,7 @@ export const plain18 = residual('plain18', 'Plain network, 18 layers', basic, [2
 /** ResNet-34 without its shortcuts. */
 export const plain34 = residual('plain34', 'Plain network, 34 layers', basic, [3, 4, 6, 3], false);
 
-/** Four stages of units at 56x56, 28x28, 14x14 and 7x7, each with twice the filters of the one before. */
+/** Four stages of units at 56x56, 28x28, 14x14 and 7x7, each with twice the filters of the previous one. */
 function residual(id: string, title: string, branch: Branch, units: number[], shortcuts = true): Architecture {
   const build = () => {
     const g = network(id, input);
@@ -68,15 +69,15 @@ function residual(id: string, title: string, branch: Branch, units: number[], sh
   return { title, paper, input, build };
 }
 
-/** y + x; where the shapes differ, x goes through a 1x1 convolution (the paper's option B). */
+/** y + x; if the shapes differ, x passes through a 1x1 convolution (the paper's option B). */
 function addShortcut(g: BuiltNetwork, x: Tensor, y: Tensor, name: string, stride: number): Tensor {
-  const filters = y.shape[0] as number;
+  const filters = at(y.shape, 0);
   const same = stride === 1 && x.shape[0] === filters;
   const shortcut = same ? x : normalised(g, x, { name: `res${name}_branch1`, filters, kernel: 1, stride });
   return g.add(shortcut, y, { name: `res${name}` });
 }
 
-/** A convolution without bias, then batch normalisation: `res2a_branch2a`, `bn2a_branch2a`. */
+/** A convolution without bias and batch normalisation, named for example `res2a_branch2a` and `bn2a_branch2a`. */
 function normalised(g: BuiltNetwork, x: Tensor, options: ConvOptions): Tensor {
   const y = g.conv(x, { ...options, bias: false });
   return g.batchNorm(y, { name: options.name.replace(/^[a-z]+/, 'bn') });

@@ -3,7 +3,7 @@ import { network } from './builder.js';
 
 const input = { channels: 3, height: 224, width: 224 };
 
-/** Convolutions of each stage, and their filters: 224x224x64, 112x112x128, 56x56x256, 28x28x512, 14x14x512. */
+/** Number of convolutions and filters in each stage: 224x224x64, 112x112x128, 56x56x256, 28x28x512, 14x14x512. */
 const CONVOLUTION_STAGES = [
   { convolutions: 2, filters: 64 },
   { convolutions: 2, filters: 128 },

@@ -1,15 +1,15 @@
 import { countOf } from '../core/shape.js';
 import type { Parameter } from './builder.js';
 
-// Values for networks that nobody has trained.
+// Parameter values of untrained networks.
 
 /**
- * `constant`: every layer averages its inputs, so that values stay bounded at any depth and all classes come out alike.
- * `random`: what a network has before its training; `seed` is a whole number.
+ * `constant`: every layer averages its inputs, so values stay bounded at any depth and all classes have equal scores.
+ * `random`: the values before training; `seed` is an integer.
  */
 export type InitialWeights = { readonly weights: 'constant' } | { readonly weights: 'random'; readonly seed: number };
 
-/** The value of all elements of a parameter; in random networks this holds for all roles but `weight`. */
+/** The value of all elements of a parameter; with random weights for all roles except `weight`. */
 export function constantValue({ role, fanIn }: Parameter): number {
   switch (role) {
     case 'weight':
@@ -25,10 +25,10 @@ export function constantValue({ role, fanIn }: Parameter): number {
 const VALUES_PER_CHUNK = 1 << 16;
 
 /**
- * A parameter's values, in pieces of 256 KiB. Weights follow He et al. 2015 (arXiv:1502.01852), standard deviation
- * sqrt(2 / fanIn), here uniform within +-sqrt(6 / fanIn): without logarithms and cosines, whose last bit depends on the
+ * A parameter's values, in pieces of 256 KiB. Weights have the standard deviation sqrt(2 / fanIn) of He et al. 2015
+ * (arXiv:1502.01852), but are uniform within +-sqrt(6 / fanIn): without logarithms and cosines, whose last bit depends on the
  * machine, a seed gives the same bytes everywhere.
- * @param next numbers from 0 to below 1
+ * @param next uniform random numbers, 0 <= x < 1
  */
 export function* randomValues(parameter: Parameter, next: () => number): Generator<Float32Array<ArrayBuffer>> {
   const limit = Math.sqrt(6 / parameter.fanIn);
@@ -40,7 +40,7 @@ export function* randomValues(parameter: Parameter, next: () => number): Generat
   }
 }
 
-/** The generator mulberry32 (Tommy Ettinger, public domain): numbers from 0 to below 1, period 2^32. */
+/** The generator mulberry32 (Tommy Ettinger, public domain): random numbers 0 <= x < 1, period 2^32. */
 export function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {

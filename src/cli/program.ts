@@ -1,7 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { InitialWeights } from '../architectures/weights.js';
 import { flagOf, loadConfig } from '../config/load-config.js';
-import { SETTINGS, type Setting, type SettingName } from '../config/settings.js';
+import type { Setting } from '../config/setting.js';
+import { SETTINGS, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
@@ -17,11 +18,12 @@ import { compare, summary } from './commands/summary.js';
 import { tune } from './commands/tune.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
 import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
+import { withSecretFiles } from './shared/secret-files.js';
 
-/** The settings that matter to the commands besides `serve`. */
+/** The settings of commands that run networks without serving. */
 const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'workers', 'threads', 'maxBytes', 'maxPixels'];
 
-/** Runs a command line. */
+/** Runs a command line, and prints its errors. */
 export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   const run = (action: () => Promise<ExitCode>) =>
@@ -33,34 +35,36 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out.write(text), writeErr: (text) => io.err.write(text) })
-    .showHelpAfterError('(--help shows what there is)');
+    .showHelpAfterError('(--help shows the commands and options)');
 
-  withSettings(program.command('serve'), Object.keys(SETTINGS) as SettingName[])
+  withSettings(program.command('serve'))
     .description('Serve models over HTTP. Settings come from flags, then from the environment.')
-    .action((flags) => run(() => serve(loadConfig(io.env, flags), version, io)));
+    .action((flags) => run(async () => serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
 
   withSettings(program.command('list'), ['modelDirs'])
-    .description('Show every model, its size and accuracy, and whether its weights are here.')
-    .option('--json', 'as JSON', false)
+    .description('List the models with size, accuracy, and whether the weights are on this machine.')
+    .option('--json', 'print JSON', false)
     .action(({ json, ...flags }) => run(() => list(loadConfig(io.env, flags), { json }, io)));
 
   withSettings(program.command('pull'), ['modelDirs', 'modelMirror'])
-    .description('Fetch the weights of models. Interrupted pulls continue; every file is verified before it is used.')
-    .argument('[id...]', 'models')
+    .description(
+      'Fetch the weights of models. Interrupted pulls continue, and every file is verified before it is used.',
+    )
+    .argument('[id...]', 'ids of models')
     .option('--variant <name>', "fp32, int8, or all; default: the model's own")
-    .option('--all', 'every model', false)
+    .option('--all', 'pull every model', false)
     .action((ids: string[], { variant, all, ...flags }) => {
-      if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or say --all.');
+      if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or use --all.');
       return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
   withViewFlags(withSettings(program.command('classify'), ENGINE_SETTINGS))
-    .description('Classify pictures, without a server: files, or folders and all that is in them.')
+    .description('Classify pictures without a server: files, or folders with all their sub-folders.')
     .argument('<path...>', 'files or folders')
-    .option('--variant <name>', 'fp32 or int8, of every network')
-    .option('-k, --top-k <n>', 'how many classes to name', positiveInteger, 5)
-    .addOption(new Option('--json', 'one JSON object a line').conflicts('csv'))
-    .option('--csv', 'a row for each class')
+    .option('--variant <name>', 'fp32 or int8, for every network')
+    .option('-k, --top-k <n>', 'number of classes to print', positiveInteger, 5)
+    .addOption(new Option('--json', 'print one JSON object per line').conflicts('csv'))
+    .option('--csv', 'print CSV, one row per class')
     .action((paths: string[], { variant, topK, json, csv, ...rest }) => {
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
       const { question, flags } = splitViewFlags(rest);
@@ -70,17 +74,17 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
     .description(
-      'Say how often a model or ensemble is right about labelled pictures, through the same workers as serving.',
+      'Measure the accuracy of a model or ensemble on labelled pictures, through the same workers as serving.',
     )
     .requiredOption(
       '--data <path>',
-      'a folder with one folder a class, a folder of pictures named by WordNet id, a CSV of file,label, or files of MNIST or CIFAR-10',
+      'a folder with one folder per class, a folder of pictures named by WordNet id, a CSV of file,label, or files of MNIST or CIFAR-10',
     )
-    .option('--variant <name>', 'fp32 or int8, of every network')
-    .option('--compare <ids>', 'further models or ensembles, by commas, on the same pictures')
-    .option('--limit <n>', 'so many pictures, spread over the whole set', positiveInteger)
+    .option('--variant <name>', 'fp32 or int8, for every network')
+    .option('--compare <ids>', 'further models or ensembles to evaluate on the same pictures, separated by commas')
+    .option('--limit <n>', 'number of pictures, spread over the whole set', positiveInteger)
     .option('--confusion <file.svg>', 'write the confusion matrix as a picture')
-    .option('--json', 'as JSON', false)
+    .option('--json', 'print JSON', false)
     .action((id: string | undefined, { data, variant, compare, limit, confusion, json, ...rest }) => {
       const { question, flags } = splitViewFlags(rest, id);
       const others: string[] = compare?.split(',') ?? [];
@@ -90,41 +94,41 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withSettings(program.command('tune'), ['modelDirs', 'device'])
     .description(
-      'Measure variants, workers, threads and batches of a model on this machine, and keep the best where the server finds it.',
+      'Measure variants, workers, threads and batches of a model on this machine, and store the best for the server.',
     )
-    .argument('<id>', 'a model whose weights are here')
+    .argument('<id>', 'a model whose weights are on this machine')
     .addOption(
-      new Option('--for <goal>', 'images a second with all workers busy, or milliseconds of a lone picture')
+      new Option('--for <goal>', 'images per second with all workers busy, or milliseconds for one picture')
         .choices(['throughput', 'latency'])
         .default('throughput'),
     )
     .option(
       '--max-loss <points>',
-      'top-1 accuracy that a variant may lose against fp32 by its recorded figures',
+      'percentage points of recorded top-1 accuracy that a variant may lose against fp32',
       decimal,
       1,
     )
-    .option('--seconds <n>', 'time for each figure', decimal, 2)
-    .option('--dry-run', 'measure, and keep nothing', false)
-    .option('--json', 'as JSON', false)
+    .option('--seconds <n>', 'time to measure each figure', decimal, 2)
+    .option('--dry-run', 'measure without storing the result', false)
+    .option('--json', 'print JSON', false)
     .action((id: string, { for: goal, maxLoss, seconds, dryRun, json, ...flags }) =>
       run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
     );
 
-  withSettings(program.command('doctor'), Object.keys(SETTINGS) as SettingName[])
+  withSettings(program.command('doctor'))
     .description(
-      'Say what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
+      'Report what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
     )
-    .option('--json', 'as JSON', false)
+    .option('--json', 'print JSON', false)
     .action(({ json, ...flags }) => run(() => doctor(() => loadConfig(io.env, flags), { json }, version, io)));
 
   withFormats(withSettings(program.command('summary'), ['modelDirs']))
-    .description('Show what happens to a picture in a network, layer by layer.')
-    .argument('<id or file.onnx>', 'a model whose weights are here, or any ONNX file')
+    .description('Show a network layer by layer.')
+    .argument('<id or file.onnx>', 'a model whose weights are on this machine, or any ONNX file')
     .option('--variant <name>', 'fp32 or int8')
-    .option('--input <shape>', 'another shape of the input, such as 1x3x227x227')
+    .option('--input <shape>', 'another input shape, such as 1x3x227x227')
     .option('--timing', 'measure milliseconds', false)
-    .option('--all', 'list constants, shape arithmetic and identities too', false)
+    .option('--all', 'also list constants, shape arithmetic and identities', false)
     .action((what: string, { variant, input, timing, all, json, csv, html, ...flags }) => {
       const inputShape = input === undefined ? undefined : parseShape(input);
       const options = { variant, inputShape, timing, all, format: reportFormat({ json, csv, html }) };
@@ -133,7 +137,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withFormats(withSettings(program.command('compare'), ['modelDirs']))
     .description('Show networks side by side.')
-    .argument('<id...>', 'models whose weights are here')
+    .argument('<id...>', 'models whose weights are on this machine')
     .option('--timing', 'measure milliseconds', false)
     .action((ids: string[], { timing, json, csv, html, ...flags }) => {
       const options = { timing, format: reportFormat({ json, csv, html }) };
@@ -142,16 +146,16 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withFormats(withSettings(program.command('architecture'), []))
     .description('Write a classic architecture as an ONNX file without learned weights, or show its summary.')
-    .argument('[id]', 'an architecture; without it, those there are are listed')
-    .option('--out <file.onnx>', 'where to write; without it the summary is shown')
+    .argument('[id]', 'an architecture; default: list them')
+    .option('--out <file.onnx>', 'file to write; default: show the summary')
     .addOption(
-      new Option('--weights <kind>', 'made in the graph, or drawn at random')
+      new Option('--weights <kind>', 'constants generated in the graph, or random numbers')
         .choices(['constant', 'random'])
         .default('constant'),
     )
-    .option('--seed <n>', 'of random weights', positiveInteger, 1)
+    .option('--seed <n>', 'seed of random weights', positiveInteger, 1)
     .option('--timing', 'measure milliseconds', false)
-    .option('--all', 'list constants, shape arithmetic and identities too', false)
+    .option('--all', 'also list constants, shape arithmetic and identities', false)
     .action((id: string | undefined, { out, weights: kind, seed, timing, all, json, csv, html }) => {
       const weights: InitialWeights = kind === 'random' ? { weights: 'random', seed } : { weights: 'constant' };
       const common = {
@@ -168,7 +172,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Help and version end here too; commander has printed what there was to say.
+    // Help and version also end here. Commander has printed the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { code, message, cause } = isSystemError(error) ? ioError(callOf(error), error) : toMenagerieError(error);
     io.err.write(`${message} [${code}]\n`);
@@ -177,17 +181,17 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
   }
 }
 
-/** What the system was asked when it refused. */
+/** Describes the system call that failed. */
 function callOf({ syscall, path }: NodeJS.ErrnoException): string {
   return path === undefined ? `${syscall} failed` : `cannot ${syscall} ${path}`;
 }
 
-/** Adds a flag for each setting. Values are checked with the environment's, all at once. */
-function withSettings(command: Command, names: readonly SettingName[]): Command {
-  for (const name of names) {
-    const setting: Setting = SETTINGS[name];
-    // A key on the command line would be visible to every user of the machine.
-    if (setting.type === 'text' && setting.secret) continue;
+/** Adds a flag for each setting, by default for all. Their values are checked later, together with the environment. */
+function withSettings(command: Command, names?: readonly SettingName[]): Command {
+  const wanted: ReadonlySet<string> = new Set(names ?? Object.keys(SETTINGS));
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    // A secret on the command line would be visible to every user of the machine.
+    if (!wanted.has(name) || (setting.type === 'text' && setting.secret)) continue;
     command.option(
       `${flagOf(name)} <${setting.type === 'integer' ? (setting.unit ?? 'n') : setting.type}>`,
       helpOf(setting),
@@ -196,25 +200,25 @@ function withSettings(command: Command, names: readonly SettingName[]): Command 
   return command;
 }
 
-/** Adds the flags for the forms of a report. */
+/** Adds the flags for the form of a report. */
 function withFormats(command: Command): Command {
   return command
-    .addOption(new Option('--json', 'as JSON').conflicts(['csv', 'html']))
-    .addOption(new Option('--csv', 'as comma-separated values').conflicts(['html']))
-    .option('--html', 'as a page');
+    .addOption(new Option('--json', 'print JSON').conflicts(['csv', 'html']))
+    .addOption(new Option('--csv', 'print comma-separated values').conflicts(['html']))
+    .option('--html', 'print an HTML page');
 }
 
 function reportFormat(flags: { json?: boolean; csv?: boolean; html?: boolean }): ReportForm {
   return flags.json ? 'json' : flags.csv ? 'csv' : flags.html ? 'html' : 'text';
 }
 
-/** What help and documentation say of a setting: its meaning, variable and default. */
+/** The help text of a setting: its meaning, variable and default. */
 function helpOf(setting: Setting): string {
   const choices = setting.type === 'choice' ? ` One of ${setting.choices.join(', ')}.` : '';
   return `${setting.about}${choices} [${setting.env}, default: ${defaultOf(setting)}]`;
 }
 
-/** The default of a setting as text. */
+/** The default of a setting as text, for help and documentation. */
 export function defaultOf(setting: Setting): string {
   if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
   if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';

@@ -1,18 +1,19 @@
 import { delimiter } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { SETTINGS, type Setting, type SettingName } from './settings.js';
+import type { Setting } from './setting.js';
+import { SETTINGS, type SettingName } from './settings.js';
 
 type Kinds = { integer: number; text: string; list: readonly string[] };
 type Value<S extends Setting> =
   | (S extends { choices: readonly (infer C)[] } ? C : Kinds[Exclude<S['type'], 'choice'>])
   | (S['default'] extends undefined ? undefined : never);
 
-/** The settings, each of its type and within its bounds. */
+/** The value of every setting, of its type and within its bounds. */
 export type Config = { readonly [N in SettingName]: Value<(typeof SETTINGS)[N]> };
 
 const ENV_PREFIX = 'MENAGERIE_';
 
-/** Settings of earlier versions, and what they are called now (docs/upgrading.md). */
+/** Former names of settings, and their present names (docs/upgrading.md). */
 const RENAMED: Readonly<Record<string, string>> = {
   MENAGERIE_LANES: 'MENAGERIE_WORKERS',
   MENAGERIE_LANE_TIMEOUT_MS: 'MENAGERIE_WORKER_TIMEOUT_MS',
@@ -20,9 +21,9 @@ const RENAMED: Readonly<Record<string, string>> = {
 };
 
 /**
- * What Kubernetes puts into every pod beside a Service called menagerie, or menagerie-something
- * (https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables). `MENAGERIE_PORT` with
- * a number is a mistake for PORT, so the address counts too.
+ * Variables that Kubernetes sets in every pod for a Service called menagerie or menagerie-something
+ * (https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables). The value is checked too,
+ * because `MENAGERIE_PORT` with a number is a mistake for PORT.
  */
 const SERVICE_VARIABLES: readonly [name: RegExp, value: RegExp][] = [
   [/_SERVICE_HOST$/, /./],
@@ -37,22 +38,22 @@ export function flagOf(name: string): string {
 }
 
 /**
- * Reads the settings. Pure: the same input gives the same result.
+ * Reads the settings. A pure function.
  * @param env the environment; an empty value counts as not set
- * @param flags values from the command line, by setting name; they go before the environment
- * @throws MenagerieError `invalid_config` with a line for every fault at once, unknown and renamed MENAGERIE_* names included,
- *   but not those that Kubernetes makes of Services
+ * @param flags values from the command line, by setting name; they override the environment
+ * @throws MenagerieError `invalid_config`, with one line per fault. Unknown and renamed MENAGERIE_* variables are faults, except
+ *   those that Kubernetes sets for Services
  */
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
   flags: Readonly<Partial<Record<SettingName, string>>> = {},
 ): Config {
   const faults: string[] = [];
-  const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.env));
+  const known = new Set(Object.values<Setting>(SETTINGS).flatMap(namesOf));
   for (const [name, value = ''] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || known.has(name)) continue;
-    const now = RENAMED[name];
-    if (now !== undefined) faults.push(`${name}: is called ${now} now`);
+    const newName = RENAMED[name];
+    if (newName !== undefined) faults.push(`${name}: is called ${newName} now`);
     else if (!isServiceVariable(name, value)) faults.push(`${name}: no such setting`);
   }
   const config: Record<string, unknown> = {};
@@ -73,6 +74,11 @@ export function loadConfig(
   return config as Config;
 }
 
+/** The variables of a setting. What the file of a secret holds is put into the environment before (cli/shared/secret-files.ts). */
+function namesOf(setting: Setting): string[] {
+  return setting.type === 'text' && setting.secret ? [setting.env, `${setting.env}_FILE`] : [setting.env];
+}
+
 function isServiceVariable(name: string, value: string): boolean {
   return SERVICE_VARIABLES.some(([names, values]) => names.test(name) && values.test(value));
 }
@@ -90,7 +96,9 @@ function parse(setting: Setting, text: string): { value: unknown } | { fault: st
       return !setting.pattern || setting.pattern.test(text) ? { value: text } : { fault: setting.rule ?? 'valid' };
     case 'list': {
       const parts = text.split(setting.separator === 'path' ? delimiter : setting.separator).map((part) => part.trim());
-      return { value: parts.filter((part) => part !== '') };
+      const entries = parts.filter((part) => part !== '');
+      const { accepts, rule } = setting;
+      return accepts && !entries.every(accepts) ? { fault: rule ?? 'valid' } : { value: entries };
     }
   }
 }

@@ -1,47 +1,8 @@
 import { MIB } from '../core/units.js';
+import { isProxy } from './proxy-entry.js';
+import type { Setting } from './setting.js';
 
-// Every setting there is. `menagerie serve --help`, docs/configuration.md and the checks come from this table.
-
-interface Common {
-  /** The environment variable. */
-  env: string;
-  /** One or two sentences for help and documentation. */
-  about: string;
-}
-
-/** A number with its bounds. */
-interface NumberSetting extends Common {
-  type: 'integer';
-  minimum: number;
-  maximum: number;
-  /** What the number counts: ms, bytes, pixels ... */
-  unit?: string;
-  /** Text for the documentation where the default depends on the machine. */
-  defaultText?: string;
-  default: number | undefined;
-}
-interface TextSetting extends Common {
-  type: 'text';
-  pattern?: RegExp;
-  /** What `pattern` means, for messages: "must be ...". */
-  rule?: string;
-  /** Never printed. */
-  secret?: true;
-  default: string | undefined;
-}
-interface ChoiceSetting extends Common {
-  type: 'choice';
-  choices: readonly string[];
-  default: string;
-}
-interface ListSetting extends Common {
-  type: 'list';
-  /** What stands between entries; `path` is the platform's separator of PATH. */
-  separator: ',' | 'path';
-  default: readonly string[] | undefined;
-  defaultText?: string;
-}
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | ListSetting;
+// All settings. `menagerie serve --help`, docs/configuration.md and the checks are generated from this table.
 
 export const SETTINGS = {
   host: {
@@ -50,7 +11,7 @@ export const SETTINGS = {
     default: '127.0.0.1',
     pattern: /^[0-9A-Za-z.:-]+$/,
     rule: 'a host name or address',
-    about: 'Address to listen on. The default is reachable from this machine only; 0.0.0.0 is all interfaces.',
+    about: 'Address to listen on. The default accepts local connections only; 0.0.0.0 listens on all interfaces.',
   },
   port: {
     env: 'PORT',
@@ -58,15 +19,25 @@ export const SETTINGS = {
     minimum: 0,
     maximum: 65535,
     default: 8080,
-    about: 'Port to listen on; 0 takes a free one.',
+    about: 'Port to listen on; 0 chooses a free one.',
+  },
+  trustedProxies: {
+    env: 'MENAGERIE_TRUSTED_PROXIES',
+    type: 'list',
+    separator: ',',
+    default: [],
+    accepts: isProxy,
+    rule: 'addresses, networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal, separated by commas',
+    about:
+      'Proxies whose X-Forwarded-For header names the address of the client, for upload memory and the log: addresses or networks, ' +
+      'or loopback, linklocal, uniquelocal (all private addresses). Only name proxies that set the header themselves.',
   },
   modelDirs: {
     env: 'MODEL_DIRS',
     type: 'list',
     separator: 'path',
     default: [],
-    about:
-      'Further directories of models, one folder each with a manifest.json, beside those that come with the server.',
+    about: 'More model directories, besides the built-in one. Each model is a folder with a manifest.json.',
   },
   modelMirror: {
     env: 'MODEL_MIRROR',
@@ -74,7 +45,7 @@ export const SETTINGS = {
     default: undefined,
     pattern: /^(https?|file):\/?\/?./,
     rule: 'an http:, https: or file: address',
-    about: 'Where `menagerie pull` looks first: a base address, or a folder as file:/path.',
+    about: 'Where `menagerie pull` looks for weights first: a base URL, or a folder as file:/path.',
   },
   device: {
     env: 'DEVICE',
@@ -82,9 +53,9 @@ export const SETTINGS = {
     choices: ['auto', 'cpu', 'cuda', 'cuda-required'],
     default: 'auto',
     about:
-      'What computes. auto: CUDA where it is installed and works, else the CPU. cuda: the same, for machines that should have it: ' +
-      'its absence is reported too. cuda-required: nothing else will do. What runs on the CPU against the wish is said at start, in ' +
-      'GET /models, in a gauge and in every reply.',
+      'Which device runs the networks. auto: CUDA if it is installed and works, else the CPU. cuda: the same, but missing CUDA ' +
+      'is reported too. cuda-required: the server stops if CUDA cannot be used. Whatever runs on the CPU although CUDA was ' +
+      'wanted is reported at start, in GET /models, as a metric and in every reply.',
   },
   models: {
     env: 'MENAGERIE_MODELS',
@@ -92,15 +63,14 @@ export const SETTINGS = {
     separator: ',',
     default: undefined,
     defaultText: 'every model whose weights are on disk',
-    about:
-      'Models to load at start, by id, or id:variant for other weights than the default ones (resnet50:int8); the id of an ensemble means its members.',
+    about: 'Models to load at start: id, id:variant (resnet50:int8), or the id of an ensemble for its members.',
   },
   defaultModel: {
     env: 'MENAGERIE_DEFAULT_MODEL',
     type: 'text',
     default: undefined,
     about:
-      'The model or ensemble for requests that name none. Without it: of those that serve, the best for photographs; the reply says why.',
+      'The model or ensemble for requests that name none. If not set: the best ready model for photographs; the reply says why.',
   },
   adminKey: {
     env: 'MENAGERIE_ADMIN_KEY',
@@ -109,7 +79,7 @@ export const SETTINGS = {
     default: undefined,
     pattern: /^\S{16,}$/,
     rule: 'at least 16 characters without spaces',
-    about: 'Bearer token for loading and unloading models over HTTP. Without it both are off.',
+    about: 'Bearer token for loading and unloading models over HTTP. If not set, both are disabled.',
   },
   workers: {
     env: 'MENAGERIE_WORKERS',
@@ -117,8 +87,8 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'what menagerie tune found, else number of cores / threads per worker',
-    about: 'Worker processes that run networks.',
+    defaultText: 'as measured by menagerie tune, else the number of cores / threads per worker',
+    about: 'Number of worker processes that decode pictures and run networks.',
   },
   threads: {
     env: 'MENAGERIE_THREADS',
@@ -126,9 +96,9 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 64,
     default: undefined,
-    defaultText: 'what menagerie tune found, else 1',
+    defaultText: 'as measured by menagerie tune, else 1',
     about:
-      'Threads that compute one picture. More than one lowers the latency of a lone request and the throughput of many.',
+      'Threads that compute one picture. More than one lowers the latency of a single request, but also the throughput under load.',
   },
   instances: {
     env: 'MENAGERIE_INSTANCES',
@@ -136,8 +106,8 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 256,
     default: undefined,
-    defaultText: 'one per worker, as far as memory goes',
-    about: 'Copies of each model, each in a worker of its own. Every copy holds its own weights in memory.',
+    defaultText: 'one per worker, as far as memory allows',
+    about: 'Instances of each model, each in a different worker with its own copy of the weights in memory.',
   },
   queue: {
     env: 'MENAGERIE_QUEUE',
@@ -147,8 +117,8 @@ export const SETTINGS = {
     unit: 'GMAC',
     default: 1000,
     about:
-      'Cost of the work that may wait or be done (billion multiply-accumulates: pictures x views x networks, and half a GMAC for ' +
-      'reading a picture); more is refused at once with 503.',
+      'Total cost of all requests that wait or run, in billion multiply-accumulates (pictures x views x networks, plus half a ' +
+      'GMAC to decode an ordinary picture). Requests beyond it are refused at once with 503.',
   },
   maxCost: {
     env: 'MENAGERIE_MAX_COST',
@@ -157,7 +127,7 @@ export const SETTINGS = {
     maximum: 1_000_000_000,
     unit: 'GMAC',
     default: 1000,
-    about: 'Cost of one request; a more expensive one is refused at once with its cost.',
+    about: 'Highest cost of one request. A more expensive one is refused at once with 422 and its cost.',
   },
   batch: {
     env: 'MENAGERIE_BATCH',
@@ -166,8 +136,8 @@ export const SETTINGS = {
     maximum: 256,
     unit: 'pictures',
     default: undefined,
-    defaultText: 'what menagerie tune found, else measured for each model when it loads',
-    about: 'Pictures or views that a network is run on at once, where its file takes more than one.',
+    defaultText: 'as measured by menagerie tune, else measured for each model when it loads',
+    about: 'Most pictures or views in one run of a network, if its file accepts more than one.',
   },
   batchDelayMs: {
     env: 'MENAGERIE_BATCH_DELAY_MS',
@@ -177,7 +147,7 @@ export const SETTINGS = {
     unit: 'ms',
     default: 0,
     about:
-      'How long an idle worker waits for a batch to fill. 0: it runs what there is, and batches form while all are busy.',
+      'How long an idle worker waits for a batch to fill. 0: not at all, so batches form only while all workers are busy.',
   },
   cache: {
     env: 'MENAGERIE_CACHE',
@@ -186,7 +156,7 @@ export const SETTINGS = {
     maximum: 1024 * 1024 * MIB,
     unit: 'bytes',
     default: 0,
-    about: 'Memory for answers to be given again to the same question about the same picture. 0: none are kept.',
+    about: 'Memory for a cache of answers, reused for the same picture with the same parameters. 0: no cache.',
   },
   maxBytes: {
     env: 'MENAGERIE_MAX_BYTES',
@@ -195,7 +165,7 @@ export const SETTINGS = {
     maximum: 1024 * MIB,
     unit: 'bytes',
     default: 20 * MIB,
-    about: 'Largest picture file.',
+    about: 'Largest size of a picture file.',
   },
   maxPixels: {
     env: 'MENAGERIE_MAX_PIXELS',
@@ -204,7 +174,7 @@ export const SETTINGS = {
     maximum: 1_000_000_000,
     unit: 'pixels',
     default: 50_000_000,
-    about: 'Largest width times height. A decoded picture takes three bytes a pixel.',
+    about: 'Largest width x height of a picture. A decoded picture takes three bytes per pixel.',
   },
   maxImages: {
     env: 'MENAGERIE_MAX_IMAGES',
@@ -213,7 +183,7 @@ export const SETTINGS = {
     maximum: 1000,
     unit: 'pictures',
     default: 16,
-    about: 'Pictures in one request.',
+    about: 'Most pictures in one request.',
   },
   uploadMemory: {
     env: 'MENAGERIE_UPLOAD_MEMORY',
@@ -222,8 +192,7 @@ export const SETTINGS = {
     maximum: 1024 * 1024 * MIB,
     unit: 'bytes',
     default: 512 * MIB,
-    about:
-      'Memory for all uploads together, half of it for those of one address; beyond it requests are refused with 503.',
+    about: 'Memory for all uploads together, half of it for one address. Requests beyond it are refused with 503.',
   },
   uploadTimeoutMs: {
     env: 'MENAGERIE_UPLOAD_TIMEOUT_MS',
@@ -232,7 +201,8 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 30_000,
-    about: 'Time for a body to arrive; less where it brings below 1 KiB a second over a sixth of it.',
+    about:
+      'Longest time for a request body to arrive. A body slower than 1 KiB a second over a sixth of this time is refused earlier.',
   },
   deadlineMs: {
     env: 'MENAGERIE_DEADLINE_MS',
@@ -241,7 +211,7 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 30_000,
-    about: 'Time from the end of an upload to its answer. A request may ask for less with ?timeout_ms=.',
+    about: 'Longest time from the end of an upload to its answer. A request may ask for less with ?timeout_ms=.',
   },
   workerTimeoutMs: {
     env: 'MENAGERIE_WORKER_TIMEOUT_MS',
@@ -250,7 +220,7 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 60_000,
-    about: 'A worker that works longer on one run counts as hung and is replaced.',
+    about: 'Longest time for one run in a worker. A worker that takes longer is considered hung and replaced.',
   },
   loadTimeoutMs: {
     env: 'MENAGERIE_LOAD_TIMEOUT_MS',
@@ -259,7 +229,7 @@ export const SETTINGS = {
     maximum: 3_600_000,
     unit: 'ms',
     default: 300_000,
-    about: 'The same for loading a model.',
+    about: 'Longest time for loading a model in a worker. A worker that takes longer is considered hung and replaced.',
   },
   drainDelayMs: {
     env: 'MENAGERIE_DRAIN_DELAY_MS',
@@ -269,7 +239,7 @@ export const SETTINGS = {
     unit: 'ms',
     default: 0,
     about:
-      'After SIGTERM: how long to serve on while /readyz already says no. Behind a load balancer, a little more than it takes to notice.',
+      'How long shutdown keeps serving while /readyz answers 503. Set a little more than a load balancer needs to notice.',
   },
   drainTimeoutMs: {
     env: 'MENAGERIE_DRAIN_TIMEOUT_MS',
@@ -278,21 +248,21 @@ export const SETTINGS = {
     maximum: 600_000,
     unit: 'ms',
     default: 30_000,
-    about: 'After that: how long to wait for what was accepted.',
+    about: 'How long shutdown waits for accepted requests, after the drain delay.',
   },
   untrained: {
     env: 'MENAGERIE_UNTRAINED',
     type: 'choice',
     choices: ['refuse', 'allow'],
     default: 'refuse',
-    about: 'Whether /classify answers with untrained architectures, whose answers mean nothing. For load tests.',
+    about: 'Whether /classify accepts untrained architectures, whose answers are meaningless. For load tests.',
   },
   logLevel: {
     env: 'MENAGERIE_LOG_LEVEL',
     type: 'choice',
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     default: 'info',
-    about: 'Least important level that is logged.',
+    about: 'Lowest level that is logged.',
   },
 } as const satisfies Record<string, Setting>;
 

@@ -1,13 +1,13 @@
-/** How often the clock checks whether it has stood still. */
+/** How often the clock checks whether the process was asleep. */
 const TICK_MS = 250;
-/** A gap between two checks beyond this is sleep. A busy event loop is late by less. */
+/** A longer gap between two checks counts as sleep. A busy event loop is late by less. */
 const SLEEP_MS = 1000;
-/** Timers cannot be set for longer. */
+/** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Milliseconds for which this process was awake. While the machine is suspended, or the process stopped, the clock stands still,
- * so that nobody's time runs out who had no chance to use it.
+ * Counts the milliseconds for which this process was awake. The clock stands still while the machine is suspended or the
+ * process is stopped, so that no deadline expires in that time.
  */
 class AwakeClock {
   #asleepMs = 0;
@@ -17,7 +17,7 @@ class AwakeClock {
     setInterval(() => this.now(), TICK_MS).unref();
   }
 
-  /** Milliseconds since some moment in the past. */
+  /** Milliseconds since an arbitrary moment. */
   now(): number {
     const now = performance.now();
     const gap = now - this.#lastCheck;
@@ -27,8 +27,8 @@ class AwakeClock {
   }
 
   /**
-   * Calls back after so many milliseconds of this clock; never after infinitely many.
-   * @returns ends the waiting
+   * Calls `callback` after `ms` milliseconds of this clock; never if `ms` is infinite.
+   * @returns a function that cancels the call
    */
   after(ms: number, callback: () => void): () => void {
     const due = this.now() + ms;

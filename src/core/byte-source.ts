@@ -1,17 +1,17 @@
-/** Bytes that may lie in a file or in several pieces: only what is asked for is read. */
+/** Bytes in a file or in memory, of which only the requested parts are read. */
 export interface ByteSource {
   /** In bytes. */
   readonly length: number;
-  /** The bytes from `start` to before `end`, fewer where there are no more; valid until the next call. */
+  /** The bytes from `start` up to but not including `end`; fewer at the end of the source. Valid until the next call. */
   slice(start: number, end: number): Uint8Array;
 }
 
-/** Bytes in memory. */
+/** A byte source in memory. */
 export function bytesInMemory(bytes: Uint8Array): ByteSource {
   return { length: bytes.length, slice: (start, end) => bytes.subarray(start, end) };
 }
 
-/** Bytes in memory in several pieces, in order, as they arrived: an upload is never copied together. */
+/** A byte source of several pieces in memory, in order: an upload is never copied into one array. */
 export class Pieces implements ByteSource {
   readonly pieces: readonly Uint8Array[];
   readonly length: number;
@@ -23,12 +23,12 @@ export class Pieces implements ByteSource {
 
   slice(start: number, end: number): Uint8Array {
     const parts: Uint8Array[] = [];
-    let at = 0;
+    let offset = 0;
     for (const piece of this.pieces) {
-      if (at >= end) break;
-      const [from, to] = [Math.max(0, start - at), Math.min(piece.length, end - at)];
+      if (offset >= end) break;
+      const [from, to] = [Math.max(0, start - offset), Math.min(piece.length, end - offset)];
       if (from < to) parts.push(piece.subarray(from, to));
-      at += piece.length;
+      offset += piece.length;
     }
     const [only = new Uint8Array()] = parts;
     return parts.length > 1 ? Buffer.concat(parts) : only;

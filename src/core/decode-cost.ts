@@ -1,13 +1,13 @@
-/** What decoding a picture will take, its pixels' conversion to RGB included, as its file's header says before it is decoded. */
+/** What decoding a picture and converting it to RGB takes, estimated from the header of the file. */
 export interface DecodeCost {
-  /** Pixels, as they are stored; 0 where no picture can come of the file. */
+  /** Pixels, as stored; 0 if the file cannot be decoded. */
   width: number;
   /** Pixels. */
   height: number;
-  /** Time on one core, in billions of multiply-accumulates of a network that take as long. */
+  /** Time on one core, given as the billions of multiply-accumulates of a network that take as long. */
   gmacs: number;
-  /** Bytes of memory at its peak, besides the file. */
+  /** Peak memory in bytes, without the file itself. */
   bytes: number;
-  /** Whether the header was understood; else the figures are the worst that there can be. */
+  /** Whether the header was understood; if not, the figures are upper bounds. */
   known: boolean;
 }

@@ -1,8 +1,8 @@
-/** A source of random numbers that a seed determines. */
+/** Random numbers that are determined by a seed. */
 export interface Random {
-  /** Uniform over `low <= x < high` in steps of 2^-32 of the range (`high` itself only where rounding makes it so). */
+  /** Uniform over `low <= x < high`, in steps of 2^-32 of the range; rounding may yield `high` itself. */
   uniform(low: number, high: number): number;
-  /** Uniform over the integers `0 <= i < below`, each exactly as likely as the others; `below` is 1 to 2^32. */
+  /** Uniform over the integers `0 <= i < below`, without bias; `below` is 1 to 2^32. */
   integer(below: number): number;
   /** Normally distributed with mean 0 and standard deviation 1. */
   normal(): number;
@@ -12,11 +12,11 @@ const RANGE = 2 ** 32;
 
 /**
  * Random numbers by xoshiro128** 1.1 (Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS
- * 2021; https://prng.di.unimi.it), its state filled by SplitMix64 as its authors advise. The same seed gives the same
- * sequence everywhere: but for the logarithm in `normal`, which V8 computes in software, all arithmetic is exact or
- * IEEE 754's. Not for secrets.
+ * 2021; https://prng.di.unimi.it), seeded by SplitMix64 as the authors advise. The same seed gives the same sequence on
+ * every machine: all arithmetic is exact or IEEE 754's, except for the logarithm in `normal`, which V8 computes in software.
+ * Not for secrets.
  *
- * @param seed an integer; throws RangeError for anything else
+ * @throws RangeError if `seed` is not an integer
  */
 export function createRandom(seed: number): Random {
   const next = xoshiro128(seed);
@@ -25,13 +25,13 @@ export function createRandom(seed: number): Random {
   return {
     uniform,
     integer(below) {
-      // Draws past the last whole multiple of `below` would favour the small remainders.
+      // Draws above the last multiple of `below` would favour small remainders.
       const limit = RANGE - (RANGE % below);
       let draw = next();
       while (draw >= limit) draw = next();
       return draw % below;
     },
-    // Marsaglia's polar method (Marsaglia and Bray 1964), which makes two at a time and needs no sine or cosine.
+    // Marsaglia's polar method (Marsaglia and Bray 1964): two values at a time, and no sine or cosine.
     normal() {
       const kept = spare;
       spare = undefined;
@@ -49,7 +49,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** The generator itself: each call returns the next of its 32-bit unsigned integers. */
+/** Each call of the returned function gives the next 32-bit unsigned integer. */
 function xoshiro128(seed: number): () => number {
   const mix = splitMix64(seed);
   const [low, high] = [mix(), mix()];
@@ -72,7 +72,7 @@ function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }
 
-/** SplitMix64 (Steele, Lea and Flood 2014): turns seeds, however alike, into 64-bit integers that are not. */
+/** SplitMix64 (Steele, Lea and Flood 2014): unrelated 64-bit integers even from similar seeds. */
 function splitMix64(seed: number): () => bigint {
   let state = BigInt(seed);
   return () => {

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 
-/** Options of an object that holds what its schema names and nothing else. */
+/** Options of an object schema that allows no other properties. */
 export const strict = { additionalProperties: false } as const;
 
-/** A value of the schema, or null. */
+/** A schema that also allows null. */
 export const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

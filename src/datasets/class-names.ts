@@ -1,6 +1,6 @@
 import { invalidData } from './labelled-picture.js';
 
-/** A class as label files name it. */
+/** A class of a label file. */
 export interface Named {
   name: string;
   wnid?: string;
@@ -8,7 +8,7 @@ export interface Named {
 
 const AMBIGUOUS = -1;
 
-/** Finds classes by what data sets call them: index, WordNet id, name, or one of a name's synonyms. */
+/** Finds classes by the names that data sets give them: index, WordNet id, name, or one of a name's synonyms. */
 export class ClassNames {
   /** Number of classes. */
   readonly size: number;
@@ -16,7 +16,7 @@ export class ClassNames {
 
   constructor(labels: readonly Named[]) {
     this.size = labels.length;
-    // What is surer goes before what is less so; a name that two classes share names neither.
+    // Later entries replace earlier ones: synonyms, then names, then WordNet ids. A name that two classes share is ambiguous.
     for (const [index, { name }] of labels.entries())
       for (const part of name.split(',')) this.#add(comparableName(part), index);
     const whole = new Map<string, number>();
@@ -30,15 +30,15 @@ export class ClassNames {
   }
 
   /**
-   * @param where for messages
-   * @throws MenagerieError `invalid_data` for what names no class, or more than one
+   * @param where where the name comes from, for messages
+   * @throws MenagerieError `invalid_data` if no class has the name, or more than one
    */
   indexOf(text: string, where: string): number {
     const named = this.#byKey.get(comparableName(text));
     if (named === AMBIGUOUS) {
       throw invalidData(`${where}: several classes are called "${text}"; say the WordNet id or the index.`);
     }
-    // A class may be called "7" and be that of index 7, as digits are.
+    // Names go before indices: the class called "7" need not have index 7.
     if (named !== undefined) return named;
     const index = /^\d{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (index < this.size) return index;
@@ -51,7 +51,7 @@ export class ClassNames {
   }
 }
 
-/** Case, underscores and hyphens do not tell classes apart. */
+/** Case, underscores and hyphens do not matter in names. */
 function comparableName(text: string): string {
   return text
     .trim()

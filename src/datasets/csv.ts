@@ -3,8 +3,8 @@ import type { ClassNames } from './class-names.js';
 import { invalidData, type LabelledPicture, pictureFile, readData } from './labelled-picture.js';
 
 /**
- * Reads `file,label` lines, paths relative to the CSV file. A first line `file,label` (or the like) is a header; fields may
- * stand in double quotes (RFC 4180); further fields are not looked at.
+ * Reads `file,label` lines, with paths relative to the CSV file. A first line such as `file,label` is a header. Fields may be in
+ * double quotes (RFC 4180). Further fields are ignored.
  * @throws MenagerieError `invalid_data` naming the line
  */
 export async function openCsv(path: string, names: ClassNames): Promise<LabelledPicture[]> {
@@ -17,7 +17,7 @@ export async function openCsv(path: string, names: ClassNames): Promise<Labelled
     if (line.trim() === '' || (i === 0 && /^"?(file|filename|image|path)"?\s*,/i.test(line))) return [];
     const where = `${path}:${i + 1}`;
     const [file, label] = cellsOf(line);
-    if (!file || !label) throw invalidData(`${where}: is not "file,label"`);
+    if (!file || !label) throw invalidData(`${where}: the line is not "file,label"`);
     return [pictureFile(root, file, names.indexOf(label, where))];
   });
 }

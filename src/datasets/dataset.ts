@@ -9,7 +9,7 @@ import { openIdx } from './idx.js';
 import { findImageFiles, isImageFile } from './image-files.js';
 import { invalidData, type LabelledPicture, pictureFile } from './labelled-picture.js';
 
-/** How a data set lies on disk. */
+/** How a data set is stored. */
 type DatasetForm = 'folders' | 'file names' | 'csv' | 'idx' | 'cifar';
 
 export interface Dataset {
@@ -22,14 +22,14 @@ const WNID_PREFIX = /^n\d{8}(?=[_.\s-])/;
 
 /**
  * Opens a set of labelled pictures:
- * - a folder with a folder for each class, called by index, WordNet id or name;
- * - a folder of pictures whose names begin with the WordNet id of their class, as ImageNet's do;
+ * - a folder with one folder per class, named by index, WordNet id or class name;
+ * - a folder of pictures whose names begin with the WordNet id of their class, as in ImageNet;
  * - a CSV file `file,label`, paths relative to it;
- * - MNIST's IDX files, or the folder that holds them (of both sets the test set);
- * - CIFAR-10's binary files, or the folder that holds them (the test set).
+ * - one of MNIST's IDX files, or the folder that holds them (the test set if it is there);
+ * - one of CIFAR-10's binary files, or the folder that holds them (the test set).
  *
- * @param labels of the networks that are to be evaluated
- * @throws MenagerieError `invalid_data` saying what is wrong with which file; `io_error`
+ * @param labels the model's classes, in index order
+ * @throws MenagerieError `invalid_data` naming the file and the fault; `io_error`
  */
 export async function openDataset(path: string, labels: readonly Named[]): Promise<Dataset> {
   try {
@@ -81,7 +81,7 @@ function picturesByName(root: string, files: string[], names: ClassNames): Label
     const wnid = WNID_PREFIX.exec(file)?.[0];
     if (wnid === undefined) {
       throw invalidData(
-        `${join(root, file)}: its class is unknown. Put pictures into a folder for each class, begin their names with a ` +
+        `${join(root, file)}: its class is unknown. Put the pictures into one folder per class, begin their names with a ` +
           'WordNet id (n01440764_…), or list them in a CSV file.',
       );
     }

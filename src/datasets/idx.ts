@@ -5,9 +5,10 @@ import type { Picture } from '../core/pixels/picture.js';
 import { invalidData, type LabelledPicture, MAX_PICTURE_BYTES, readData } from './labelled-picture.js';
 
 /**
- * MNIST's pictures and labels (the MNIST page of LeCun, Cortes and Burges, "FILE FORMATS FOR THE MNIST DATABASE"), gzipped
- * or not. The labels are looked for beside the pictures.
+ * Opens MNIST's pictures and labels (the MNIST page of LeCun, Cortes and Burges, "FILE FORMATS FOR THE MNIST DATABASE"), gzipped
+ * or not. The label file must be in the same folder.
  * @param path the file of pictures, `…images-idx3-ubyte` or `…images.idx3-ubyte`
+ * @param classes number of classes of the model
  * @throws MenagerieError `invalid_data`
  */
 export async function openIdx(path: string, classes: number): Promise<LabelledPicture[]> {
@@ -36,11 +37,11 @@ async function readIdx(path: string, rank: number): Promise<{ sizes: number[]; d
   const packed = raw[0] === 0x1f && raw[1] === 0x8b;
   const bytes = packed ? await promisify(gunzip)(raw, { maxOutputLength: MAX_PICTURE_BYTES }) : raw;
   if (bytes.length < 4 + 4 * rank || bytes.readUInt32BE(0) !== 0x0800 + rank) {
-    throw invalidData(`${path} is no IDX file of bytes with ${rank} dimensions`);
+    throw invalidData(`${path} is not an IDX file of bytes with ${rank} dimensions`);
   }
   const sizes = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const data = bytes.subarray(4 + 4 * rank);
   const wanted = sizes.reduce((product, size) => product * size, 1);
-  if (data.length !== wanted) throw invalidData(`${path} has ${data.length} values, its header says ${wanted}`);
+  if (data.length !== wanted) throw invalidData(`${path} has ${data.length} values; its header states ${wanted}`);
   return { sizes, data };
 }

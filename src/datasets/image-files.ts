@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { reasonOf } from '../system/errors.js';
+import { reasonOf, systemCode } from '../system/errors.js';
 
 const EXTENSIONS: ReadonlySet<string> = new Set([
   '.jpg',
@@ -16,8 +16,9 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The picture files that paths name: files as they are, folders searched to any depth for names with a picture's
- * extension. Sorted within a folder; hidden entries are left out and links to folders not followed, so there is an end.
+ * Finds the picture files in paths. A path that is a file is taken as it is; a folder is searched to any depth for names with a
+ * picture's extension. Sorted within a folder. Hidden entries are skipped, and links to folders are not followed, so that the
+ * search ends.
  * @throws MenagerieError `file_missing`, `io_error`
  */
 export async function findImageFiles(paths: readonly string[]): Promise<string[]> {
@@ -27,15 +28,15 @@ export async function findImageFiles(paths: readonly string[]): Promise<string[]
       if ((await stat(path)).isDirectory()) await search(path, found);
       else found.push(path);
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      const message = missing ? `There is no file ${path}.` : `${path} cannot be read: ${reasonOf(error)}.`;
+      const missing = systemCode(error) === 'ENOENT';
+      const message = missing ? `There is no file ${path}.` : `Cannot read ${path}: ${reasonOf(error)}.`;
       throw new MenagerieError(missing ? 'file_missing' : 'io_error', message, { cause: error });
     }
   }
   return found;
 }
 
-/** Whether a name is that of a picture file. */
+/** Whether a name has the extension of a picture file. */
 export function isImageFile(name: string): boolean {
   return EXTENSIONS.has(extname(name).toLowerCase());
 }

@@ -32,25 +32,27 @@ export interface AppOptions {
   uploadTimeoutMs: number;
   deadlineMs: number;
   adminKey: string | undefined;
+  /** Addresses and networks of proxies whose X-Forwarded-For header is believed. */
+  trustedProxies: readonly string[];
 }
 
 /** The HTTP service. */
 export interface App {
   server: FastifyInstance;
-  /** From now on /readyz says no and every reply asks the client to close its connection; requests are still served. */
+  /** From now on /readyz answers 503 and every reply asks the client to close its connection. Requests are still served. */
   startDraining(): void;
 }
 
 /** Time for the headers of a request to arrive. */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** The server's own limit comes after the route's, which can answer properly. */
+/** The server's own limit is this much longer than the route's, which can send a better reply. */
 const REQUEST_TIMEOUT_MARGIN_MS = 5_000;
-/** What is left of a refused upload is read away for so long, and so far beyond the largest that is taken. */
+/** The rest of a refused upload is read and dropped for this time, and up to this many bytes beyond the largest valid upload. */
 const UNREAD_TIMEOUT_MS = 10_000;
 const UNREAD_MARGIN = 16 * 1024 * 1024;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** Builds the HTTP service; nothing listens yet. */
+/** Builds the HTTP service, without listening. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { registry, metrics, version, log, events } = options;
   const unread = { bytes: options.maxImages * options.maxBytes + UNREAD_MARGIN, ms: UNREAD_TIMEOUT_MS };
@@ -59,21 +61,22 @@ export async function createApp(options: AppOptions): Promise<App> {
   const newId = () => `r${process.pid}-${++lastRequest}`;
   const server = Fastify({
     loggerInstance: log,
-    // observeRequests writes the one line of a request.
+    // observeRequests writes one line per request.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     requestIdHeader: false,
+    trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
     },
     requestTimeout: options.uploadTimeoutMs + REQUEST_TIMEOUT_MARGIN_MS,
     http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.uploadTimeoutMs), connectionsCheckingInterval: 2_000 },
-    // What arrives on open connections while the server stops is still answered, with `connection: close`.
+    // While the server stops, requests on open connections are still answered, with `connection: close`.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, allErrors: true } },
     schemaErrorFormatter: describeValidation,
-    // Errors that come before there is a route, or a request at all.
+    // Errors before a route is found.
     frameworkErrors: (error, request, reply) => {
       observeRequest(request, reply, events);
       sendProblem(typedError(error), request, reply, events);
@@ -85,8 +88,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   installErrorHandling(server, events);
   observeRequests(server, events);
   const connections = followConnections(server.server, unread);
-  // When it is answered, not when it comes: a request that was there before must not keep its connection either. Whatever was
-  // sent behind it without waiting is still answered.
+  // Decided when a request is answered, not when it arrives, so that earlier requests close their connection too. Pipelined requests
+  // are still answered: only the reply to the newest one closes the connection.
   server.addHook('onSend', async (request, reply) => {
     if (closesUnread(request.raw, unread) || (draining && connections.isNewest(request.raw))) {
       reply.header('connection', 'close');
@@ -96,7 +99,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   server.removeAllContentTypeParsers();
   await server.register(multipart, { throwFileSizeLimit: false });
-  // Pictures sent as the body are read by the route, piece by piece.
+  // The route reads pictures in the body piece by piece.
   server.addContentTypeParser(/^(image\/|application\/octet-stream(;|$))/, (_request, payload, done) =>
     done(null, payload),
   );

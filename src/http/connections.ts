@@ -3,23 +3,23 @@ import type { Socket } from 'node:net';
 import { finishRequest, type UnreadLimits } from './body/unread-body.js';
 
 interface Open {
-  /** Requests that are not answered, or of which there is still something to read: more than one where they were sent without waiting (pipelining). */
+  /** Number of requests that are not answered or not completely read; with pipelining more than one. */
   unfinished: number;
   newest: IncomingMessage | undefined;
 }
 
 /** A server's connections. */
 export interface Connections {
-  /** Whether nothing else has been asked on its connection since. */
+  /** Whether the request is the newest one on its connection. */
   isNewest(request: IncomingMessage): boolean;
   /**
-   * Closes those on which nothing is asked (never used, idle, or with half of a request's head), and the others as soon as all is
-   * answered. Node itself would wait for all but the idle ones.
+   * Closes connections without a request (unused, idle, or with an incomplete head) now, and the others as soon as all their
+   * requests are answered. Node itself would wait for all but the idle ones.
    */
   closeUnused(): void;
 }
 
-/** Follows a server's connections, and sees their requests to their ends. @param limits on what is read of refused uploads */
+/** Follows a server's connections and their requests. @param limits for reading the rest of refused uploads */
 export function followConnections(server: Server, limits: UnreadLimits): Connections {
   const connections = new Map<Socket, Open>();
   let stopping = false;

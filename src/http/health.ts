@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 
 export interface HealthRouteOptions {
-  /** Whether requests should be sent here; and if not, why. */
+  /** Whether to send requests to this server, and if not, the reason. */
   readiness(): { ready: boolean; reason?: string };
   metrics(): Promise<{ contentType: string; body: string }>;
 }
@@ -25,8 +25,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRouteOptions> = async
     {
       schema: {
         summary: 'Whether to send requests here',
-        description:
-          '503 until every model that is meant to serve is ready, when there is none, and while the server stops.',
+        description: '503 until every model that should serve is ready, if there is none, and while the server stops.',
         tags,
         response: { 200: StatusSchema, 503: StatusSchema },
       },

@@ -3,13 +3,13 @@ import { errorOf, routeOf } from './errors/error-handling.js';
 import type { HttpEvents } from './exchange/events.js';
 import { onResponseClose } from './exchange/response-close.js';
 
-/** Addresses that are asked every few seconds; they are logged at a lower level. */
-const CHATTER = new Set(['/livez', '/readyz', '/metrics']);
+/** Routes that are polled every few seconds. They are logged at level `debug`. */
+const POLLED = new Set(['/livez', '/readyz', '/metrics']);
 
-/** Methods that have a series of their own in the metrics; all others share one. */
+/** Methods with their own series in the metrics; all others share one. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** One log line and one set of figures for every request, aborted ones included. */
+/** Writes one log line and updates the metrics for every request, including aborted ones. */
 export function observeRequests(app: FastifyInstance, events: HttpEvents): void {
   app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, events));
 }
@@ -26,8 +26,9 @@ export function observeRequest(request: FastifyRequest, reply: FastifyReply, eve
     const ms = performance.now() - started;
     const method = METHODS.has(request.method) ? request.method : 'other';
     events.requestFinished(method, route, status, ms / 1000);
-    // There is no query if the address could not be read.
-    const model = (request.query as { model?: unknown } | null)?.model;
+    // There is no query if the URL is invalid.
+    const { query } = request;
+    const model = typeof query === 'object' && query !== null && 'model' in query ? query.model : undefined;
     const error = errorOf(request);
     const line = {
       method: request.method,
@@ -38,6 +39,6 @@ export function observeRequest(request: FastifyRequest, reply: FastifyReply, eve
       ...(error ? { code: error.code, reason: error.message } : {}),
       remote: request.ip,
     };
-    request.log[status >= 500 ? 'warn' : CHATTER.has(route) ? 'debug' : 'info'](line, 'request');
+    request.log[status >= 500 ? 'warn' : POLLED.has(route) ? 'debug' : 'info'](line, 'request');
   });
 }

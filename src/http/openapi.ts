@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
-/** GET /openapi.json, and /docs, a page that shows it. To be registered before the routes it describes. */
+/** GET /openapi.json, and GET /docs, a page that shows it. Must be registered before the routes it describes. */
 export async function openapi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -17,9 +17,9 @@ export async function openapi(app: FastifyInstance, version: string): Promise<vo
       components: { securitySchemes: { adminKey: { type: 'http', scheme: 'bearer' } } },
     },
     refResolver: {
-      buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `schema-${i}`,
+      buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `schema-${i}`),
     },
-    // The body of /classify is read as a stream, so no schema checks it; this describes it.
+    // Describes the body of /classify, which no schema checks because it is read as a stream.
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { openapiObject } = document;

@@ -5,31 +5,31 @@ import { readHeader } from './header.js';
 import { type Coding, type PictureHeader, USUAL } from './headers/picture-header.js';
 import { type AcceptedFormat, isAccepted, SNIFFED_BYTES, sniff } from './sniff.js';
 
-/** What decoding a picture of a known format will take. */
+/** The cost of decoding a picture of a known format. */
 export interface DecodeCostByFormat extends DecodeCost {
   format: AcceptedFormat;
 }
 
 interface Factors {
-  /** Milliseconds for a million pixels, whatever they hold. */
+  /** Milliseconds per million pixels, whatever their content. */
   pixels: number;
-  /** Milliseconds for a million samples. */
+  /** Milliseconds per million samples. */
   samples?: number;
-  /** Milliseconds for a million samples in one scan. */
+  /** Milliseconds per million samples and scan. */
   scans?: number;
-  /** Milliseconds for a million bytes of the file. */
+  /** Milliseconds per million bytes of the file. */
   file: number;
-  /** Bytes for every sample that the decoder holds at once. */
+  /** Bytes per sample that the decoder holds at once. */
   held: number;
-  /** How much of the file the decoder copies. */
+  /** Copies of the file that the decoder makes. */
   copies?: number;
-  /** Millions of bytes, whatever the size. */
+  /** Megabytes (10^6 bytes) for a picture of any size. */
   fixed?: number;
 }
 
 /**
  * By coding, on one core of an x64 server. Measured by scripts/measure/measure-decoding.mjs with black pictures and with noise of 1, 4, 12
- * and 49 megapixels; where they differ, the more expensive content counts, but for what its bytes explain.
+ * and 49 megapixels. Where they differ, the more expensive one counts, less what the size of its file explains.
  */
 const FACTORS: Record<Coding, Factors> = {
   jpeg: { pixels: 5, file: 9, held: 0 },
@@ -51,25 +51,26 @@ const FACTORS: Record<Coding, Factors> = {
   'tiff-webp': { pixels: 7, samples: 1.4, file: 75, held: 2, copies: 1 },
 };
 
-/** Opening a picture, and a little for what comes with it. */
+/** For opening a picture, with a small margin. */
 const [FIXED_MS, FIXED_BYTES] = [4, 8e6];
+/** Per pixel of the decoded picture. */
 const RESULT_BYTES = 3;
-/** Copies of metadata, in the decoder's library, libvips and sharp, one after the other and at once. */
+/** Copies of metadata that exist at once in the codec library, libvips and sharp. */
 const METADATA_COPIES = 9;
-/** Turning needs all pixels at once. */
+/** Milliseconds per million pixels. Applying the orientation needs all pixels at once. */
 const TURN_MS = 6;
-/** CMYK is converted here, pixel by pixel, from four bytes to three. */
+/** Milliseconds per million pixels, and bytes per pixel: CMYK is converted here, from four bytes to three. */
 const [CMYK_MS, CMYK_BYTES] = [12, 4];
-/** Rows that libvips holds on the way, as it measures: of a picture of few rows all of them twice. */
+/** Rows that libvips buffers, by its own measurements; all rows twice if the picture has few. */
 const rowsHeld = (height: number) => Math.min(2 * height, 640);
 
 /**
- * What decoding a picture will take, from its header and its length alone. Reads a bounded part of the file, in microseconds; of a
- * JPEG in several scans the whole, at the speed of memory.
+ * Estimates the cost of decoding a picture, from its header and the length of its file. Reads a bounded part of the file, in
+ * microseconds; of a JPEG with several scans all of it, at the speed of memory.
  *
- * A header that is rare and not understood counts as the worst picture of its format.
- * @param maxPixels width times height of the largest picture that is decoded
- * @returns undefined where the bytes are no picture of an accepted format
+ * A rare header that is not understood counts as the most expensive picture of its format.
+ * @param maxPixels width x height of the largest picture that is decoded
+ * @returns undefined if the bytes are not a picture of an accepted format
  */
 export function decodeCost(source: ByteSource, maxPixels: number): DecodeCostByFormat | undefined {
   const format = sniff(source.slice(0, SNIFFED_BYTES));
@@ -93,8 +94,8 @@ function milliseconds(header: PictureHeader, fileBytes: number): number {
   const { pixels, samples = 0, scans = 0, file } = FACTORS[header.coding];
   const perPixel = pixels + (header.cmyk ? CMYK_MS : 0) + (header.mayTurn ? TURN_MS : 0);
   const perSample = samples + scans * header.scans;
-  const micro = header.width * header.height * perPixel + header.samples * perSample + fileBytes * file;
-  return FIXED_MS + micro / 1e6;
+  const variableNs = header.width * header.height * perPixel + header.samples * perSample + fileBytes * file;
+  return FIXED_MS + variableNs / 1e6;
 }
 
 function memory(header: PictureHeader, fileBytes: number): number {
@@ -113,23 +114,23 @@ function memory(header: PictureHeader, fileBytes: number): number {
   );
 }
 
-/** A picture of a header that is not understood: nearly always those of many megabytes of metadata. */
+/** Assumed for a header that is not understood, which nearly always has many megabytes of metadata. */
 function worst(format: AcceptedFormat, maxPixels: number): PictureHeader {
   const width = Math.floor(Math.sqrt(maxPixels));
   const height = Math.floor(maxPixels / width);
   const pixels = width * height;
-  const [coding, pixelBytes, samples] = WORST[format];
+  const [coding, pixelBytes, samplesPerPixel] = WORST[format];
   return {
     ...USUAL,
-    ...{ coding, width, height, pixelBytes, samples: pixels * samples, held: pixels * samples },
+    ...{ coding, width, height, pixelBytes, samples: pixels * samplesPerPixel, held: pixels * samplesPerPixel },
     scans: 10,
     mayTurn: true,
     cmyk: format === 'jpeg',
   };
 }
 
-/** Coding, bytes of a pixel, samples of a pixel. */
-const WORST: Record<AcceptedFormat, [Coding, number, number]> = {
+/** The most expensive coding of each format. */
+const WORST: Record<AcceptedFormat, [coding: Coding, bytesPerPixel: number, samplesPerPixel: number]> = {
   jpeg: ['jpeg-scans', 4, 4],
   png: ['png-interlaced', 8, 8],
   webp: ['webp-animated', 4, 2],

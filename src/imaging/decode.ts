@@ -1,6 +1,7 @@
 import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
 import { bytesInMemory } from '../core/byte-source.js';
 import { MenagerieError } from '../core/errors.js';
+import { isMemoryRefused, memoryExceeded } from '../core/memory-errors.js';
 import { type Box, type Size, sizeOf } from '../core/pixels/geometry.js';
 import type { Picture } from '../core/pixels/picture.js';
 import { release } from '../core/pixels/release.js';
@@ -8,13 +9,12 @@ import { readHeader } from './header.js';
 import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
 import { stripMetadata } from './strip-metadata.js';
 
-/** What a decoder may spend on one picture. */
 export interface DecodeLimits {
-  /** Width times height, checked from the header. */
+  /** Width x height, checked from the header. */
   maxPixels: number;
 }
 
-/** A decoded picture and what its file was. */
+/** A decoded picture and the format of its file. */
 export interface Decoded extends Picture {
   format: AcceptedFormat;
 }
@@ -24,19 +24,19 @@ type Header = Pick<Metadata, 'width' | 'height' | 'hasAlpha' | 'space'>;
 const DECODE_TIMEOUT_S = 30;
 const HEADER_DAMAGED = 'The header of the picture is truncated or damaged.';
 
-// One thread a picture: the cores are kept busy by several pictures, and no operation is worth caching here.
+// One thread per picture: several pictures keep the cores busy. No operation is repeated, so nothing is cached.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * Decodes a picture to 8-bit RGB off the main thread: the first frame of a GIF or AVIF sequence and the first page of a
- * TIFF; alpha over white; grey, CMYK, palettes and 16 bits a channel converted; embedded ICC profiles ignored, as
+ * Decodes a picture to 8-bit RGB off the main thread. Takes the first frame of a GIF or AVIF sequence and the first page of a
+ * TIFF, puts alpha over white, and converts grey, CMYK, palettes and 16 bits per channel. Embedded ICC profiles are ignored, as
  * Pillow's `convert('RGB')` does and as the networks were trained.
  *
- * @param file its bytes
+ * @param file the bytes of the file
  * @param autoOrient whether to apply the EXIF orientation
- * @param wanted which part of the picture, of this size, will be looked at; by default all. Of a JPEG little else is kept;
- *   of other formats all is, and it is not asked.
+ * @param wanted the part that will be used of a picture of the given size; by default all. Called only for JPEG, of which little
+ *   else is then kept; other formats are kept whole.
  * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
  */
 export async function decode(
@@ -60,6 +60,9 @@ export async function decode(
     if (picture.width !== part.width || picture.height !== part.height) throw new Error('decoded to another size');
     return { ...picture, width, height, part, format };
   } catch (error) {
+    if (isMemoryRefused(error)) {
+      throw memoryExceeded(`Decoding this picture of ${width} x ${height} pixels`, undefined, undefined, error);
+    }
     throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
       cause: error,
     });
@@ -70,11 +73,11 @@ function acceptedFormat(bytes: Uint8Array): AcceptedFormat {
   if (bytes.length === 0) throw new MenagerieError('empty_body', 'The picture is empty: 0 bytes.');
   const format = sniff(bytes);
   const accepted = ACCEPTED_FORMATS.map((name) => name.toUpperCase()).join(', ');
-  if (!format) throw new MenagerieError('not_an_image', `The bytes are no picture. Accepted are ${accepted}.`);
+  if (!format) throw new MenagerieError('not_an_image', `The bytes are not a picture. Accepted formats: ${accepted}.`);
   if (!isAccepted(format)) {
     throw new MenagerieError(
       'unsupported_image_format',
-      `${format.toUpperCase()} is not accepted. Accepted are ${accepted}.`,
+      `${format.toUpperCase()} is not accepted. Accepted formats: ${accepted}.`,
     );
   }
   return format;
@@ -82,8 +85,8 @@ function acceptedFormat(bytes: Uint8Array): AcceptedFormat {
 
 function open(bytes: Uint8Array, maxPixels: number): Sharp {
   return sharp(bytes, {
-    // As strict as Pillow: a file that ends early or breaks its format is refused; one that libjpeg merely warns about
-    // (stray bytes before a marker, common from cameras) is not.
+    // As strict as Pillow: refuses a file that ends early or breaks its format, but not one that libjpeg merely warns about
+    // (stray bytes before a marker, common from cameras).
     failOn: 'error',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
@@ -92,18 +95,19 @@ function open(bytes: Uint8Array, maxPixels: number): Sharp {
 }
 
 /**
- * The columns that are wanted, from the first wanted row to the last of all: that a file ends early must be seen. Less memory
- * is not only that: glibc keeps what it is given back of up to 32 MiB, and the pixels of a whole photograph of 12 megapixels,
- * a little more, are got from the kernel anew every time. undefined where that is all of the picture.
+ * The wanted columns, from the first wanted row to the last row of the picture, because a file that ends early must be noticed.
+ * Less memory also saves time: glibc reuses freed blocks of up to 32 MiB, and the pixels of a 12-megapixel photograph take a
+ * little more, so the kernel would provide them anew every time.
+ * @returns undefined if that is the whole picture
  */
 function keptPart(whole: Size, { x, y, width }: Box): Box | undefined {
   return x === 0 && y === 0 && width === whole.width ? undefined : { x, y, width, height: whole.height - y };
 }
 
 /**
- * With the size that the picture has when it is turned as it is to be; of formats other than JPEG not always.
+ * The header, with the size after the EXIF orientation is applied (for formats other than JPEG not always).
  *
- * What a picture costs was reckoned from the header that is read here, so libvips must not find more in the file than that.
+ * The cost of the picture was computed from the same header, so libvips must not find a larger picture in the file.
  */
 async function openHeader(
   bytes: Uint8Array,
@@ -113,7 +117,7 @@ async function openHeader(
 ): Promise<Header> {
   const known = readHeader(bytesInMemory(bytes), format);
   if (known === 'damaged') throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
-  // Before libvips opens it, which takes memory for the rows of some pictures.
+  // Before libvips opens the file, which allocates rows for some pictures.
   if (known !== 'unclear') assertPixels(known, limits);
   if (known !== 'unclear' && known.plain && !(format === 'jpeg' && autoOrient && known.mayTurn)) {
     return { ...known, space: 'srgb' };
@@ -135,18 +139,20 @@ function assertPixels({ width, height }: Size, { maxPixels }: DecodeLimits): voi
 
 async function metadataOf(bytes: Uint8Array): Promise<Metadata> {
   try {
-    // The limit is applied by the caller, who can say how many pixels there are.
+    // The caller applies the limit, so that the error can state the number of pixels.
     return await sharp(bytes, { failOn: 'error', limitInputPixels: false }).metadata();
   } catch (error) {
     throw new MenagerieError('corrupt_image', HEADER_DAMAGED, { cause: error });
   }
 }
 
-/** Not `toUint8Array`: sharp 0.35.5 never frees what that gives (measured: every picture's pixels, for ever). */
+/** Not `toUint8Array`: sharp 0.35.5 never frees its result (measured: the pixels of every picture leak). */
 async function pixelsOf(pipeline: Sharp): Promise<{ data: Uint8Array<ArrayBuffer>; info: OutputInfo }> {
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  // Sharp's own memory: a copy of a large photograph takes as long as resizing it.
-  return { data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength), info };
+  const { buffer, byteOffset, byteLength } = data;
+  if (!(buffer instanceof ArrayBuffer)) throw new Error('sharp returned shared memory');
+  // A view of sharp's own memory: copying a large photograph takes as long as resizing it.
+  return { data: new Uint8Array(buffer, byteOffset, byteLength), info };
 }
 
 async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
@@ -157,16 +163,18 @@ async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
 }
 
 /**
- * CMYK by Pillow's formula, `(255 - k) * (255 - c) / 255` (libImaging/Convert.c), instead of libvips' press profile:
- * it is what the networks saw in training.
+ * Converts CMYK by Pillow's formula, `(255 - k) * (255 - c) / 255` (libImaging/Convert.c), instead of libvips' press profile,
+ * because the networks were trained with it.
  */
 async function decodeCmyk(pipeline: Sharp): Promise<Picture> {
   const { data, info } = await pixelsOf(pipeline.pipelineColourspace('cmyk').toColourspace('cmyk'));
   if (info.channels < 4) throw new Error(`CMYK decoded to ${info.channels} channels`);
   const rgb = new Uint8Array(info.width * info.height * 3);
+  const pixels = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let p = 0, o = 0; o < rgb.length; p += info.channels, o += 3) {
-    const light = 255 - (data[p + 3] as number);
-    for (let c = 0; c < 3; c++) rgb[o + c] = Math.max(0, light - mulDiv255(data[p + c] as number, light));
+    const kymc = pixels.getUint32(p, true);
+    const light = 255 - (kymc >>> 24);
+    for (let c = 0; c < 3; c++) rgb[o + c] = Math.max(0, light - mulDiv255((kymc >>> (8 * c)) & 255, light));
   }
   release(data);
   return { data: rgb, width: info.width, height: info.height };

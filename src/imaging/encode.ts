@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import type { Picture } from '../core/pixels/picture.js';
 
-/** The picture as a PNG file, which holds its very pixels. */
+/** Encodes a picture as PNG, without loss. */
 export async function encodePng({ data, width, height }: Picture): Promise<Uint8Array> {
   const raw = { width, height, channels: 3 } as const;
-  // As fast as may be: it is decoded again at once. A copy, as sharp's own memory cannot move to a reader.
+  // Uncompressed for speed, since it is decoded again at once. A copy, because sharp's own memory cannot be transferred.
   return new Uint8Array(await sharp(data, { raw }).png({ compressionLevel: 0 }).toBuffer());
 }

@@ -19,9 +19,8 @@ const READERS: Record<AcceptedFormat, (source: ByteSource) => PictureHeader> = {
 };
 
 /**
- * What the header of a picture says, from a bounded part of the file: microseconds, where opening a picture for its header takes
- * libvips a third of a millisecond.
- * @returns `damaged` where no picture can come of the file, `unclear` where one might, but this does not understand it
+ * Reads the header of a picture from a bounded part of the file. Takes microseconds; libvips needs a third of a millisecond.
+ * @returns `damaged` if the file cannot be decoded, `unclear` if it perhaps can, but its header is not understood
  */
 export function readHeader(source: ByteSource, format: AcceptedFormat): PictureHeader | 'damaged' | 'unclear' {
   try {

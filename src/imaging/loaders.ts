@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 
-// libvips knows dozens of loaders, some of them (SVG, PDF, Magick) with a wide attack surface. Only these may run, in all
-// threads: this is done once for the process, by the main thread before any other, because for a moment nothing may.
+// libvips has dozens of loaders, some of them (SVG, PDF, Magick) with a large attack surface. Only these may run, in all threads.
+// The main thread does this once, before it starts others, because for a moment no loader may run.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((loader) => `VipsForeignLoad${loader}Buffer`),

@@ -6,30 +6,29 @@ import type { View } from '../core/views/views.js';
 import { type DecodeLimits, decode } from './decode.js';
 import type { Format } from './sniff.js';
 
-/** What a picture's file comes down to. */
+/** A picture, decoded and rendered. */
 export interface ReadPicture {
   /** Pixels. */
   width: number;
   /** Pixels. */
   height: number;
   format: Format;
-  /** One entry for each rendering. */
+  /** One entry per rendering, in order. */
   renderings: RenderedViews[];
   decodeMs: number;
   /** Resizing and cropping. */
   preprocessMs: number;
 }
 
-/** The views of a rendering, and their pixels as renderViews makes them. */
+/** The views of a rendering, and their pixels in the layout of `renderViews`. */
 export interface RenderedViews {
   views: View[];
   pixels: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Decodes a picture and renders all that networks are to see of it. The decoded picture, which is the largest of all this,
- * never leaves the thread.
- * @throws MenagerieError what decode throws; `invalid_request` where the view options do not suit a geometry
+ * Decodes a picture and renders all views of it. The decoded picture is much larger than its views and never leaves the thread.
+ * @throws MenagerieError as `decode`; `invalid_request` if the view options do not suit a geometry
  */
 export async function readPicture(
   bytes: Uint8Array,

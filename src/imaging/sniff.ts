@@ -1,4 +1,4 @@
-/** Picture formats told apart by their first bytes. */
+/** Picture formats that are recognised by their first bytes. */
 export type Format =
   | 'jpeg'
   | 'png'
@@ -19,16 +19,18 @@ export type Format =
 export const ACCEPTED_FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif', 'tiff'] as const satisfies Format[];
 export type AcceptedFormat = (typeof ACCEPTED_FORMATS)[number];
 
+const ACCEPTED: ReadonlySet<Format> = new Set(ACCEPTED_FORMATS);
+
 /** Whether the server decodes pictures of a format. */
 export function isAccepted(format: Format): format is AcceptedFormat {
-  return (ACCEPTED_FORMATS as readonly Format[]).includes(format);
+  return ACCEPTED.has(format);
 }
 
-/** As many bytes of a file as its format is told by. */
+/** Bytes at the start of a file that `sniff` looks at. */
 export const SNIFFED_BYTES = 1024;
 
 const ascii = (text: string) => [...text].map((char) => char.charCodeAt(0));
-const SIGNATURES: [Format, number, number[]][] = [
+const SIGNATURES: [format: Format, offset: number, bytes: number[]][] = [
   ['jpeg', 0, [0xff, 0xd8, 0xff]],
   ['png', 0, [0x89, ...ascii('PNG\r\n'), 0x1a, 0x0a]],
   ['gif', 0, ascii('GIF8')],
@@ -47,14 +49,14 @@ const SIGNATURES: [Format, number, number[]][] = [
 ];
 const HEIC_BRANDS = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1'];
 
-/** The format of a file by its magic bytes, or undefined if they are of no known picture. */
+/** The format of a file by its magic bytes, or undefined if it is no known picture format. */
 export function sniff(bytes: Uint8Array): Format | undefined {
   for (const [format, offset, signature] of SIGNATURES) {
     if (signature.every((byte, i) => bytes[offset + i] === byte)) return format;
   }
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, SNIFFED_BYTES));
   if (head.toString('latin1', 4, 8) === 'ftyp') {
-    // ISO base media: the major brand, then the compatible ones (ISO/IEC 14496-12, 4.3).
+    // ISO base media: the major brand, then the compatible brands (ISO/IEC 14496-12, 4.3).
     const brands = head.toString('latin1', 8, Math.min(64, head.readUInt32BE(0)));
     if (/avi[fs]/.test(brands)) return 'avif';
     if (HEIC_BRANDS.some((brand) => brands.includes(brand))) return 'heic';

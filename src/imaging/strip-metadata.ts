@@ -7,12 +7,12 @@ import { splice } from './stripping/splice.js';
 import { stripWebp } from './stripping/webp.js';
 
 /**
- * A picture's file without what no pixel depends on: text, profiles, thumbnails, EXIF, what is unknown. A PNG's text of half a
- * megabyte may inflate to gigabytes, and decoders do that when they are asked for the size alone.
+ * Removes everything that no pixel depends on: text, profiles, thumbnails, EXIF, unknown parts. Half a megabyte of text in a PNG
+ * may inflate to gigabytes, and decoders inflate it even if only the size is read.
  *
- * GIF, TIFF and AVIF stay as they are: nothing beside their pixels is inflated (a test holds libvips to that).
- * @param keepOrientation whether EXIF that says how the picture is to be turned stays, reduced to that
- * @returns `bytes` itself where nothing is to go
+ * GIF, TIFF and AVIF stay as they are: libvips inflates only their pixels (a test checks that).
+ * @param keepOrientation whether to keep the EXIF orientation, and nothing else of the EXIF data
+ * @returns `bytes` itself if there is nothing to remove
  */
 export function stripMetadata(bytes: Uint8Array, format: AcceptedFormat, keepOrientation: boolean): Uint8Array {
   const file = new ByteWindow(bytesInMemory(bytes), Number.POSITIVE_INFINITY);

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 
-/** Versions of what decodes pictures. */
+/** Versions of the libraries that decode pictures. */
 export function imagingVersions(): { sharp: string; libvips: string } {
   const { sharp: own = 'unknown', vips = 'unknown' } = sharp.versions;
   return { sharp: own, libvips: vips };

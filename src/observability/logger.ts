@@ -4,8 +4,8 @@ import { BoundedOutput } from '../system/output.js';
 const timestamp = () => `"time":"${new Date().toISOString()}"`;
 
 /**
- * The service's log: one JSON object a line, so nothing a client sends can break a line. Requests are logged once each,
- * by the HTTP room; headers and bodies never are.
+ * The server's log: one JSON object per line, so that text from clients cannot break lines. The HTTP room logs each request once;
+ * headers and bodies are never logged.
  */
 export function createLogger(level: string, destination: DestinationStream): Logger {
   return pino(
@@ -19,7 +19,7 @@ export function createLogger(level: string, destination: DestinationStream): Log
   );
 }
 
-/** Standard output as a destination of the log that neither blocks nor ends the server. */
+/** Standard output as a log destination that never blocks or fails. */
 export function logOutput(): BoundedOutput {
   return new BoundedOutput(
     1,

@@ -5,33 +5,33 @@ import { STAGES, type Timings } from '../serving/answering/timings.js';
 import type { ServingEvents } from '../serving/events.js';
 import { MODEL_STATES } from '../serving/models/model.js';
 
-/** Seconds, from a LeNet on an idle machine to a deadline. */
+/** Seconds, from a LeNet-5 on an idle machine to a deadline. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-/** A model that is merely on disk has no series. */
+/** Models that are not on disk or refused have no series. */
 const SHOWN_STATES = MODEL_STATES.filter((state) => state !== 'not_pulled' && state !== 'refused');
 
-/** What is asked whenever metrics are collected. */
+/** Values that are read whenever metrics are collected. */
 export interface MetricSources {
   /** Pictures admitted and not yet answered. */
   pending(): number;
-  /** Their cost, in GMAC. */
+  /** Cost of these pictures, in GMAC. */
   pendingGmacs(): number;
-  /** What that cost may be at most. */
+  /** Limit of that cost, in GMAC. */
   queueLimitGmacs(): number;
-  /** Pieces of work waiting for a worker. */
+  /** Jobs waiting for a worker. */
   waiting(): number;
-  /** Bytes of the answers that are kept. */
+  /** Bytes of the cached answers. */
   cacheBytes(): number;
   workers(): { alive: number; busy: number };
   /** Bytes of uploads in memory. */
   uploadBytes(): number;
-  /** Lines of the log that could not be written and for which there was no room. */
+  /** Log lines that were dropped because they could not be written. */
   logLinesDropped(): number;
 }
 
 /**
- * The Prometheus metrics, on a registry of their own. Labels are route patterns, ids of the repository and stable
- * codes: nothing a client makes up becomes a time series.
+ * The Prometheus metrics, in their own registry. Labels are route patterns, ids of the repository and stable codes, so that clients
+ * cannot create time series.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -51,12 +51,14 @@ export class Metrics {
   ]);
   readonly #connectionErrors = this.#counter(
     'menagerie_connection_errors_total',
-    'Connections closed with an error because what came on them was no request, or not all of one, by code',
+    'Connections closed because their data was not a complete, valid request, by code',
     ['code'],
   );
-  readonly #classifications = this.#counter('menagerie_classify_requests_total', 'Requests to classify taken on', [
-    'model',
-  ]);
+  readonly #classifications = this.#counter(
+    'menagerie_classify_requests_total',
+    'Requests to classify that were admitted',
+    ['model'],
+  );
   readonly #images = this.#counter('menagerie_images_total', 'Pictures by outcome: ok or an error code', [
     'model',
     'outcome',
@@ -69,12 +71,12 @@ export class Metrics {
   readonly #executions = this.#counter('menagerie_executions_total', 'Runs of a network', ['model', 'variant']);
   readonly #batchSize = new Histogram({
     name: 'menagerie_batch_size',
-    help: 'Views of pictures in a run of a network',
+    help: 'Views in one run of a network',
     labelNames: ['model'],
     buckets: [1, 2, 4, 8, 16, 32, 64],
     registers: this.#registers,
   });
-  readonly #stages = Object.fromEntries(
+  readonly #stages = new Map<keyof Timings, Histogram>(
     STAGES.map((stage) => [
       stage,
       new Histogram({
@@ -85,21 +87,21 @@ export class Metrics {
         registers: this.#registers,
       }),
     ]),
-  ) as Record<keyof Timings, Histogram>;
+  );
   readonly #modelState = this.#gauge('menagerie_model_state', '1 for the state a model is in', ['model', 'state']);
-  readonly #modelInfo = this.#gauge('menagerie_model_info', 'What serves: always 1', [
+  readonly #modelInfo = this.#gauge('menagerie_model_info', 'Always 1; the labels describe the loaded model', [
     'model',
     'variant',
     'provider',
     'version',
   ]);
-  readonly #modelLoad = this.#gauge('menagerie_model_load_seconds', 'Time the last load took, until ready', [
+  readonly #modelLoad = this.#gauge('menagerie_model_load_seconds', 'Time of the last load, until ready', [
     'model',
     'variant',
   ]);
   readonly #fallback = this.#gauge(
     'menagerie_provider_fallback',
-    '1 where a model runs on the CPU although CUDA was asked for; GET /models/:id says why',
+    '1 if a model runs on the CPU although CUDA was requested; GET /models/:id says why',
     ['model'],
   );
   readonly #layersOnCpu = this.#gauge(
@@ -107,10 +109,12 @@ export class Metrics {
     'Layers of a model that the CPU runs although its provider is another',
     ['model'],
   );
-  readonly #workerBusy = this.#counter('menagerie_worker_busy_seconds_total', 'Time a worker has worked', ['worker']);
+  readonly #workerBusy = this.#counter('menagerie_worker_busy_seconds_total', 'Time that a worker has worked', [
+    'worker',
+  ]);
   readonly #instancesLost = this.#counter(
     'menagerie_instances_lost_total',
-    'Copies of a model that could not be loaded again after their worker was replaced',
+    'Instances of a model that could not be loaded again after their worker was replaced',
     [],
   );
   readonly #workerReplaced = this.#counter(
@@ -129,17 +133,17 @@ export class Metrics {
     );
     this.#sampled(
       'menagerie_queue_limit_gmacs',
-      'What that cost may be; more expensive requests are refused',
+      'Limit of that cost; requests beyond it are refused',
       sources.queueLimitGmacs,
     );
-    this.#sampled('menagerie_queue_length', 'Pieces of work waiting for a worker', sources.waiting);
-    this.#sampled('menagerie_cache_bytes', 'Bytes of the answers that are kept', sources.cacheBytes);
-    this.#sampled('menagerie_workers_alive', 'Workers that are up', () => sources.workers().alive);
-    this.#sampled('menagerie_workers_busy', 'Workers at work now', () => sources.workers().busy);
+    this.#sampled('menagerie_queue_length', 'Jobs waiting for a worker', sources.waiting);
+    this.#sampled('menagerie_cache_bytes', 'Bytes of the cached answers', sources.cacheBytes);
+    this.#sampled('menagerie_workers_alive', 'Workers that are running', () => sources.workers().alive);
+    this.#sampled('menagerie_workers_busy', 'Workers that are working now', () => sources.workers().busy);
     this.#sampled('menagerie_upload_bytes', 'Bytes of uploads in memory', sources.uploadBytes);
     new Counter({
       name: 'menagerie_log_lines_dropped_total',
-      help: 'Lines of the log that were dropped because standard output did not take them',
+      help: 'Log lines dropped because standard output did not accept them',
       registers: this.#registers,
       collect() {
         this.reset();
@@ -155,7 +159,7 @@ export class Metrics {
       this.#images.inc({ model, outcome: 'ok' });
       this.#answers.inc({ model, source });
       if (!timings) return;
-      for (const stage of STAGES) this.#stages[stage].observe({ model }, timings[stage] / 1000);
+      for (const [stage, histogram] of this.#stages) histogram.observe({ model }, timings[stage] / 1000);
     },
     imageFailed: (model, outcome) => this.#images.inc({ model, outcome }),
     executed: (model, variant, size) => {
@@ -195,11 +199,15 @@ export class Metrics {
     connectionFailed: (code) => this.#connectionErrors.inc({ code }),
   };
 
-  readonly #served = new Map<string, Record<string, string>>();
+  readonly #served = new Map<string, Record<'model' | 'variant' | 'provider' | 'version', string>>();
 
   #forgetInfo(model: string): void {
     const labels = this.#served.get(model);
-    if (labels) this.#modelInfo.remove(labels);
+    if (labels) {
+      const { model: id, variant } = labels;
+      this.#modelInfo.remove(labels);
+      this.#modelLoad.remove({ model: id, variant });
+    }
     for (const gauge of [this.#fallback, this.#layersOnCpu]) gauge.remove({ model });
     this.#served.delete(model);
   }

@@ -5,10 +5,10 @@ import type { ComparedModel, CompareReport } from './schemas.js';
 import { modelSubject, summaryReport } from './summary-report.js';
 
 /**
- * Puts models side by side, each by its default variant, one after the other so that measurements do not disturb each
- * other.
- * @param signal ends it
- * @throws MenagerieError as Summaries.summary
+ * Summarises the default variant of each model, one after the other so that measurements do not disturb each other.
+ * @param timing whether to measure times
+ * @param signal aborts it
+ * @throws MenagerieError like `Summaries.summary`
  */
 export async function compareModels(
   summaries: Summaries,
@@ -80,7 +80,10 @@ export function compareHtml(report: CompareReport): string {
 }
 
 export function compareCsv({ models }: CompareReport): string {
-  const columns = Object.keys(models[0] ?? {}) as (keyof ComparedModel)[];
-  const rows = models.map((model) => columns.map((column) => csvField(model[column] ?? '')).join(','));
+  const columns = Object.keys(models[0] ?? {});
+  const rows = models.map((model) => {
+    const fields = new Map(Object.entries(model));
+    return columns.map((column) => csvField(fields.get(column) ?? '')).join(',');
+  });
   return `${[columns.join(','), ...rows].join('\r\n')}\r\n`;
 }

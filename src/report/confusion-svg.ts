@@ -1,31 +1,31 @@
 import type { EvalReport } from './eval-report.js';
 import { escapeHtml } from './html.js';
 
-/** Pixels of the matrix at most. */
+/** Largest side of the matrix in pixels. */
 const DRAWING_SIDE = 900;
-/** Classes that still get their names and counts written. */
+/** Most classes for which names and counts are shown. */
 const NAMED = 30;
 const MARGIN = 150;
 
 /**
- * The confusion matrix as an SVG picture: a row for each class that pictures show, a column for each answer; the darker, the
- * larger the share of the row. What was never answered is left white.
+ * The confusion matrix as an SVG picture, with a row for each true class and a column for each answer. The larger the share of the
+ * row, the darker the cell; a share of 0 is white.
  */
 export function confusionSvg({ id, classes, confusion }: EvalReport): string {
   const indices = [...new Set(confusion.flatMap(({ label, answer }) => [label, answer]))].sort((a, b) => a - b);
-  const place = new Map(indices.map((index, i) => [index, i]));
+  const positions = new Map(indices.map((index, i) => [index, i]));
   const names = new Map(classes.map(({ index, label }) => [index, label]));
   const totals = new Map(classes.map(({ index, images }) => [index, images]));
   const named = indices.length <= NAMED;
   const cell = Math.min(40, DRAWING_SIDE / indices.length);
   const margin = named ? MARGIN : 20;
   const size = margin + cell * indices.length + 10;
-  const at = (index: number) => margin + cell * (place.get(index) ?? 0);
+  const at = (index: number) => margin + cell * (positions.get(index) ?? 0);
   const cells = confusion.map(({ label, answer, images }) => {
     const share = images / (totals.get(label) ?? 1);
-    // The right answers blue, the wrong ones red; small shares must still be seen.
+    // Right answers are blue, wrong ones red. The square root makes small shares visible.
     const colour = `hsl(${label === answer ? 215 : 5} 75% ${(96 - 56 * Math.sqrt(share)).toFixed(0)}%)`;
-    const title = `${nameOf(label)} taken for ${nameOf(answer)}: ${images}`;
+    const title = `${nameOf(label)} classified as ${nameOf(answer)}: ${images}`;
     const box = `<rect x="${px(at(answer))}" y="${px(at(label))}" width="${px(cell)}" height="${px(cell)}" fill="${colour}"><title>${escapeHtml(title)}</title></rect>`;
     if (!named) return box;
     const ink = share > 0.5 ? '#fff' : '#000';
@@ -44,7 +44,7 @@ export function confusionSvg({ id, classes, confusion }: EvalReport): string {
       })
     : [];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${px(size)}" height="${px(size)}" viewBox="0 0 ${px(size)} ${px(size)}" font-family="sans-serif" font-size="11">
-<title>Confusion of ${escapeHtml(id)}: rows are what pictures show, columns what was answered</title>
+<title>Confusion of ${escapeHtml(id)}: rows are true classes, columns are answers</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <rect x="${margin}" y="${margin}" width="${px(cell * indices.length)}" height="${px(cell * indices.length)}" fill="none" stroke="#888"/>
 ${[...cells, ...axes].join('\n')}

@@ -2,13 +2,13 @@ import type { EvaluationResult } from '../core/scores/evaluation.js';
 import type { Label } from '../zoo/labels.js';
 import { table } from './format.js';
 
-/** What was evaluated, on what, and how it went. */
+/** The results of an evaluation. */
 export interface EvalReport {
   /** Id of the model or ensemble. */
   id: string;
-  /** `fp32 on cpu`, for each network. */
+  /** The networks that were evaluated: one, or the members of the ensemble. */
   networks: { id: string; variant: string; provider: string; version: string }[];
-  /** Views of a picture at most. */
+  /** Most views of a picture. */
   views: number;
   dataset: { path: string; form: string };
   images: number;
@@ -20,9 +20,9 @@ export interface EvalReport {
   mean_loss: number;
   /** Expected calibration error over 15 bins, 0..1. */
   calibration_error: number;
-  /** Elapsed time by pictures, with all workers at work. */
+  /** Elapsed time divided by the number of pictures, with all workers busy. */
   ms_per_image: number;
-  /** Time of a worker in the networks. */
+  /** Time that a worker spends in the networks. */
   inference_ms_per_image: number;
   workers: number;
   classes: { index: number; label: string; images: number; top1: number; top5: number }[];
@@ -30,7 +30,7 @@ export interface EvalReport {
   failed: { file: string; code: string; detail: string }[];
 }
 
-/** Puts a result into the form of a report. */
+/** Makes a report of a result. */
 export function evalReport(
   { images, top1, top5, meanLoss, calibrationError, classes, confusion }: EvaluationResult,
   labels: readonly Label[],
@@ -52,7 +52,7 @@ export function evalReport(
   };
 }
 
-/** Wilson's score interval of a share, 95 % (E. B. Wilson 1927). */
+/** Wilson's 95 % score interval of a share (E. B. Wilson 1927). */
 function wilson(share: number, count: number): [number, number] {
   if (count === 0) return [0, 1];
   const z = 1.959964;
@@ -62,31 +62,31 @@ function wilson(share: number, count: number): [number, number] {
   return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
 }
 
-/** Classes that are listed one by one; of more, the worst are. */
+/** Most classes that are listed; if there are more, the worst ones are. */
 const LISTED = 40;
 
 /** A report for a terminal. */
 export function evalText(report: EvalReport): string {
   const { id, networks, views, dataset, images, workers } = report;
-  const made = [...new Set(networks.map(({ variant, provider }) => `${variant} on ${provider}`))].join(', ');
-  const shown = views === 1 ? 'one view each' : `up to ${views} views each`;
+  const variants = [...new Set(networks.map(({ variant, provider }) => `${variant} on ${provider}`))].join(', ');
+  const perPicture = views === 1 ? 'one view each' : `up to ${views} views each`;
   const [low, high] = report.top1_interval;
   return [
-    `${id} (${made}): ${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${shown}\n\n`,
+    `${id} (${variants}): ${images.toLocaleString('en')} pictures of ${dataset.path} (${dataset.form}), ${perPicture}\n\n`,
     table(
       [
-        ['Top-1', asPercent(report.top1), `95 % sure of ${asPercent(low)} to ${asPercent(high)}`],
+        ['Top-1', asPercent(report.top1), `95 % confidence interval ${asPercent(low)} to ${asPercent(high)}`],
         ['Top-5', asPercent(report.top5), ''],
-        ['Mean loss', report.mean_loss.toFixed(4), 'minus the logarithm of the right class’s probability'],
+        ['Mean loss', report.mean_loss.toFixed(4), 'minus the logarithm of the true class’s probability'],
         ['Calibration error', asPercent(report.calibration_error), 'expected, over 15 bins'],
-        ['Time', `${report.ms_per_image.toFixed(2)} ms`, `for each picture, ${workers} at a time`],
-        ['In the network', `${report.inference_ms_per_image.toFixed(2)} ms`, 'of a worker for each picture'],
+        ['Time', `${report.ms_per_image.toFixed(2)} ms`, `per picture, with ${workers} at a time`],
+        ['In the network', `${report.inference_ms_per_image.toFixed(2)} ms`, 'of a worker per picture'],
       ],
       [1],
     ),
     '\n',
     classTable(report),
-    ...(report.failed.length > 0 ? [`\n${report.failed.length} pictures could not be answered.\n`] : []),
+    ...(report.failed.length > 0 ? [`\n${report.failed.length} pictures could not be classified.\n`] : []),
   ].join('');
 }
 
@@ -97,14 +97,14 @@ function classTable({ classes, confusion }: EvalReport): string {
   const rows = listed.map(({ index, label, images, top1, top5 }) => {
     const wrong = confusion.filter((cell) => cell.label === index && cell.answer !== index);
     const [most] = wrong.sort((a, b) => b.images - a.images);
-    const taken = most ? `${names.get(most.answer) ?? `class ${most.answer}`} (${most.images})` : '';
-    return [label, images.toLocaleString('en'), asPercent(top1 / images), asPercent(top5 / images), taken];
+    const confusedWith = most ? `${names.get(most.answer) ?? `class ${most.answer}`} (${most.images})` : '';
+    return [label, images.toLocaleString('en'), asPercent(top1 / images), asPercent(top5 / images), confusedWith];
   });
   const title = listed.length < classes.length ? `The ${listed.length} worst of ${classes.length} classes:\n` : '';
-  return title + table([['CLASS', 'PICTURES', 'TOP-1', 'TOP-5', 'MOST OFTEN TAKEN FOR'], ...rows], [1, 2, 3]);
+  return title + table([['CLASS', 'PICTURES', 'TOP-1', 'TOP-5', 'MOST OFTEN CONFUSED WITH'], ...rows], [1, 2, 3]);
 }
 
-/** Reports of the same pictures side by side. */
+/** Reports on the same pictures, side by side. */
 export function evalCompareText(reports: readonly EvalReport[]): string {
   const [first] = reports;
   if (!first) return '';

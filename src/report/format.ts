@@ -1,4 +1,4 @@
-/** Columns padded to equal width, two spaces apart; `right` lists the indices of columns that align right. */
+/** A text table with columns two spaces apart. @param right indices of right-aligned columns */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), []);
   const line = (row: readonly string[]) =>
@@ -6,7 +6,7 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
   return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
-/** A size for people: 244 kB, 97.8 MB. */
+/** A readable size: 244 kB, 97.8 MB. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
@@ -20,13 +20,13 @@ export function csvField(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Text without control characters, so that a file's name cannot steer the terminal. */
+/** Text without control characters, so that a file name cannot control the terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removes them
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
 
-/** A number for people: 4.09 G, 25.6 M. */
+/** A readable number: 4.09 G, 25.6 M. */
 export function formatCount(count: number): string {
   const units = ['', ' k', ' M', ' G', ' T'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));

@@ -2,11 +2,11 @@ import { compareCsv, compareHtml, compareText } from './compare-report.js';
 import { summaryHtml } from './summary-html.js';
 import { summaryCsv, summaryText } from './summary-text.js';
 
-/** How a report is given: as it is, or written out. */
+/** The forms of a report: JSON, or one of those below. */
 export type ReportForm = 'json' | keyof typeof SUMMARY_FORMS;
 
-/** Ways to write a summary out. */
+/** Formatters of summaries. */
 export const SUMMARY_FORMS = { text: summaryText, html: summaryHtml, csv: summaryCsv };
 
-/** Ways to write a comparison out. */
+/** Formatters of comparisons. */
 export const COMPARE_FORMS = { text: compareText, html: compareHtml, csv: compareCsv };

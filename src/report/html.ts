@@ -1,4 +1,4 @@
-/** Text made safe inside HTML elements and quoted attributes. */
+/** Escapes text for HTML elements and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
@@ -19,7 +19,7 @@ dd { margin: 0; } dd.note { opacity: .7; }
 ol, ul { margin: .2rem 0 .6rem; }
 `;
 
-/** A page without scripts or anything loaded from elsewhere. @param body HTML */
+/** A page without scripts or external resources. @param body HTML */
 export function page(title: string, body: string): string {
   return `<!DOCTYPE html>
 <html lang="en">
@@ -36,7 +36,7 @@ ${body}
 `;
 }
 
-/** A table. Columns in `right` hold numbers; cells are HTML. */
+/** A table. @param rows cells as HTML @param right indices of right-aligned columns */
 export function htmlTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { nullable } from '../core/schema-parts.js';
 
-// The reports as they are sent and printed: schema and type are one.
+// The JSON of the reports. The types are derived from the schemas.
 
 const count = (description: string) => Type.Integer({ description });
 const sizes = (description: string) => nullable(Type.Array(Type.Integer(), { description }));
@@ -15,17 +15,17 @@ const LayerSchema = Type.Object({
   padding: nullable(Type.Union([Type.Array(Type.Integer()), Type.String()])),
   dilation: sizes('Height, width.'),
   groups: nullable(Type.Integer()),
-  inputs: Type.Array(Type.Array(Type.Integer()), { description: 'Shapes of what depends on the picture.' }),
+  inputs: Type.Array(Type.Array(Type.Integer()), { description: 'Shapes of the inputs that depend on the picture.' }),
   output: Type.Array(Type.Integer(), { description: 'Shape of the output.' }),
   parameters: count('Learned values.'),
-  macs: count('Multiply-accumulates; only convolutions and full connections have them.'),
+  macs: count('Multiply-accumulates; 0 except for convolutions and fully connected layers.'),
   activation_bytes: count('Bytes of the output.'),
-  receptive_field: sizes('Pixels of the input that a position sees.'),
-  receptive_stride: sizes('Pixels between neighbouring positions.'),
+  receptive_field: sizes('Pixels of the input on which a position depends.'),
+  receptive_stride: sizes('Pixels between the fields of neighbouring positions.'),
   macs_share: Type.Number({ description: "Share of the network's MACs, 0 to 1." }),
   ms: nullable(
     Type.Number({
-      description: 'Median milliseconds; null where nothing was measured or the layer was optimised away.',
+      description: 'Median milliseconds; null if not measured or if the layer was optimised away.',
     }),
   ),
   gflops: nullable(Type.Number({ description: '2 x MACs / time.' })),
@@ -37,14 +37,14 @@ const BlockSchema = Type.Object({
     Type.Enum(['identity', 'projection'], { description: "How a residual block's input reaches the sum." }),
   ),
   squeeze: Type.Array(Type.String()),
-  branches: Type.Array(Type.Array(Type.String()), { description: 'Names of layers; an identity has none.' }),
+  branches: Type.Array(Type.Array(Type.String()), { description: 'Names of layers; none for an identity.' }),
   join: Type.Array(Type.String()),
   output: Type.Array(Type.Integer()),
 });
 
 const PartSchema = Type.Object({
   kind: Type.Enum(['stem', 'stage', 'transition', 'head', 'layers']),
-  layers: Type.Array(Type.String(), { description: 'Names; of a stage they stand in its blocks.' }),
+  layers: Type.Array(Type.String(), { description: 'Names; for a stage they are in its blocks.' }),
   blocks: Type.Array(BlockSchema),
   output: Type.Array(Type.Integer()),
 });
@@ -62,18 +62,18 @@ export const SummaryReportSchema = Type.Object(
       opsets: Type.Record(Type.String(), Type.Integer()),
       ir_version: Type.Integer(),
       producer: Type.String(),
-      untrained: Type.Boolean({ description: 'Whether the file says that its weights mean nothing.' }),
+      untrained: Type.Boolean({ description: 'Whether the file states that its weights are untrained.' }),
     }),
     inputs: Type.Array(PortSchema),
     outputs: Type.Array(PortSchema),
     totals: Type.Object({
-      parameters: count("Learned values, with batch normalisation's running statistics where the file has them."),
+      parameters: count("Learned values, including batch normalisation's running statistics if the file has them."),
       macs: count('Multiply-accumulates for one picture.'),
       depth: count('Layers with weights on the longest path.'),
       weighted_layers: count('All layers with weights.'),
       weight_bytes: Type.Number({ description: 'Bytes of the tensors in the file.' }),
-      activation_bytes: count('Bytes of all outputs together.'),
-      peak_activation_bytes: count('The most bytes of activations that must exist together.'),
+      activation_bytes: count('Bytes of the outputs of all layers.'),
+      peak_activation_bytes: count('The most bytes of activations in memory at the same time.'),
       ms: nullable(Type.Number()),
       gflops: nullable(Type.Number()),
     }),
@@ -95,7 +95,7 @@ const ComparedModelSchema = Type.Object({
   peak_activation_bytes: Type.Integer(),
   top1: nullable(Type.Number()),
   top5: nullable(Type.Number()),
-  ms: nullable(Type.Number({ description: 'Median milliseconds on one thread; null where nothing was measured.' })),
+  ms: nullable(Type.Number({ description: 'Median milliseconds on one thread; null if not measured.' })),
 });
 
 export const CompareReportSchema = Type.Object(

@@ -6,7 +6,7 @@ import { blockText, ports, times, totalsOf } from './summary-text.js';
 
 const BAR_PX = 80;
 
-/** A summary as a page to read. */
+/** A summary as an HTML page. */
 export function summaryHtml(report: SummaryReport): string {
   const { model, file, totals } = report;
   const facts = [model.id, model.variant, model.version, formatBytes(file.bytes)].filter(Boolean).join(' · ');
@@ -17,7 +17,7 @@ export function summaryHtml(report: SummaryReport): string {
   const body = [
     `<h1>${escapeHtml(model.title)}</h1>`,
     `<p class="of">${escapeHtml(facts)}</p>`,
-    file.untrained ? '<p><strong>Untrained: its answers mean nothing.</strong></p>' : '',
+    file.untrained ? '<p><strong>Untrained: its answers are meaningless.</strong></p>' : '',
     `<p>Input ${escapeHtml(ports(report.inputs))}; output ${escapeHtml(ports(report.outputs))}.</p>`,
     `<dl>${list.join('\n')}</dl>`,
     report.parts.some(({ blocks }) => blocks.length > 0)

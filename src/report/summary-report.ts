@@ -3,7 +3,7 @@ import type { Inspection } from '../runtime/inspection/inspection.js';
 import type { ModelSummary } from '../serving/summaries.js';
 import type { LayerReport, SummaryReport } from './schemas.js';
 
-/** What a summary is of; `variant` and `version` are null for a file outside the repository. */
+/** The model that is summarised; `variant` and `version` are null for a file outside the repository. */
 export type Subject = SummaryReport['model'];
 
 /** A model of the repository as the subject of a report. */
@@ -12,8 +12,8 @@ export function modelSubject({ folder, variant, sha256 }: ModelSummary): Subject
 }
 
 /**
- * Puts what is known of a file into the form of the reports.
- * @param all whether auxiliary nodes (constants, shape arithmetic, identities) are listed too
+ * Makes a report of an inspected file.
+ * @param all whether to include auxiliary nodes (constants, shape arithmetic, identities)
  */
 export function summaryReport(model: Subject, inspection: Inspection, all: boolean): SummaryReport {
   const { summary, opsets, irVersion, producer, untrained, fileBytes, timings } = inspection;

@@ -2,7 +2,7 @@ import type { Block, Part } from '../onnx/layers/blocks.js';
 import { csvField, formatBytes, formatCount, table } from './format.js';
 import type { LayerReport, SummaryReport } from './schemas.js';
 
-/** A summary as a table for a terminal, in the manner of torchinfo. */
+/** A summary as a table for a terminal, similar to torchinfo's. */
 export function summaryText(report: SummaryReport): string {
   const { model, totals, file, layers } = report;
   const timed = totals.ms !== null;
@@ -26,7 +26,7 @@ export function summaryText(report: SummaryReport): string {
   const rule = `${'-'.repeat(Math.max(...layerTable.split('\n').map((line) => line.length)))}\n`;
   const name = [model.id, model.variant, model.version].filter(Boolean).join(', ');
   const sections = [
-    `${model.title} (${name})${file.untrained ? ' - untrained, its answers mean nothing' : ''}\n`,
+    `${model.title} (${name})${file.untrained ? ' - untrained, its answers are meaningless' : ''}\n`,
     rule,
     layerTable,
     rule,
@@ -35,38 +35,34 @@ export function summaryText(report: SummaryReport): string {
       [1],
     ),
     report.parts.some(({ blocks }) => blocks.length > 0) ? `\n${partsText(report.parts)}` : '',
-    `\nInput ${ports(report.inputs)}, output ${ports(report.outputs)}. File of ${formatBytes(file.bytes)}, made by ${file.producer || 'an unnamed tool'}.\n`,
+    `\nInput ${ports(report.inputs)}, output ${ports(report.outputs)}. File of ${formatBytes(file.bytes)}, produced by ${file.producer || 'an unnamed tool'}.\n`,
   ];
   return sections.join('');
 }
 
-/** The totals as label, value and what the value counts. */
+/** The totals, each with a label and a note on what is counted. */
 export function totalsOf({ totals }: SummaryReport): [label: string, value: string, note: string][] {
-  return [
+  const rows: ReturnType<typeof totalsOf> = [
     [
       'Parameters',
       totals.parameters.toLocaleString('en'),
-      'learned values; with batch normalisation’s running statistics where the file has them',
+      'learned values, including batch normalisation’s running statistics if the file has them',
     ],
     [
       'MACs',
       totals.macs.toLocaleString('en'),
-      `${formatCount(totals.macs)} multiply-accumulates of convolutions and full connections`,
+      `${formatCount(totals.macs)} multiply-accumulates of convolutions and fully connected layers`,
     ],
     ['Depth', String(totals.depth), `layers with weights on the longest path; ${totals.weighted_layers} in all`],
     ['Weights', formatBytes(totals.weight_bytes), 'stored in the file'],
-    ['Activations', formatBytes(totals.activation_bytes), 'all outputs together'],
-    ['At a time', formatBytes(totals.peak_activation_bytes), 'the most that must exist together'],
-    ...(totals.ms === null
-      ? []
-      : [
-          [
-            'Time',
-            `${totals.ms.toFixed(2)} ms`,
-            `on one thread, fully optimised; ${totals.gflops?.toFixed(1) ?? '?'} GFLOP/s`,
-          ] as [string, string, string],
-        ]),
+    ['Activations', formatBytes(totals.activation_bytes), 'outputs of all layers'],
+    ['At a time', formatBytes(totals.peak_activation_bytes), 'the most activations in memory at the same time'],
   ];
+  if (totals.ms !== null) {
+    const note = `on one thread, fully optimised; ${totals.gflops?.toFixed(1) ?? '?'} GFLOP/s`;
+    rows.push(['Time', `${totals.ms.toFixed(2)} ms`, note]);
+  }
+  return rows;
 }
 
 /** The tree of parts and blocks. */
@@ -81,14 +77,14 @@ function partsText(parts: readonly Part[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** One block in a line: what runs beside what, and how it is joined. */
+/** One block in a line: its branches, and the layer that joins them. */
 export function blockText({ kind, shortcut, squeeze, branches, join }: Block): string {
   const sides = branches.map((branch) => (branch.length === 0 ? 'identity' : listed(branch)));
   const narrowed = squeeze.length > 0 ? `${listed(squeeze)} -> ` : '';
   return `${kind}${shortcut ? ` (${shortcut})` : ''}: ${narrowed}${sides.join(' | ')} -> ${join[0]}`;
 }
 
-/** The layers as comma-separated values (RFC 4180), a row each. */
+/** The layers as comma-separated values (RFC 4180), one row per layer. */
 export function summaryCsv({ layers }: SummaryReport): string {
   const columns: (keyof LayerReport)[] = [
     'name',
@@ -110,15 +106,15 @@ export function summaryCsv({ layers }: SummaryReport): string {
     'gflops',
   ];
   const value = (layer: LayerReport, column: keyof LayerReport) => {
-    const field = layer[column];
     if (column === 'inputs') return layer.inputs.map(times).join(' ');
-    return Array.isArray(field) ? times(field as number[]) : (field ?? '');
+    const field = layer[column];
+    return Array.isArray(field) ? times(field) : (field ?? '');
   };
   const rows = layers.map((layer) => columns.map((column) => csvField(String(value(layer, column)))).join(','));
   return `${[columns.join(','), ...rows].join('\r\n')}\r\n`;
 }
 
-/** Sizes as people write them: 3x3, 1x64x56x56. */
+/** Sizes as text: 3x3, 1x64x56x56. */
 export function times(sizes: readonly number[] | string | null): string {
   return sizes === null ? '' : typeof sizes === 'string' ? sizes : sizes.join('x');
 }

@@ -6,13 +6,14 @@ import { type Cost, sumOf } from './cost/cost.js';
 import type { Targets } from './targets.js';
 import { type Terms, Ticket, type TicketTools } from './ticket.js';
 
-/** What a request would cost. */
+/** What a request would cost, and how long it would take. */
 export interface Estimate {
   target: Target;
   cost: Cost;
   limitGmacs: number;
-  /** Milliseconds that it would wait now, and until its answer. */
+  /** Milliseconds that it would wait now. */
   waitMs: number;
+  /** Milliseconds until its answer, the wait included. */
   expectedMs: number;
 }
 
@@ -22,7 +23,7 @@ export interface ClassifierOptions extends TicketTools {
   workers: number;
 }
 
-/** From the bytes of pictures to class probabilities. */
+/** Admits requests to classify pictures, and estimates them. */
 export class Classifier {
   readonly #options: ClassifierOptions;
 
@@ -31,9 +32,9 @@ export class Classifier {
   }
 
   /**
-   * Admits a request: whoever is asked is ready, and there is room for the cost, so that an upload is not even read for nothing.
+   * Admits a request if its models are ready and there is room for its cost. Otherwise its upload need not be read.
    * @returns its ticket, which must be closed
-   * @throws MenagerieError of who is asked (see Targets.hold), `too_expensive`, `overloaded`, `invalid_request`
+   * @throws MenagerieError from Targets.hold; `too_expensive`, `overloaded`, `invalid_request`
    */
   async admit(question: Question, terms: Terms): Promise<Ticket> {
     const { targets, admission, speed, events } = this.#options;
@@ -52,8 +53,8 @@ export class Classifier {
   }
 
   /**
-   * Says what so many ordinary pictures would cost; nothing is computed.
-   * @throws MenagerieError of who is asked (see Targets.hold), `invalid_request`
+   * Estimates the cost of so many ordinary pictures. Nothing is computed.
+   * @throws MenagerieError from Targets.hold; `invalid_request`
    */
   async estimate(question: Question, pictures: number): Promise<Estimate> {
     const { targets, admission, workers, speed } = this.#options;

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { memoryExceeded } from '../core/memory-errors.js';
 import { countOf } from '../core/shape.js';
 import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import type { Inspection, InspectRequest } from '../runtime/inspection/inspection.js';
-import { memoryExceeded } from '../runtime/networks/memory-errors.js';
 import { type ModelFolder, type Repository, unknownModel, withoutPaths } from '../zoo/repository.js';
 import {
   findVariant,
@@ -16,17 +16,17 @@ import {
 import type { Admission } from './cost/admission.js';
 import { notOneModel } from './models/ensemble-status.js';
 
-/** What is asked of a summary. */
+/** What a summary should be of. */
 export interface SummaryOptions {
-  /** Default: the model's default variant if it is pulled, else one that is. */
+  /** Default: the model's default variant if it is pulled, else one that is pulled. */
   variant: string | undefined;
-  /** Shape of the input; default: the file's own, for one picture. */
+  /** Shape of the input; default: the shape in the file, for one picture. */
   inputShape: readonly number[] | undefined;
-  /** Whether to measure milliseconds. */
+  /** Whether to measure how long the layers take. */
   timing: boolean;
 }
 
-/** A model and what happens in it. */
+/** A model and the inspection of its network. */
 export interface ModelSummary {
   folder: ModelFolder;
   variant: NamedVariant;
@@ -38,24 +38,24 @@ export interface ModelSummary {
 export interface SummariesOptions {
   repository: Repository;
   inspector: { inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspection> };
-  /** Bytes that the values of all layers may take together: looking into a network keeps them all. */
+  /** Bytes that the outputs of all layers may take together: an inspection holds them all at once. */
   activationBytes: number;
-  /** Where what is looked into takes room like other work; without it, anything may be asked. */
+  /** Limits on the cost of inspections; without it there are none. */
   admission?: Admission | undefined;
 }
 
 const MAX_CACHED = 64;
-/** Runs of the network that measuring takes: each of two sessions warms up and runs seven times. */
+/** Runs of the network for timing: in two sessions, one to warm up and seven that are measured. */
 const TIMED_RUNS = 16;
-/** However small the network. */
+/** Applies to networks of any size. */
 const MAX_INPUT_VALUES = 1_000_000;
 
-/** Summaries of the models of the repository, loaded or not; each file is looked into once. */
+/** Summaries of the models of the repository, loaded or not. Inspections are cached. */
 export class Summaries {
   readonly #options: SummariesOptions;
-  /** By SHA-256 and what was asked; what is going on counts, failures are forgotten. */
+  /** By SHA-256 and options, running inspections included. Failed ones are removed. */
   readonly #cache = new Map<string, Promise<Inspection>>();
-  /** SHA-256 by path, size and time of change, so that a large file is not read for every request. */
+  /** SHA-256 by path, size and time of change, so that a file is not read for every request. */
   readonly #hashes = new Map<string, Promise<string>>();
 
   constructor(options: SummariesOptions) {
@@ -63,10 +63,11 @@ export class Summaries {
   }
 
   /**
+   * The summary of a model.
+   * @param signal ends what is done only for this summary
    * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_not_pulled`, `model_failed` for a refused folder,
    *   `invalid_request` for an ensemble, `invalid_input_shape`, `too_expensive`, `overloaded`, `memory_exceeded`, and what verifying
-   *   and looking into the file throw; the signal's reason
-   * @param signal ends what is done for this summary alone
+   *   and inspecting the file throw; the signal's reason
    */
   async summary(
     id: string,
@@ -100,14 +101,14 @@ export class Summaries {
     const key = `${sha256}:${inputShape?.join('x') ?? ''}:${timing}`;
     const cached = await this.#cache.get(key);
     if (cached) return { folder, variant, sha256, inspection: cached };
-    // What is known of the plain network bounds what is asked; a file that leaves its input open says nothing before.
+    // The cost follows from an inspection with default options, which fails if the file leaves the shape of the input open.
     const known = await plain().catch((error: unknown) => {
       if (toMenagerieError(error).code === 'invalid_input_shape' && inputShape) return undefined;
       throw error;
     });
     const reservation = this.#charge(known, inputShape, timing);
     try {
-      // For this request alone: it is charged for it, and what is done ends with it.
+      // Not shared with other requests while it runs, because this request pays for it and its signal ends it.
       const inspection = await inspector.inspect({ file, inputShape, timing }, signal);
       await once(this.#cache, key, async () => inspection);
       return { folder, variant, sha256, inspection };
@@ -117,7 +118,8 @@ export class Summaries {
   }
 
   /**
-   * Takes room for looking into a network in another way than it is, by what it is known to take.
+   * Takes room in the queue for an inspection with other than default options.
+   * @param known the inspection with default options, from which the cost is computed
    * @throws MenagerieError `too_expensive`, `overloaded`, `memory_exceeded`
    */
   #charge(known: Inspection | undefined, inputShape: readonly number[] | undefined, timing: boolean) {
@@ -126,7 +128,7 @@ export class Summaries {
     const scale = known && inputShape ? countOf(inputShape) / Math.max(1, usual) : 1;
     const needed = scale * (known?.summary.totals.activationBytes ?? 0);
     if (needed > allowed) {
-      throw memoryExceeded('Looking into the network with this input', needed, allowed);
+      throw memoryExceeded('Inspecting the network with this input', needed, allowed);
     }
     const gmacs = (scale * (timing ? TIMED_RUNS : 1) * (known?.summary.totals.macs ?? 0)) / 1e9;
     return admission?.reserve([{ gmacs, ms: gmacs * NOMINAL_MS_PER_GMAC }], Number.POSITIVE_INFINITY);
@@ -144,7 +146,7 @@ export class Summaries {
   }
 }
 
-/** The value under `key`, made once; the oldest go when there are many. */
+/** The cached value of `key`, made if there is none. The oldest entries are removed when there are too many. */
 async function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const known = cache.get(key);
   if (known) return known;

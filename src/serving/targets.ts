@@ -8,7 +8,7 @@ import { chooseModel } from './asking/choose-model.js';
 import { type Member, type Missing, memberError, type Target } from './asking/target.js';
 import type { ModelRegistry } from './loading/model-registry.js';
 
-/** Name of ensembles without one, for metrics. */
+/** Id of an ensemble that a request describes, for metrics. */
 const UNNAMED = 'ensemble';
 
 export interface TargetsOptions {
@@ -17,13 +17,17 @@ export interface TargetsOptions {
   defaultModel: string | undefined;
 }
 
-/** Who answers, held: they stay loaded until they are released. */
+/** A target whose models stay loaded until it is released. */
 export interface HeldTarget {
   target: Target;
   release(): void;
 }
 
-/** Finds who answers. */
+interface HeldMember extends Pick<Member, 'model' | 'weight'> {
+  release(): void;
+}
+
+/** Finds the models that answer a request. */
 export class Targets {
   readonly #options: TargetsOptions;
 
@@ -32,26 +36,26 @@ export class Targets {
   }
 
   /**
-   * Finds whoever is asked, and holds on to them.
-   * @throws MenagerieError of the model (see ModelRegistry.hold); `unknown_model`; `invalid_request` for an ensemble of other than 2 to 15
-   *   different models of one label set
+   * Finds the models that a request names, and keeps them loaded.
+   * @throws MenagerieError from ModelRegistry.hold; `unknown_model`; `invalid_request` unless an ensemble has 2 to 15 different models
+   *   with equal labels
    */
   async hold(asked: Asked): Promise<HeldTarget> {
     const { id, because, ensemble, crops } = this.#find(asked);
     const wanted = ensemble?.members ?? [{ model: id, weight: 1 }];
-    const held = await Promise.allSettled(wanted.map(({ model }) => this.#options.registry.hold(model)));
+    const held = await Promise.all(wanted.map((member) => this.#tryHold(member)));
     const release = () => {
-      for (const outcome of held) if (outcome.status === 'fulfilled') outcome.value.release();
+      for (const outcome of held) if ('model' in outcome) outcome.release();
     };
     try {
       const members: Member[] = [];
       const missing: Missing[] = [];
-      for (const [i, outcome] of held.entries()) {
-        const { model: name, weight } = wanted[i] as (typeof wanted)[number];
-        if (outcome.status === 'fulfilled') {
-          const { model } = outcome.value;
+      for (const outcome of held) {
+        if ('error' in outcome) missing.push(outcome);
+        else {
+          const { model, weight } = outcome;
           members.push({ model, weight, crops: crops ?? model.folder.manifest.crops ?? 1 });
-        } else missing.push({ id: name, error: toMenagerieError(outcome.reason) });
+        }
       }
       const [lost] = missing;
       if (lost && members.length < (ensemble?.minMembers ?? 1)) throw ensemble ? memberError(lost) : lost.error;
@@ -61,6 +65,14 @@ export class Targets {
     } catch (error) {
       release();
       throw error;
+    }
+  }
+
+  async #tryHold({ model: id, weight }: { model: string; weight: number }): Promise<HeldMember | Missing> {
+    try {
+      return { ...(await this.#options.registry.hold(id)), weight };
+    } catch (error) {
+      return { id, error: toMenagerieError(error) };
     }
   }
 
@@ -79,12 +91,13 @@ export class Targets {
   }
 }
 
-/** What a file of an ensemble is checked for when it is read. */
+/** The checks that are made for an ensemble file when it is read. */
 function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, ensembles, refused }: Repository): void {
   const ids = members.map(({ model }) => model);
   const fault = (what: string) => new MenagerieError('invalid_request', what);
   const named = ids.find((id) => ensembles.has(id));
-  if (named !== undefined) throw fault(`"${named}" is an ensemble itself: name it as the model, alone.`);
+  if (named !== undefined)
+    throw fault(`"${named}" is an ensemble; it cannot be a member. Name it alone, as the model.`);
   const { fewest, most } = ENSEMBLE_SIZE;
   if (ids.length < fewest || ids.length > most) {
     throw fault(`An ensemble has ${fewest} to ${most} models; these are ${ids.length}.`);
@@ -97,6 +110,6 @@ function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, ense
   const [first, ...others] = ids.flatMap((id) => models.get(id) ?? []);
   for (const other of others) {
     const difference = first && labelDifference(other.labels, first.labels);
-    if (difference) throw fault(`"${other.id}" and "${first.id}" have other classes (${difference}).`);
+    if (difference) throw fault(`"${other.id}" and "${first.id}" have different classes (${difference}).`);
   }
 }

@@ -3,8 +3,8 @@ import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
 import type { DecodeCost } from '../core/decode-cost.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
+import { memoryExceeded } from '../core/memory-errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
-import { memoryExceeded } from '../runtime/networks/memory-errors.js';
 import type { Answer, Answerer } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
@@ -15,43 +15,43 @@ import type { Admission, Reservation } from './cost/admission.js';
 import { type Cost, type CostOfDecoding, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
 import type { ServingEvents } from './events.js';
 
-/** A picture as it came: the file's bytes. */
+/** The file of a picture. */
 export interface ImageFile {
   name: string | undefined;
   bytes: Pieces;
 }
 
-/** What became of one picture. */
-export type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error: MenagerieError });
+/** The outcome for one picture. */
+type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error: MenagerieError });
 
 export interface Classification {
   target: Target;
   results: ImageResult[];
-  /** Sums over the pictures, in milliseconds. */
+  /** Sums over the pictures. */
   timings: Timings;
 }
 
-/** How long a request may take. */
+/** Time limits of a request. */
 export interface Terms {
-  /** Time for the pictures to arrive, in ms; undefined: they are there. */
+  /** Time for the pictures to arrive, in ms; undefined: they have arrived. */
   uploadMs?: number | undefined;
-  /** Time for the answer once the pictures are there, in ms: what would not even begin by then is refused at once. */
+  /** Time for the answer after the pictures have arrived, in ms. A request that would still wait by then is refused at once. */
   deadlineMs: number;
 }
 
-/** What tickets work with; all share it. */
+/** What all tickets share. */
 export interface TicketTools {
   admission: Admission;
   answerer: Answerer;
   answers: SharedAnswers;
   costOfDecoding: CostOfDecoding;
   /** Bytes that decoding one picture may take. */
-  decodeBytes: number;
+  decodeBytes(): number;
   speed: ReadingSpeed;
   events: ServingEvents;
 }
 
-/** The faults of one picture that leave the others of its request alone. */
+/** Errors of one picture that do not affect the other pictures of its request. */
 const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'empty_body',
   'not_an_image',
@@ -63,15 +63,15 @@ const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'worker_failed',
 ]);
 
-/** A file and what decoding it will take. */
+/** A file and the cost of decoding it. */
 interface CostedFile extends ImageFile {
   decode: DecodeCost | undefined;
   reading: Cost;
 }
 
 /**
- * A request that was admitted. It owns all that the request holds: the models, its place in the queue, its deadline and the signal
- * that ends it. Whatever becomes of the request, its ticket is closed, once.
+ * An admitted request. It owns everything that the request holds: the models, the room in the queue, the deadline, and the signal
+ * that ends it. Every ticket must be closed exactly once, even if the request fails.
  */
 export class Ticket {
   readonly target: Target;
@@ -84,14 +84,14 @@ export class Ticket {
   #reservation: Reservation | undefined;
   #stopTimer: () => void = () => {};
 
-  /** @param release lets go of the models */
+  /** @param release releases the models */
   constructor(plan: Plan, terms: Terms, tools: TicketTools, release: () => void) {
     this.target = plan.target;
     this.#plan = plan;
     this.#terms = terms;
     this.#tools = tools;
     this.#release = release;
-    // Whatever waits listens to it: that many are no leak.
+    // Every waiting job listens to the signal, so many listeners are not a leak.
     setMaxListeners(0, this.signal);
     const { uploadMs } = terms;
     if (uploadMs !== undefined) {
@@ -102,7 +102,7 @@ export class Ticket {
     }
   }
 
-  /** Ends the request: what has not begun by then never does. Its reason is a MenagerieError. */
+  /** Aborts when the request ends early: jobs that have not begun never do. Its reason is a MenagerieError. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -113,9 +113,8 @@ export class Ticket {
   }
 
   /**
-   * Answers the pictures. One picture's fault is the request's error if it came alone, and stands among the results if others came
-   * with it.
-   * @throws MenagerieError `too_expensive`, `overloaded`, the signal's reason
+   * Answers the pictures. The error of a picture fails the request if it is the only picture; otherwise it is one of the results.
+   * @throws MenagerieError `too_expensive`, `overloaded`, an error that concerns all pictures; the signal's reason
    */
   async answer(files: readonly ImageFile[]): Promise<Classification> {
     const { deadlineMs } = this.#terms;
@@ -123,7 +122,7 @@ export class Ticket {
     this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
     const costed = files.map((file): CostedFile => {
       const decode = costOfDecoding(file.bytes);
-      // It fails alone, and takes no room for that.
+      // This picture will be refused, so it takes only the room of an ordinary one.
       if (decode && decode.gmacs > admission.limit) return { ...file, decode, reading: speed.costOf() };
       return { ...file, decode, reading: speed.costOf(Math.max(READING_GMACS, decode?.gmacs ?? 0)) };
     });
@@ -141,21 +140,21 @@ export class Ticket {
       events.imageFailed(this.target.id, error.code);
       return { name, error };
     });
-    // Only now, so that every picture has been counted.
+    // Not earlier, so that `imageFailed` was called for every failed picture.
     for (const result of results) {
       if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
     }
     return { target: this.target, results, timings };
   }
 
-  /** Gives everything back. */
+  /** Releases everything. */
   close(): void {
     this.#stopTimer();
     this.#reservation?.close();
     this.#release();
   }
 
-  /** One timer: first for the upload, then for the answer. */
+  /** Starts the only timer: first for the upload, then for the answer. */
   #limit(ms: number, error: () => MenagerieError): void {
     this.#stopTimer();
     this.#stopTimer = awakeClock.after(ms, () => this.abort(error()));
@@ -164,8 +163,9 @@ export class Ticket {
   async #answerOne({ bytes, decode, reading }: CostedFile, totals: Timings): Promise<Answer> {
     const { admission, answerer, answers, decodeBytes, events, speed } = this.#tools;
     if (decode && decode.gmacs > admission.limit) throw tooMuchTime(decode, admission.limit);
-    // Where the header is not understood the picture is tried: the worker's own limit holds.
-    if (decode?.known && decode.bytes > decodeBytes) throw tooMuchMemory(decode, decodeBytes);
+    // If the header was not understood, decoding is tried: the worker has a memory limit of its own.
+    const allowed = decodeBytes();
+    if (decode?.known && decode.bytes > allowed) throw tooMuchMemory(decode, allowed);
     const key = `${await fingerprint(bytes)} ${this.#plan.key}`;
     const work = { bytes, reading, pixels: decode ? decode.width * decode.height : 0 };
     const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>
@@ -183,7 +183,7 @@ export class Ticket {
 function tooMuchTime({ gmacs }: DecodeCost, allowed: number): MenagerieError {
   return new MenagerieError(
     'too_expensive',
-    `Decoding this picture takes as long as ${Math.ceil(gmacs)} GMAC of a network; one request may cost ${allowed}.`,
+    `Decoding this picture costs ${Math.ceil(gmacs)} GMAC; one request may cost ${allowed}.`,
   );
 }
 

@@ -2,8 +2,8 @@ import { MenagerieError } from '../core/errors.js';
 
 /** The `code` of a system error such as `ENOENT`, if `error` is one. */
 export function systemCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 const WORDS: Record<string, string> = {
@@ -13,28 +13,28 @@ const WORDS: Record<string, string> = {
   EROFS: 'the disk is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
-  EFBIG: 'the file would be larger than is allowed',
+  EFBIG: 'the file would be larger than allowed',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is not a folder',
   ELOOP: 'its links lead in a circle',
-  ENXIO: 'it is a socket or a device that is not there',
+  ENXIO: 'it is a socket, or a device that is not there',
   EMFILE: 'too many files are open (ulimit -n)',
   ENFILE: 'too many files are open on this machine',
   EIO: 'the disk reports an error',
 };
 
-/** What a system error says, in plain words. */
+/** The reason for a system error in plain words; the message of any other error. */
 export function reasonOf(error: unknown): string {
   const code = systemCode(error);
   return (code && WORDS[code]) ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** An `io_error` in plain words. @param doing what was being done, e.g. `cannot write models/a/a.onnx` */
-export function ioError(doing: string, error: unknown): MenagerieError {
-  return new MenagerieError('io_error', `${doing}: ${reasonOf(error)}`, { cause: error });
+/** An `io_error` in plain words. @param failure what failed, such as `cannot write models/a/a.onnx` */
+export function ioError(failure: string, error: unknown): MenagerieError {
+  return new MenagerieError('io_error', `${failure}: ${reasonOf(error)}`, { cause: error });
 }
 
-/** Whether an error comes from a call of the system, such as `open`: nothing that the program did wrong. */
+/** Whether an error comes from a system call such as `open`, so that it is not a fault of the program. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && systemCode(error) !== undefined;
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Files, pipes and connections that a process needs to have open at once: half of them while its program is loaded. */
+/** Files, pipes and connections that a process needs open at once. Half of them are for loading the program. */
 const NEEDED = 256;
 
-/** How many files and connections this process may have open; undefined where the system does not say. */
+/** How many files and connections this process may have open; undefined if the system does not tell. */
 export function openFilesLimit(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
@@ -14,8 +14,9 @@ export function openFilesLimit(): number | undefined {
   }
 }
 
-/** What is wrong with the limit, for whoever starts the process; undefined if nothing is. */
+/** The message if the limit is too low, for whoever starts the process; else undefined. */
 export function openFilesFault(limit = openFilesLimit()): string | undefined {
   if (limit === undefined || limit >= NEEDED) return undefined;
-  return `This process may have ${limit} files open, and menagerie needs ${NEEDED} and one for each connection: raise the limit (ulimit -n ${4 * NEEDED}).`;
+  const needed = `menagerie needs ${NEEDED} and one for each connection`;
+  return `This process may have ${limit} files open, and ${needed}: raise the limit (ulimit -n ${4 * NEEDED}).`;
 }

@@ -1,41 +1,42 @@
 import { constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** Bytes that may wait to be written. */
+/** Most bytes that may wait to be written. */
 const LIMIT = 1 << 20;
-/** Milliseconds before what could not be written is tried again; doubled each time, up to the second figure. */
-const RETRY_MS = [5, 200] as const;
+/** Milliseconds before a failed write is repeated: at first, doubled each time, and at most. */
+const RETRY_MS = { first: 5, most: 200 };
 
 /**
- * Lines for a descriptor that may not take them: a pipe that nobody reads or whose reader has gone, a full disk, a terminal that was
- * stopped or closed. Writing never waits and never fails. What cannot be written waits, up to a limit, and is tried again for as
- * long as it takes; lines beyond the limit are dropped and counted, and where there is room again a line says how many.
+ * Writes lines to a descriptor that may not accept them: a pipe that nobody reads or whose reader has gone, a full disk, a terminal
+ * that was stopped or closed. Writing never blocks and never fails. Lines that cannot be written are kept, up to a limit, and tried
+ * again indefinitely. Lines beyond the limit are dropped and counted, and a line states their number once there is room again.
  */
 export class BoundedOutput {
-  /** Whether somebody looks at it on a terminal. */
+  /** Whether the descriptor is a terminal. */
   readonly isTTY: boolean;
   readonly #fd: number;
   readonly #note: (dropped: number) => string;
   readonly #limit: number;
   #waiting: string[] = [];
-  /** What is being written: one write at a time, for each holds a thread of the few there are for files. */
+  /** Being written. One write at a time, because each occupies one of libuv's few threads. */
   #batch: Uint8Array | undefined;
-  #underWay = false;
-  /** Bytes of both. */
+  #writing = false;
+  /** Bytes of `#waiting` and `#batch`. */
   #bytes = 0;
   #failures = 0;
   #dropped = 0;
-  #unsaid = 0;
+  /** Dropped lines that no note has stated yet. */
+  #unreported = 0;
   readonly #whenEmpty = new Set<() => void>();
 
   /**
-   * @param fd of this process, such as 1
-   * @param note the line that says that so many lines were dropped
-   * @param limit bytes that may wait
+   * @param fd a descriptor of this process, such as 1
+   * @param note makes the line that states how many lines were dropped
+   * @param limit most bytes that may wait
    */
   constructor(fd: number, note: (dropped: number) => string, limit = LIMIT) {
     this.isTTY = isatty(fd);
-    this.#fd = neverWaiting(fd);
+    this.#fd = nonBlocking(fd);
     this.#note = note;
     this.#limit = limit;
   }
@@ -45,12 +46,12 @@ export class BoundedOutput {
     return this.#dropped;
   }
 
-  /** @param text one line or several, with the ends of lines */
+  /** @param text one line or several, with line ends */
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
     if (this.#bytes + bytes > this.#limit) {
       this.#dropped++;
-      this.#unsaid++;
+      this.#unreported++;
       return;
     }
     this.#waiting.push(text);
@@ -59,8 +60,8 @@ export class BoundedOutput {
   }
 
   /**
-   * Waits until everything is written, but no longer than `ms`.
-   * @returns whether it is
+   * Waits until everything is written, but no longer than `ms` milliseconds.
+   * @returns whether everything is written
    */
   async flush(ms: number): Promise<boolean> {
     if (this.#bytes === 0) return true;
@@ -77,17 +78,17 @@ export class BoundedOutput {
   }
 
   #advance(): void {
-    if (this.#underWay || this.#bytes === 0) return;
+    if (this.#writing || this.#bytes === 0) return;
     if (!this.#batch) {
       this.#batch = Buffer.from(this.#waiting.join(''));
       this.#waiting = [];
     }
-    this.#underWay = true;
+    this.#writing = true;
     const batch = this.#batch;
     write(this.#fd, batch, (error, written) => {
       if (error) {
-        const [least, most] = RETRY_MS;
-        setTimeout(() => this.#wrote(batch, 0), Math.min(most, least * 2 ** this.#failures++)).unref();
+        const delayMs = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** this.#failures++);
+        setTimeout(() => this.#wrote(batch, 0), delayMs).unref();
         return;
       }
       this.#failures = 0;
@@ -96,12 +97,12 @@ export class BoundedOutput {
   }
 
   #wrote(batch: Uint8Array, bytes: number): void {
-    this.#underWay = false;
+    this.#writing = false;
     this.#bytes -= bytes;
     this.#batch = bytes < batch.length ? batch.subarray(bytes) : undefined;
-    if (!this.#batch && this.#unsaid > 0) {
-      const note = this.#note(this.#unsaid);
-      this.#unsaid = 0;
+    if (!this.#batch && this.#unreported > 0) {
+      const note = this.#note(this.#unreported);
+      this.#unreported = 0;
       this.#waiting.push(note);
       this.#bytes += Buffer.byteLength(note);
     }
@@ -111,12 +112,12 @@ export class BoundedOutput {
 }
 
 /**
- * The same open file as `fd`, through a descriptor of its own on which writes do not wait: one that does would hold a thread, and
- * the end of the process waits for its threads. Sharing `fd`'s own would change how others see it who have it too, the shell among
- * them. Regular files do not wait, and would lose their common position. Where opening anew is not possible, as with a socket or
- * off Linux, it is `fd` itself, which Node has made one that does not wait if it is a socket or pipe and `process.stdout` or `stderr`.
+ * Opens the file behind `fd` again, as a non-blocking descriptor. A blocking write would occupy a thread, and the process waits for
+ * its threads when it ends. Making `fd` itself non-blocking would affect the other processes that share it, such as the shell.
+ * Regular files do not block, and would lose the shared position. If the file cannot be opened again (sockets, or not Linux), it
+ * is `fd` itself: Node has made that non-blocking if it is a socket or pipe and `process.stdout` or `process.stderr` was used.
  */
-function neverWaiting(fd: number): number {
+function nonBlocking(fd: number): number {
   try {
     if (fstatSync(fd).isFile()) return fd;
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

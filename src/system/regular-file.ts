@@ -3,26 +3,26 @@ import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
 
-// FIFOs, sockets and devices may stand wherever a file is looked for. To open or read one can wait for ever, in a thread that
-// nothing calls back and that the process waits for when it ends.
+// A path may lead to a FIFO, socket or device. Opening or reading one can block for ever, in a thread that cannot be interrupted and
+// that the process waits for when it ends.
 
-/** A path that leads to something that is not read: the message says why, as `reasonOf` does for errors of the system. */
+/** A path leads to something that must not be read. The message gives the reason, in the form that `reasonOf` gives system errors. */
 export class RefusedFile extends Error {
   override readonly name = 'RefusedFile';
 }
 
-/** A file that is open, and its size in bytes when it was opened. */
 interface OpenFile {
   handle: FileHandle;
+  /** Bytes, when it was opened. */
   size: number;
 }
 
 /**
- * Opens a regular file for reading, links followed. Never waits for what is something else.
- * @throws RefusedFile for what is no regular file; what the system throws
+ * Opens a regular file for reading, following links. Never blocks on other kinds of files.
+ * @throws RefusedFile if it is not a regular file; system errors
  */
 async function openRegular(file: string): Promise<OpenFile> {
-  // Without this flag the open itself would wait until somebody opens a FIFO for writing. Windows has neither.
+  // Without O_NONBLOCK, opening a FIFO would block until somebody opens it for writing. Windows has neither.
   const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const info = await handle.stat();
@@ -35,16 +35,16 @@ async function openRegular(file: string): Promise<OpenFile> {
 }
 
 /**
- * The bytes of a regular file: as many as it had when it was opened, for some that the system makes up never end.
+ * Reads a regular file, up to the size that it had when it was opened, because some virtual files never end.
  * @param limit most bytes accepted
  * @param tooLarge the code of the error for more
- * @throws MenagerieError `tooLarge`; RefusedFile for what is no regular file; what the system throws
+ * @throws MenagerieError `tooLarge`; RefusedFile if it is not a regular file; system errors
  */
 export async function readRegular(file: string, limit: number, tooLarge: ErrorCode): Promise<Buffer<ArrayBuffer>> {
   const { handle, size } = await openRegular(file);
   try {
     if (size > limit) throw new MenagerieError(tooLarge, `${file}: has ${size} bytes, ${limit} are allowed`);
-    // Not from the pool that small buffers share: whoever gets the bytes may hand their memory on.
+    // Not from the pool that small buffers share, because the caller may transfer the memory.
     const bytes = Buffer.allocUnsafeSlow(size);
     let length = 0;
     for (let n = -1; n !== 0 && length < size; length += n) {
@@ -57,9 +57,9 @@ export async function readRegular(file: string, limit: number, tooLarge: ErrorCo
 }
 
 /**
- * The pieces of a regular file, one after the other, each valid until the next is asked for.
- * @param from byte to begin with
- * @throws RefusedFile for what is no regular file; what the system throws; the signal's reason when aborted
+ * Reads a regular file piece by piece. A piece is valid until the next one is requested.
+ * @param from offset of the first byte
+ * @throws RefusedFile if it is not a regular file; system errors; the signal's reason when aborted
  */
 export async function* piecesOf(
   file: string,
@@ -80,14 +80,14 @@ export async function* piecesOf(
   }
 }
 
-/** One megabyte: what is done with a piece, such as hashing it, blocks this thread for about a millisecond. */
+/** One MiB: processing a piece, such as hashing it, blocks this thread for about a millisecond. */
 const PIECE = 1 << 20;
 
 /**
- * Holds a file to the folders that it may lie in once its links are followed, so that a link in a folder from elsewhere cannot
- * have any other file of this machine read and quoted.
- * @param folders absolute; where one is a link, what it leads to counts too
- * @throws RefusedFile where it lies elsewhere; what the system throws
+ * Checks that a file lies in one of the folders after its links are followed. Otherwise a link in a model folder from elsewhere
+ * could have any file of this machine read and quoted.
+ * @param folders absolute paths; if one is a link, its target counts too
+ * @throws RefusedFile if the file lies elsewhere; system errors
  */
 export async function holdInside(file: string, folders: readonly string[]): Promise<void> {
   const real = await realpath(file);

@@ -4,52 +4,51 @@ import { MenagerieError } from '../core/errors.js';
 import { ioError, systemCode } from '../system/errors.js';
 import { piecesOf } from '../system/regular-file.js';
 
-/** How far a download has come, in bytes. */
+/** Progress of a download, in bytes. */
 export interface Progress {
   received: number;
   total: number;
 }
 
-/** The patience of a download. Tests shorten it. */
+/** When a download retries and gives up. Tests shorten the times. */
 export interface Patience {
-  /** Tries in a row that bring less than a megabyte before a source is given up. */
+  /** Consecutive tries, each bringing less than 1 MiB, after which a source is given up. */
   tries: number;
-  /** Milliseconds without a byte after which a connection is given up. */
+  /** Milliseconds without data after which a connection is given up. */
   stallMs: number;
   /** Waits before the next try; `failures` counts from 1. Rejects when aborted. */
   wait(failures: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
-/** One download. */
 export interface Download {
   /** http:, https: or file: */
   source: URL;
-  /** The file that is filled; what is already in it is not fetched again. */
+  /** The file to fill. Bytes that it already has are not fetched again. */
   partial: string;
-  /** Size the file is to have. */
+  /** Size of the complete file. */
   bytes: number;
   patience: Patience;
   signal: AbortSignal | undefined;
   onProgress: ((progress: Progress) => void) | undefined;
 }
 
-/** Bytes that count as getting on, so that a large file survives any number of cuts. */
+/** Bytes that count as progress, so that a large file survives any number of interruptions. */
 const PROGRESS_BYTES = 1 << 20;
 const WORTH_RETRYING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** A failure that another try may not have. */
+/** A failure that is worth a retry. */
 class Transient extends Error {}
 
-/** The address without user, password and query, for messages. */
+/** The URL without user, password and query, for messages. */
 export function describeSource(source: URL): string {
   return source.protocol === 'file:' ? fileURLToPath(source) : `${source.protocol}//${source.host}${source.pathname}`;
 }
 
 /**
- * Fills a partial file from one source until it has the stated size, continuing where it stands after every cut. What
- * was received stays on disk whatever happens; whether it is right is for the caller to check.
+ * Fills a partial file from one source until it has the stated size, and continues after every interruption. Whatever happens, the
+ * received bytes stay on disk; the caller has to verify them.
  * @throws MenagerieError `download_failed` naming the source and its last failure, `size_mismatch` if the source has a
- *   file of another size, `io_error` if this disk cannot take it; the signal's reason when aborted
+ *   file of another size, `io_error` if the file cannot be written; the signal's reason when aborted
  */
 export async function download({ patience, ...job }: Download): Promise<void> {
   const handle = await open(job.partial, 'a+').catch((error: unknown) => {
@@ -57,7 +56,7 @@ export async function download({ patience, ...job }: Download): Promise<void> {
   });
   try {
     const sink = await openSink(handle, job);
-    // The furthest it came: a server that ignores ranges throws the file back to nothing, which must not count as progress.
+    // The largest size so far: a server that ignores ranges restarts the file from 0, which must not count as progress.
     let furthest = sink.length;
     for (let failures = 0; sink.length < job.bytes; ) {
       try {
@@ -89,9 +88,9 @@ export async function download({ patience, ...job }: Download): Promise<void> {
 
 /** The file being filled. */
 interface Sink {
-  /** Bytes that are there. */
+  /** Bytes that the file has. */
   length: number;
-  /** Strong validator of the response the bytes came from, for `If-Range`. */
+  /** Strong validator of the response that the bytes came from, for `If-Range`. */
   etag: string | undefined;
   append(chunk: Uint8Array): Promise<void>;
   restart(): Promise<void>;
@@ -113,7 +112,7 @@ async function openSink(
         );
       }
       try {
-        // Opened for appending; writeFile repeats short writes until all is written.
+        // The file is open for appending; writeFile repeats short writes until all bytes are written.
         await handle.writeFile(chunk);
       } catch (error) {
         throw ioError(`cannot write ${partial}`, error);
@@ -132,7 +131,7 @@ async function openSink(
   return sink;
 }
 
-/** One try: appends what is missing. Returns with the file full or throws. */
+/** One try: appends the missing bytes. Returns if the file is complete, else throws. */
 async function fetchRest(sink: Sink, job: Omit<Download, 'patience'>, stallMs: number): Promise<void> {
   if (job.source.protocol === 'file:') return copyRest(sink, job);
   const stall = new AbortController();
@@ -142,20 +141,21 @@ async function fetchRest(sink: Sink, job: Omit<Download, 'patience'>, stallMs: n
   try {
     const response = await fetch(...request(job.source, sink, signal));
     await checkResponse(response, sink, job);
-    for await (const chunk of response.body ?? []) {
+    const body: ReadableStream<Uint8Array> | null = response.body;
+    for await (const chunk of body ?? []) {
       clearTimeout(timer);
       timer = setTimeout(giveUp, stallMs);
-      await sink.append(chunk as Uint8Array);
+      await sink.append(chunk);
     }
   } catch (error) {
     if (error instanceof MenagerieError || error instanceof Transient) throw error;
     if (stall.signal.aborted) throw stall.signal.reason;
-    const cause = (error as Error).cause;
-    const reason = cause instanceof Error ? cause.message || systemCode(cause) : (error as Error).message;
+    const { cause, message } = error instanceof Error ? error : new Error(String(error));
+    const reason = cause instanceof Error ? cause.message || systemCode(cause) : message;
     throw new Transient(`the connection failed: ${reason}`, { cause: error });
   } finally {
     clearTimeout(timer);
-    // Frees the connection where the body was not read to its end.
+    // Frees the connection if the body was not read to its end.
     stall.abort();
   }
   if (sink.length < job.bytes) throw new Transient(`ended after ${sink.length} of ${job.bytes} bytes`);
@@ -163,12 +163,12 @@ async function fetchRest(sink: Sink, job: Omit<Download, 'patience'>, stallMs: n
 
 function request(source: URL, { length, etag }: Sink, signal: AbortSignal): [URL, RequestInit] {
   const url = new URL(source);
-  // `identity`: of a compressed answer, neither the length nor a range would mean anything here.
+  // With compression, neither Content-Length nor ranges would refer to the bytes of the file.
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (length > 0) headers.range = `bytes=${length}-`;
   if (length > 0 && etag !== undefined) headers['if-range'] = etag;
   if (url.username || url.password) {
-    // fetch refuses addresses with a user in them.
+    // fetch refuses URLs with a user in them.
     const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     headers.authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     url.username = '';
@@ -177,7 +177,7 @@ function request(source: URL, { length, etag }: Sink, signal: AbortSignal): [URL
   return [url, { headers, signal }];
 }
 
-/** Settles from the head of a response where its body belongs in the file. */
+/** Decides by the head of a response whether its body continues the file or replaces it. */
 async function checkResponse(
   response: Response,
   sink: Sink,
@@ -208,7 +208,7 @@ async function checkResponse(
     const text = `${describeSource(source)}: has ${length} bytes, the manifest states ${bytes}`;
     throw new MenagerieError('size_mismatch', text);
   }
-  // The whole file, although the rest was asked for: ranges are not supported, or it is another file now.
+  // The whole file although the rest was requested: the server does not support ranges, or the file has changed.
   if (sink.length > 0) await sink.restart();
   const etag = headers.get('etag');
   sink.etag = etag?.startsWith('W/') ? undefined : (etag ?? undefined);

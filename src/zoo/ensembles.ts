@@ -18,9 +18,9 @@ interface Known {
 }
 
 /**
- * Reads every ensemble of the directories. A faulty one is refused with its reason; the others stand.
+ * Reads every ensemble of the model directories. A faulty one is refused with its reason; this does not affect the others.
  * @param known the models of all directories
- * @throws MenagerieError `io_error` for a folder that cannot be read
+ * @throws MenagerieError `io_error` if a folder cannot be read
  */
 export async function openEnsembles(
   roots: readonly string[],
@@ -57,7 +57,7 @@ async function ensembleFiles(folder: string): Promise<string[]> {
   }
 }
 
-/** The folder of a model, faulty ones included: their names are taken too. */
+/** The folder of a model, even if it was refused: its id is taken too. */
 function folderOf(id: string, { models, refused }: Known): string | undefined {
   return (models.get(id) ?? refused.find((other) => other.id === id))?.folder;
 }
@@ -75,7 +75,8 @@ async function openEnsemble(place: { id: string; root: string; file: string }, k
     return fault === undefined ? [] : [`members.${i}.model: ${fault}`];
   });
   if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
-  return { ...place, ensemble, labels: known.models.get(members[0] as string)?.labels ?? [] };
+  const [first] = members.flatMap((model) => known.models.get(model) ?? []);
+  return { ...place, ensemble, labels: first?.labels ?? [] };
 }
 
 function memberFault(id: string, { models, refused }: Known): string | undefined {
@@ -94,14 +95,14 @@ function cropFault(id: string, { crops = 1 }: Ensemble, { models }: Known): stri
     : `"${id}" has resize mode "${mode}" and takes one crop; the ensemble wants ${crops}`;
 }
 
-/** Compares a model with the first of the members that is there. */
+/** Compares the labels of a known model with those of the first member that is known. */
 function labelFault(id: string, members: readonly string[], { models }: Known): string | undefined {
-  const first = members.find((member) => models.has(member)) as string;
+  const first = members.find((member) => models.has(member)) ?? id;
   const difference = labelDifference(models.get(id)?.labels ?? [], models.get(first)?.labels ?? []);
   return difference && `"${id}" and "${first}" have other labels: ${difference}`;
 }
 
-/** How two lists of labels differ, which must not be where classes of one index are averaged; undefined if they do not. */
+/** How two lists of labels differ; undefined if they are equal, as they must be for averaging by index. */
 export function labelDifference(a: readonly Label[], b: readonly Label[]): string | undefined {
   if (a === b) return undefined;
   if (a.length !== b.length) return `${a.length} and ${b.length} classes`;

@@ -4,20 +4,21 @@ import { dirname } from 'node:path';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
 import { ioError, systemCode } from '../system/errors.js';
 import { holdInside, piecesOf, RefusedFile, readRegular } from '../system/regular-file.js';
+import { ownPartial } from './partial-name.js';
 
-/** What `readSmallText` is to hold a file to. */
+/** What `readSmallText` accepts. */
 export interface TextRules {
   /** Largest size accepted, in bytes. */
   limit: number;
-  /** The code for a file that is too large or not text. */
+  /** The error code for a file that is too large or not text. */
   faulty: ErrorCode;
-  /** The folders that it may lie in once links are followed; absolute. */
+  /** The folders that the file may lie in after links are followed; absolute. */
   inside: readonly string[];
 }
 
 /**
- * The text of a small file, UTF-8, a byte order mark dropped.
- * @throws MenagerieError `file_missing`, `io_error` also for what is no regular file or lies outside, or `faulty`
+ * Reads a small UTF-8 file, without its byte order mark.
+ * @throws MenagerieError `file_missing`, `io_error` (also if it is not a regular file or lies outside), or `faulty`
  */
 export async function readSmallText(file: string, { limit, faulty, inside }: TextRules): Promise<string> {
   let bytes: Uint8Array;
@@ -36,7 +37,7 @@ export async function readSmallText(file: string, { limit, faulty, inside }: Tex
   }
 }
 
-/** Size of the file in bytes, following links; undefined where there is no such file or it is a folder. */
+/** Size of a regular file in bytes, following links; undefined if there is none. */
 export async function fileSize(file: string): Promise<number | undefined> {
   try {
     const info = await stat(file);
@@ -47,7 +48,7 @@ export async function fileSize(file: string): Promise<number | undefined> {
 }
 
 /**
- * Streams a file through SHA-256.
+ * Computes the SHA-256 of a file.
  * @returns the hash as 64 lower-case hex digits, and the number of bytes read
  * @throws MenagerieError `io_error`; the signal's reason when aborted
  */
@@ -69,7 +70,7 @@ export async function sha256Of(
   return { sha256: hash.digest('hex'), bytes };
 }
 
-/** Makes a rename in `folder` survive a power cut; does nothing where folders cannot be synced (Windows). */
+/** Makes a rename in `folder` survive a power failure. Does nothing if folders cannot be synced (Windows). */
 export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
@@ -84,16 +85,16 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Writes a file whole or not at all: beside its place, synced, then moved there. What is no regular file is not replaced: to
- * root, a device would be gone for the whole machine.
+ * Writes a file completely or not at all: to a temporary file in the same folder, which is synced and then renamed. Only a regular
+ * file is replaced: if root replaced a device, it would be gone for the whole machine.
  * @param write writes the content
- * @throws MenagerieError `io_error`, also for what `write` throws
+ * @throws MenagerieError `io_error`, also for errors of `write`
  */
 export async function writeWhole(target: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const partial = `${target}.${process.pid}.partial`;
+  const partial = ownPartial(target);
   try {
-    const there = await stat(target).catch(() => undefined);
-    if (there && !there.isFile()) throw new RefusedFile('it is no regular file');
+    const existing = await stat(target).catch(() => undefined);
+    if (existing && !existing.isFile()) throw new RefusedFile('it is not a regular file');
     const handle = await open(partial, 'wx');
     try {
       await write(handle);

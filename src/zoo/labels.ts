@@ -4,7 +4,7 @@ import { readSmallText } from './files.js';
 /** One class of a data set. */
 export interface Label {
   name: string;
-  /** WordNet id, such as `n01440764`: names are not always unique, these are. */
+  /** WordNet id, such as `n01440764`. Unlike names, ids are unique. */
   wnid?: string;
 }
 
@@ -12,8 +12,8 @@ const MAX_LABEL_FILE_BYTES = 4 * 1024 * 1024;
 const WNID = /^n\d{8}$/;
 
 /**
- * Reads class names, one a line in index order: `name`, or `wnid<TAB>name`.
- * @param inside the folders that the file may lie in once links are followed
+ * Reads class names, one per line in index order: `name`, or `wnid<TAB>name`.
+ * @param inside the folders that the file may lie in after links are followed
  * @throws MenagerieError `invalid_labels` naming the file and the line, `file_missing`, `io_error`
  */
 export async function readLabels(file: string, inside: readonly string[]): Promise<readonly Label[]> {
@@ -32,7 +32,7 @@ export async function readLabels(file: string, inside: readonly string[]): Promi
     if (!WNID.test(first)) {
       throw new MenagerieError(
         'invalid_labels',
-        `${where}: what stands before the tab is no WordNet id (n and 8 digits)`,
+        `${where}: the text before the tab is not a WordNet id (n and 8 digits)`,
       );
     }
     return { name, wnid: first };

@@ -9,19 +9,19 @@ import { fileSize, readSmallText } from './files.js';
 import { type Label, readLabels } from './labels.js';
 import type { ModelFolder, RefusedFolder, Repository } from './repository.js';
 
-// The model repository on disk: directories of folders, each with a manifest.json, and of ensembles of them.
-// docs/models.md is for those who add one.
+// The model repository on disk: directories with one folder per model, which holds a manifest.json, and with ensembles.
+// docs/models.md tells how to add a model.
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 256 * 1024;
-/** Each keeps a file or two open. */
+/** Model folders. Each keeps one or two files open. */
 const OPENED_AT_A_TIME = 16;
 const NOT_MODELS = new Set(['labels', 'golden', ENSEMBLES]);
 
 /**
- * Reads every model folder and ensemble of the directories. A faulty one is refused with its reason; the others stand.
- * @param directories the first is the built-in one: labels and golden pictures are looked for there too
- * @throws MenagerieError `invalid_config` for a directory that is not there, `io_error` for one that cannot be read
+ * Reads every model folder and ensemble of the directories. A faulty one is refused with its reason; this does not affect the others.
+ * @param directories the first one is the built-in one, which is searched for labels and golden pictures of all models too
+ * @throws MenagerieError `invalid_config` if a directory does not exist, `io_error` if one cannot be read
  */
 export async function openRepository(directories: readonly string[]): Promise<Repository> {
   const roots = [...new Set(await Promise.all(directories.map(rootOf)))];
@@ -30,16 +30,18 @@ export async function openRepository(directories: readonly string[]): Promise<Re
   const labels = labelCache();
   for (const root of roots) {
     const ids = await subfolders(root);
-    const shared = [root, roots[0] as string];
+    const shared = [root, ...roots.slice(0, 1)];
     for (let at = 0; at < ids.length; at += OPENED_AT_A_TIME) {
       const opening = ids.slice(at, at + OPENED_AT_A_TIME).map(async (id) => {
         const place = { id, root, folder: join(root, id) };
         return { ...place, found: await openModelFolder(place, shared, labels).catch(faultOnly) };
       });
       for (const { id, folder, found } of await Promise.all(opening)) {
-        const error = found instanceof MenagerieError ? found : found && takenFault(id, folder, models.get(id));
-        if (error) refused.push({ kind: 'model', id, folder, error });
-        else if (found) models.set(id, found as ModelFolder);
+        if (!found) continue;
+        const other = models.get(id);
+        if (found instanceof MenagerieError) refused.push({ kind: 'model', id, folder, error: found });
+        else if (other) refused.push({ kind: 'model', id, folder, error: idTaken(id, folder, other) });
+        else models.set(id, found);
       }
     }
   }
@@ -47,17 +49,17 @@ export async function openRepository(directories: readonly string[]): Promise<Re
   return { models, ensembles, refused: [...refused, ...refusedEnsembles] };
 }
 
-/** An error that is a folder's own fault; any other is thrown. */
+/** Returns an error that a faulty folder causes; throws any other. */
 function faultOnly(error: unknown): MenagerieError {
   if (error instanceof MenagerieError) return error;
   throw error;
 }
 
-function takenFault(id: string, folder: string, first: ModelFolder | undefined): MenagerieError | undefined {
-  return first && new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${first.folder}`);
+function idTaken(id: string, folder: string, other: ModelFolder): MenagerieError {
+  return new MenagerieError('invalid_manifest', `${folder}: the id "${id}" is taken by ${other.folder}`);
 }
 
-/** The absolute path of a model directory, links followed. */
+/** The absolute path of a model directory, after following links. */
 async function rootOf(directory: string): Promise<string> {
   try {
     const root = await realpath(directory);
@@ -92,7 +94,7 @@ async function isFolder(path: string): Promise<boolean> {
 
 type LabelReader = (file: string, inside: readonly string[]) => Promise<readonly Label[]>;
 
-/** Most models share one label file: it is read once. */
+/** Reads each label file once, because most models share one. */
 function labelCache(): LabelReader {
   const read = new Map<string, Promise<readonly Label[]>>();
   return (file, inside) => {
@@ -102,7 +104,7 @@ function labelCache(): LabelReader {
   };
 }
 
-/** @returns undefined where the folder holds nothing of a model */
+/** @returns undefined if the folder holds no part of a model */
 async function openModelFolder(
   place: { id: string; root: string; folder: string },
   shared: readonly string[],
@@ -116,7 +118,7 @@ async function openModelFolder(
     if (!names.some((name) => name.endsWith('.onnx'))) return undefined;
     throw new MenagerieError(
       'file_missing',
-      `${file} is missing: an ONNX file needs a manifest beside it that says how pictures are prepared (docs/models.md)`,
+      `${file} is missing: an ONNX file needs a manifest beside it that states the preprocessing (docs/models.md)`,
     );
   }
   const inside = [place.folder, ...shared];
@@ -126,7 +128,7 @@ async function openModelFolder(
     throw new MenagerieError('invalid_manifest', `${file}: id: is "${manifest.id}", the folder is "${place.id}"`);
   }
   const labelFile = await locate(manifest.labels, place.folder, shared, 'labels', '.txt');
-  if (!labelFile.found) throw new MenagerieError('invalid_labels', `${file}: labels: ${notThere(labelFile)}`);
+  if (!labelFile.found) throw new MenagerieError('invalid_labels', `${file}: labels: ${noFile(labelFile)}`);
   const model = { ...place, manifest, labels: await readLabelFile(labelFile.found, inside) };
   const { golden } = manifest;
   if (!golden) return model;
@@ -135,7 +137,7 @@ async function openModelFolder(
     throw new MenagerieError('invalid_manifest', `${file}: golden.index: is ${golden.index}, but ${classes}`);
   }
   const picture = await locate(golden.image, place.folder, shared, 'golden', '');
-  if (!picture.found) throw new MenagerieError('file_missing', `${file}: golden.image: ${notThere(picture)}`);
+  if (!picture.found) throw new MenagerieError('file_missing', `${file}: golden.image: ${noFile(picture)}`);
   await holdInside(picture.found, inside).catch((error: unknown) => {
     throw ioError(`${file}: golden.image: cannot read ${picture.found}`, error);
   });
@@ -147,7 +149,7 @@ interface FileSearch {
   tried: string[];
 }
 
-/** `./x` lies beside the manifest, `x` in the sub-folder of the model's own directory or else of the built-in one. */
+/** Finds `./x` beside the manifest, and `x` in the sub-folder of the model's own directory or else of the built-in one. */
 async function locate(
   name: string,
   folder: string,
@@ -162,6 +164,6 @@ async function locate(
   return { found: undefined, tried };
 }
 
-function notThere({ tried }: FileSearch): string {
+function noFile({ tried }: FileSearch): string {
   return `there is no file ${tried.join(' nor ')}`;
 }

@@ -1,27 +1,25 @@
-import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../system/errors.js';
 import { fileSize } from './files.js';
+import { ownPartial, PARTIAL, writerOf } from './partial-name.js';
 
-// Half a download. Each pull writes to a file of its own, so that two at once cannot spoil each other's bytes; taking over
-// what another one left is a rename, which only one of two can win. The names, beside the file they are to become:
-//   <file>.<start of its SHA-256>.partial                   left behind in good order, free to be continued
-//   <file>.<start of its SHA-256>.<host>-<pid>-<id>.partial  being written; free once that process is gone
+// Partial downloads. Each pull writes to its own file, so that simultaneous pulls cannot corrupt each other's bytes. A pull takes over
+// the partial of an earlier one by renaming it, which only one pull can do. The names, in the folder of the complete file:
+//   <file>.<start of its SHA-256>.partial                   released, free to be continued
+//   <file>.<start of its SHA-256>.<host>-<pid>-<id>.partial  being written; free after that process has ended
 
-const HOST = hostname().replace(/[^A-Za-z0-9]+/g, '_') || 'host';
-/** Milliseconds without a write after which a partial of another machine (a shared disk) counts as left behind. */
+/** Milliseconds without a write after which a partial of another machine (on a shared disk) counts as abandoned. */
 const FOREIGN_STALE_MS = 60 * 60 * 1000;
 const mine = new Set<string>();
 
 /**
- * Claims a partial file for `target`, the longest that is free, or else a name for a new one.
+ * Claims the longest free partial of `target`, or else a name for a new one.
  * @returns its path; the file may not exist yet
  */
 export async function claimPartial(target: string, sha256: string): Promise<string> {
   const stem = `${target}.${sha256.slice(0, 12)}`;
-  const own = `${stem}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.partial`;
+  const own = ownPartial(stem);
   mine.add(own);
   for (const left of await freePartials(target)) {
     if (!left.startsWith(`${stem}.`)) continue;
@@ -29,50 +27,49 @@ export async function claimPartial(target: string, sha256: string): Promise<stri
       await rename(left, own);
       return own;
     } catch {
-      // Another pull was quicker: take the next.
+      // Another pull was faster: try the next one.
     }
   }
   return own;
 }
 
-/** Leaves a claimed partial, if there is one, for the next pull to continue. */
+/** Releases a claimed partial for the next pull to continue; removes it if it is empty. */
 export async function releasePartial(own: string): Promise<void> {
   mine.delete(own);
-  if (await fileSize(own)) await rename(own, own.replace(/\.[^.]+\.partial$/, '.partial')).catch(() => undefined);
+  if (await fileSize(own)) await rename(own, own.replace(/\.[^.]+\.partial$/, PARTIAL)).catch(() => undefined);
   else await rm(own, { force: true }).catch(() => undefined);
 }
 
-/** Removes what earlier pulls of `target` left behind, also of other weights under the same name. */
+/** Removes the partials that earlier pulls of `target` left, also those of other weights with the same file name. */
 export async function removeFreePartials(target: string): Promise<void> {
   for (const left of await freePartials(target)) await rm(left, { force: true }).catch(() => undefined);
 }
 
-/** Partials of `target` that nobody is writing, the longest first. */
+/** Partials of `target` that no process is writing, the longest first. */
 async function freePartials(target: string): Promise<string[]> {
   const folder = dirname(target);
-  const pattern = /^\.[0-9a-f]{12}(?:\.([A-Za-z0-9_]+)-(\d+)-[0-9a-f]{8})?\.partial$/;
+  const pattern = /^\.[0-9a-f]{12}(?:\.[A-Za-z0-9_]+-\d+-[0-9a-f]{8})?\.partial$/;
   const found: { path: string; size: number }[] = [];
   for (const name of await readdir(folder)) {
     if (!name.startsWith(basename(target))) continue;
-    const match = pattern.exec(name.slice(basename(target).length));
-    if (!match) continue;
+    if (!pattern.test(name.slice(basename(target).length))) continue;
     const path = join(folder, name);
     const info = await stat(path).catch(() => undefined);
     if (!info) continue;
-    const [, host, pid] = match;
-    if (host === undefined || isAbandoned(path, host, Number(pid), info.mtimeMs)) found.push({ path, size: info.size });
+    const writer = writerOf(name);
+    if (!writer || isAbandoned(path, writer, info.mtimeMs)) found.push({ path, size: info.size });
   }
   return found.sort((a, b) => b.size - a.size).map(({ path }) => path);
 }
 
-function isAbandoned(path: string, host: string, pid: number, modifiedMs: number): boolean {
-  if (host !== HOST) return Date.now() - modifiedMs > FOREIGN_STALE_MS;
+function isAbandoned(path: string, { pid, here }: { pid: number; here: boolean }, modifiedMs: number): boolean {
+  if (!here) return Date.now() - modifiedMs > FOREIGN_STALE_MS;
   if (pid === process.pid) return !mine.has(path);
   try {
     process.kill(pid, 0);
     return false;
   } catch (error) {
-    // EPERM: it runs, as another user.
+    // EPERM: the process exists and belongs to another user.
     return systemCode(error) === 'ESRCH';
   }
 }

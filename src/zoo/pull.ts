@@ -9,11 +9,10 @@ import { claimPartial, releasePartial, removeFreePartials } from './partial.js';
 import type { ModelFolder } from './repository.js';
 import { isPulled, type NamedVariant, verifyWeights, weightsPath } from './weights.js';
 
-/** What a pull may be told. */
 export interface PullOptions {
-  /** Address of a folder that is tried before the manifest's own: http:, https: or file:. */
+  /** URL of a folder that is tried before the manifest's URL: http:, https: or file:. */
   mirror?: string | undefined;
-  /** Called after every piece; `received` falls back to 0 where a download starts again. */
+  /** Called after every piece; `received` falls back to 0 if a download restarts. */
   onProgress?: ((progress: Progress) => void) | undefined;
   signal?: AbortSignal | undefined;
   /** For tests. */
@@ -23,10 +22,10 @@ export interface PullOptions {
 /** How a pull ended. */
 export type PullResult =
   | { status: 'already_present' }
-  /** `source`: where the file came from. `failures`: what went wrong with the sources tried before it. */
+  /** `source`: where the file came from. `failures`: the errors of the sources tried before it. */
   | { status: 'pulled'; source: string; failures: readonly string[] };
 
-/** Six tries; waits of 0.5 to 16 s, doubling, at random between half and whole so that clients do not return in step. */
+/** Six tries. The longest wait doubles from 1 to 16 s; each wait is random between half of it and all, so that clients spread out. */
 const PATIENCE: Patience = {
   tries: 6,
   stallMs: 30_000,
@@ -37,10 +36,10 @@ const PATIENCE: Patience = {
 };
 
 /**
- * Fetches the weights of a variant: to a partial file, verified, then renamed, so that the file is whole whenever it is
- * there. Continues where an earlier pull stopped. Any number of pulls may run at once.
- * @throws MenagerieError `invalid_config` (the mirror's address), `download_failed`, `size_mismatch`,
- *   `checksum_mismatch`, `io_error`; the signal's reason when aborted, what was received being kept for the next time
+ * Fetches the weights of a variant to a partial file, verifies and then renames it, so that the final file is always complete.
+ * Continues where an earlier pull stopped. Any number of pulls may run at once.
+ * @throws MenagerieError `invalid_config` (the mirror's URL), `download_failed`, `size_mismatch`, `checksum_mismatch`, `io_error`;
+ *   the signal's reason when aborted. The received bytes are kept for the next pull
  */
 export async function pull(model: ModelFolder, variant: NamedVariant, options: PullOptions = {}): Promise<PullResult> {
   const { signal } = options;
@@ -48,7 +47,7 @@ export async function pull(model: ModelFolder, variant: NamedVariant, options: P
   const sources = sourcesOf(model, variant, options.mirror);
   const { sha256, bytes } = variant;
   if (sha256 === undefined || bytes === undefined) {
-    throw failed(model, variant, 'its manifest states no sha256 and bytes to check a download by');
+    throw failed(model, variant, 'its manifest states no sha256 and bytes to verify a download');
   }
   if (await isVerified(model, variant, signal)) return { status: 'already_present' };
   if (sources.length === 0) throw failed(model, variant, 'its manifest has no url, and no mirror is set');
@@ -77,31 +76,31 @@ export async function pull(model: ModelFolder, variant: NamedVariant, options: P
   } finally {
     await releasePartial(partial);
   }
-  const codes = new Set(errors.map(({ code }) => code));
-  const code = codes.size === 1 ? (errors[0] as MenagerieError).code : 'download_failed';
-  throw failed(model, variant, errors.map(({ message }) => message).join('; '), code, errors.at(-1));
+  const [code, ...otherCodes] = new Set(errors.map((error) => error.code));
+  const common = otherCodes.length === 0 ? code : undefined;
+  throw failed(model, variant, errors.map(({ message }) => message).join('; '), common, errors.at(-1));
 }
 
-/** The mirror, then the manifest's own address. */
+/** The mirror, then the URL in the manifest. */
 function sourcesOf(model: ModelFolder, variant: NamedVariant, mirror: string | undefined): URL[] {
   const sources: URL[] = [];
   if (mirror !== undefined) {
     const base = URL.canParse(mirror) ? new URL(mirror) : undefined;
-    // file://host/folder would be another machine, which Node cannot open.
+    // Node cannot open file://host/folder, which names another machine.
     if (!base || !(['http:', 'https:'].includes(base.protocol) || (base.protocol === 'file:' && base.host === ''))) {
-      throw new MenagerieError('invalid_config', 'the mirror must be an http:, https: or file:/ address of a folder');
+      throw new MenagerieError('invalid_config', 'the mirror must be an http:, https: or file:/ URL of a folder');
     }
     base.pathname = `${base.pathname.replace(/\/+$/, '')}/${encodeURIComponent(basename(variant.file))}`;
     sources.push(base);
   }
   if (variant.url !== undefined) {
-    if (!URL.canParse(variant.url)) throw failed(model, variant, 'the url in its manifest is no address');
+    if (!URL.canParse(variant.url)) throw failed(model, variant, 'the url in its manifest is not valid');
     sources.push(new URL(variant.url));
   }
   return sources;
 }
 
-/** Whether the file is there and right. One that is there and wrong will be replaced. */
+/** Whether the file exists and is correct. A wrong one will be replaced. */
 async function isVerified(
   model: ModelFolder,
   variant: NamedVariant,
@@ -117,7 +116,7 @@ async function isVerified(
   }
 }
 
-/** Fills the partial file from one source and checks it; wrong bytes are deleted. */
+/** Fills the partial file from one source and verifies it. Wrong bytes are deleted. */
 async function fetchVerified(
   source: URL,
   partial: string,
@@ -129,7 +128,7 @@ async function fetchVerified(
   const { sha256 } = await sha256Of(partial, signal);
   if (sha256 === expected.sha256) return;
   await rm(partial, { force: true });
-  // The bytes that an earlier pull or source had left may have been the wrong ones: once more, all from here.
+  // The wrong bytes may come from an earlier pull or source: fetch all again from this one.
   if (resumed) return fetchVerified(source, partial, expected, { signal, onProgress, patience });
   throw new MenagerieError(
     'checksum_mismatch',

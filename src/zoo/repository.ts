@@ -4,9 +4,7 @@ import type { Manifest } from '../core/manifest/manifest.js';
 import type { Ensemble } from '../core/scores/ensemble.js';
 import type { Label } from './labels.js';
 
-// What the model directories hold, as data.
-
-/** A model whose manifest, labels and golden picture are in order. Its weights may still have to be pulled. */
+/** A model whose manifest, labels and golden picture are valid. Its weights may be missing. */
 export interface ModelFolder {
   id: string;
   /** The model directory it was found in. */
@@ -20,17 +18,17 @@ export interface ModelFolder {
   goldenImage?: string;
 }
 
-/** A folder that was to be a model and is not, or a file that was to be an ensemble. */
+/** A faulty model folder or ensemble file. */
 export interface RefusedFolder {
   kind: 'model' | 'ensemble';
   /** Name of the folder, or of the file without `.json`. */
   id: string;
-  /** The folder itself, or the one that holds the ensemble; either lies right in a model directory. */
+  /** The model folder, or the folder of the ensemble file; both lie directly in a model directory. */
   folder: string;
   error: MenagerieError;
 }
 
-/** Models that answer together, all of them in the repository. */
+/** An ensemble whose members are all in the repository. */
 export interface EnsembleFile {
   id: string;
   /** The model directory it was found in. */
@@ -38,11 +36,11 @@ export interface EnsembleFile {
   /** Absolute path. */
   file: string;
   ensemble: Ensemble;
-  /** Those of every member, in index order. */
+  /** The labels that all members share, in index order. */
   labels: readonly Label[];
 }
 
-/** What lies in the model directories. */
+/** The contents of the model directories. */
 export interface Repository {
   models: ReadonlyMap<string, ModelFolder>;
   ensembles: ReadonlyMap<string, EnsembleFile>;
@@ -51,13 +49,13 @@ export interface Repository {
 
 /** The error for an id that the repository does not have. */
 export function unknownModel(id: string): MenagerieError {
-  return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists those there are.`);
+  return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists the models.`);
 }
 
-/** The model directories of each repository: there may be thousands of folders to ask for them. */
+/** The model directories of each repository, cached because they are collected from thousands of folders. */
 const knownRoots = new WeakMap<Repository, ReadonlySet<string>>();
 
-/** A message for clients, who are to know which file is meant but not where it lies on this machine. */
+/** Removes model directories from a message for clients: it still names the file, but not its place on this machine. */
 export function withoutPaths(repository: Repository, message: string): string {
   const { models, ensembles, refused } = repository;
   const roots =

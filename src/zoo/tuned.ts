@@ -7,13 +7,13 @@ import type { ModelFolder } from './repository.js';
 const TUNED = 'tuned.json';
 const MAX_TUNED_BYTES = 64 * 1024;
 
-/** Where what `menagerie tune` finds for a model lies. */
+/** Path of the results of `menagerie tune` for a model. */
 export function tunedFile({ folder }: ModelFolder): string {
   return join(folder, TUNED);
 }
 
 /**
- * What `menagerie tune` found for a model, whatever machine that was on; undefined if it never ran.
+ * Reads the results of `menagerie tune` for a model, on whatever machine it ran; undefined if it never ran.
  * @throws MenagerieError `invalid_manifest`, `io_error`
  */
 export async function readTuned(model: ModelFolder): Promise<Tuned | undefined> {

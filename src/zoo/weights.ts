@@ -5,14 +5,14 @@ import { type Variant, type VariantName, variantsOf } from '../core/manifest/man
 import { fileSize, sha256Of } from './files.js';
 import type { ModelFolder } from './repository.js';
 
-/** A variant that knows what it is called. */
+/** A variant and its name. */
 export interface NamedVariant extends Variant {
   name: VariantName;
 }
 
 /**
- * The variant of this name, or the default one.
- * @throws MenagerieError `unknown_variant` listing those there are
+ * The variant of this name, or the default variant.
+ * @throws MenagerieError `unknown_variant` listing the variants of the model
  */
 export function findVariant(model: ModelFolder, name?: string): NamedVariant {
   const variants = variantsOf(model.manifest);
@@ -25,19 +25,19 @@ export function findVariant(model: ModelFolder, name?: string): NamedVariant {
   return { name: found[0], ...found[1] };
 }
 
-/** Where the file of a variant lies, or will lie once pulled. */
+/** Path of a variant's weights, which need not be pulled yet. */
 export function weightsPath(model: ModelFolder, variant: Variant): string {
   return join(model.folder, variant.file);
 }
 
-/** Whether the file is there, with as many bytes as the manifest states. Its content is not read. */
+/** Whether the file exists and has the size in the manifest. Its content is not read. */
 export async function isPulled(model: ModelFolder, variant: Variant): Promise<boolean> {
   const size = await fileSize(weightsPath(model, variant));
   return size !== undefined && (variant.bytes === undefined || size === variant.bytes);
 }
 
 /**
- * The first variant whose weights are here: the one that is preferred, the default one, any; the default where none is.
+ * The first variant whose weights are pulled, of these: the preferred one, the default one, any. If there is none, the default one.
  */
 export async function preferredVariant(model: ModelFolder, preference?: VariantName): Promise<NamedVariant> {
   const usual = findVariant(model);
@@ -48,7 +48,7 @@ export async function preferredVariant(model: ModelFolder, preference?: VariantN
 }
 
 /**
- * Checks that the file is there, with as many bytes as the manifest states. Its content is not read.
+ * Checks that the file exists and has the size in the manifest. Its content is not read.
  * @throws MenagerieError `file_missing`, `size_mismatch`, `io_error`
  */
 export async function assertPulled(model: ModelFolder, variant: NamedVariant): Promise<void> {
@@ -56,7 +56,7 @@ export async function assertPulled(model: ModelFolder, variant: NamedVariant): P
   const size = await fileSize(file);
   if (size === undefined) {
     const special = await stat(file).catch(() => undefined);
-    if (special) throw new MenagerieError('file_missing', `${model.id}: ${file} is no regular file`);
+    if (special) throw new MenagerieError('file_missing', `${model.id}: ${file} is not a regular file`);
     const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
     const advice = variant.url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
     throw new MenagerieError('file_missing', `${model.id}: ${file} is not there${advice}`);
@@ -67,7 +67,7 @@ export async function assertPulled(model: ModelFolder, variant: NamedVariant): P
 }
 
 /**
- * Reads the whole file and compares it with the manifest, as far as that states size and SHA-256.
+ * Reads the whole file and compares size and SHA-256 with the manifest, if stated there.
  * @returns the SHA-256 in hex and the size in bytes, which identify the weights
  * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
  */

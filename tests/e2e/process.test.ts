@@ -53,7 +53,7 @@ describe('menagerie serve', () => {
     expect(directory).toContain('/nowhere/at/all');
     expect(models).toMatch(/no model "nobody"/);
     expect(models).toMatch(/"lenet5" has no variant "int8"/);
-    expect(address).toMatch(new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}: something else listens there`));
+    expect(address).toMatch(new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}: another process listens there`));
   });
 
   it('prints what it serves and where to look', async () => {

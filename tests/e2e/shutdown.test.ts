@@ -110,7 +110,7 @@ describe('SIGTERM', () => {
     server.child.kill('SIGTERM');
     const { status, out } = await server.ended;
     expect(status).toBe(1);
-    expect(out).toContain('before everything accepted was finished');
+    expect(out).toContain('before all accepted requests were finished');
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('exits at once when it comes a second time (%s)', async (signal) => {

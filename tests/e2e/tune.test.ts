@@ -107,7 +107,7 @@ test('the doctor says what there is, and what is in the way', { timeout: 60_000 
   expect(report.choice.models).toContain('lenet5');
   expect(report.faults).toEqual([]);
   const text = await run(['doctor']);
-  expect(text.out).toContain('Nothing is in the way.');
+  expect(text.out).toContain('No problems found.');
 
   const ill = await run(['doctor'], { PORT: 'none', MENAGERIE_NOSUCH: '1' });
   expect(ill.status).toBe(1);

@@ -51,7 +51,7 @@ it.runIf(process.platform === 'linux')('what runs is what was verified, whatever
   hostile.writeModel(folder, 'other', hostile.slowIfBright(1));
   copyFileSync(join(folder, 'other', 'other.onnx'), join(folder, 'own', 'own.onnx'));
   process.kill(workers[0] as number, 'SIGKILL');
-  await until(() => server.out().includes('copy of a model lost'), 'the file to be refused');
+  await until(() => server.out().includes('instance of a model lost'), 'the file to be refused');
   expect(server.out()).toMatch(/own\.onnx: its SHA-256 is [0-9a-f]{64}; what was verified when the model was loaded/);
   // The other worker has the verified weights, and serves on.
   for (let i = 0; i < 4; i++) expect(await ask()).toEqual(before);

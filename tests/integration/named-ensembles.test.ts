@@ -59,7 +59,7 @@ describe('an ensemble with a file of its own', () => {
       });
       expect(await reply.json()).toMatchObject({
         code: 'invalid_request',
-        detail: '"pair" is an ensemble itself: name it as the model, alone.',
+        detail: '"pair" is an ensemble; it cannot be a member. Name it alone, as the model.',
       });
     }
   });

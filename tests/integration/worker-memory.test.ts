@@ -77,6 +77,7 @@ describe.runIf(process.platform === 'linux')('the environment of a worker', () =
       'PATH',
       'TZ',
       'UV_THREADPOOL_SIZE',
+      'VIPS_DISC_THRESHOLD',
     ]);
   });
 });

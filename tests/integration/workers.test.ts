@@ -229,7 +229,7 @@ describe('pictures', () => {
     await pool.load(spec, 1);
     expect(pool.takesWhole('n', true)).toBe(true);
     const result = await classify(pool, await instructPng('answer', 3), true);
-    expect(result).toMatchObject({ picture: { width: 8, height: 8, format: 'png' }, weights: [1] });
+    expect(result).toMatchObject({ picture: { width: 8, height: 8, format: 'png' }, counts: [1] });
     expect(best(result)).toBe(3);
   });
 

@@ -112,6 +112,7 @@ export interface ServerOptions {
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
+  trustedProxies?: string[];
   /** Workers that only render, as beside a GPU. */
   renderers?: number;
   costOfDecoding?: CostOfDecoding;
@@ -195,7 +196,7 @@ export async function startServer(options: ServerOptions = {}) {
     answers,
     admission,
     costOfDecoding: options.costOfDecoding ?? (() => undefined),
-    decodeBytes: 2 ** 30,
+    decodeBytes: () => 2 ** 30,
     speed: new ReadingSpeed(),
     workers: workers,
     events: metrics.serving,
@@ -218,6 +219,7 @@ export async function startServer(options: ServerOptions = {}) {
     uploadTimeoutMs: options.uploadTimeoutMs ?? 20_000,
     deadlineMs: options.deadlineMs ?? 20_000,
     adminKey: 'adminKey' in options ? options.adminKey : ADMIN_KEY,
+    trustedProxies: options.trustedProxies ?? [],
   });
   onTestFinished(async () => {
     app.server.server.closeAllConnections();

@@ -13,14 +13,14 @@ import { ProgressBar } from '../shared/progress.js';
 import { type SummaryCommandOptions, summary } from './summary.js';
 
 export interface ArchitectureCommandOptions extends SummaryCommandOptions {
-  /** Where to write the ONNX file; without it its summary is printed. */
+  /** Where to write the ONNX file; undefined: print its summary instead. */
   out: string | undefined;
   weights: InitialWeights;
 }
 
 /**
- * `menagerie architecture [id]`: a classic architecture as an ONNX file without learned weights, or its summary; without
- * an id, what there is.
+ * `menagerie architecture [id]`: writes a classic architecture as an ONNX file without learned weights, or prints its summary.
+ * Without an id, lists the architectures.
  * @throws MenagerieError `unknown_model`, `io_error`
  */
 export async function architecture(
@@ -38,7 +38,7 @@ export async function architecture(
   if (!found) {
     throw new MenagerieError(
       'unknown_model',
-      `There is no architecture "${id}"; \`menagerie architecture\` lists those there are.`,
+      `There is no architecture "${id}"; \`menagerie architecture\` lists the architectures.`,
     );
   }
   const file = onnxFile(found.build(), options.weights);
@@ -56,7 +56,7 @@ export async function architecture(
   }
 }
 
-/** Writes beside the target, and renames what is whole. */
+/** Writes the file completely or not at all, with a progress bar. */
 async function write(
   file: { length: number; chunks(): Iterable<Uint8Array> },
   target: string,

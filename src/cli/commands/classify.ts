@@ -15,7 +15,7 @@ import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface ClassifyCommandOptions {
   question: Question;
-  /** Of every network that is asked. */
+  /** Variant of every network; undefined: each model's default. */
   variant: string | undefined;
   topK: number;
   format: 'text' | 'json' | 'csv';
@@ -27,9 +27,9 @@ type FileResult = { file: string } & (
 );
 
 /**
- * `menagerie classify <files or folders...>`: classifies in process what the server would classify over HTTP, writing
- * results in the order of the files as they come. A file that fails is reported and makes the exit status 1.
- * @throws MenagerieError `usage` where no picture is found, of the model, of a missing file
+ * `menagerie classify <files or folders...>`: classifies pictures in this process as the server would over HTTP, and writes the
+ * results in the order of the files. A file that fails is reported and makes the exit status 1.
+ * @throws MenagerieError `usage` if there are no pictures, `file_missing`, `io_error`; errors of loading
  */
 export async function classify(
   paths: readonly string[],
@@ -66,7 +66,7 @@ async function classifyFiles(
     if (io.signal.aborted) break;
     if (result.error) failed++;
     bar.clear();
-    io.out.write(renderTable(result, options.format));
+    io.out.write(resultText(result, options.format));
     bar.update(++done, files.length, `${done} of ${files.length}`);
   }
   bar.clear();
@@ -87,7 +87,7 @@ async function classifyFile(
   return { file, answer: answerJson(outcome.answer, outcome.classification.target, options.topK) };
 }
 
-function renderTable({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
+function resultText({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
   const { predictions = [], agreement } = answer ?? {};
   switch (format) {
     case 'json':
@@ -108,5 +108,5 @@ function renderTable({ file, answer, error }: FileResult, format: ClassifyComman
 }
 
 function agreementText({ votes, members, jensen_shannon }: { votes: number; members: number; jensen_shannon: number }) {
-  return `${votes} of ${members} networks put it first; they differ by ${jensen_shannon.toFixed(2)} bits`;
+  return `${votes} of ${members} networks agree on the first class; divergence ${jensen_shannon.toFixed(2)} bits`;
 }

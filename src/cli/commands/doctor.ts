@@ -10,20 +10,20 @@ import { findLevers, type Levers } from '../../runtime/workers/process/levers.js
 import { openFilesLimit } from '../../system/open-files.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
-/** The bundled model that providers are tried with. */
+/** The bundled model for trying providers. */
 const TRIAL_MODEL = 'lenet5';
 
-/** What a provider of ONNX Runtime can do here. */
+/** Whether an execution provider of ONNX Runtime works on this machine. */
 interface ProviderCheck {
   provider: Provider;
   usable: boolean;
-  /** Why it is not, or what was tried. */
+  /** Why it is not usable, or the result of the trial. */
   detail: string;
 }
 
 /**
- * `menagerie doctor`: what this machine has, what of it can be used, and what a server with these settings would choose.
- * @param readConfig may throw: faulty settings are among the findings
+ * `menagerie doctor`: reports what this machine has, what menagerie can use, and what a server with these settings would choose.
+ * @param readConfig may throw, because faulty settings are reported too
  * @returns 0 if a server would start and serve, else 1
  */
 export async function doctor(
@@ -33,7 +33,7 @@ export async function doctor(
   io: CommandIo,
 ): Promise<ExitCode> {
   const faults: string[] = [];
-  const noted = async <T>(find: () => T | Promise<T>): Promise<T | undefined> => {
+  const recordingFault = async <T>(find: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await find();
     } catch (error) {
@@ -43,13 +43,14 @@ export async function doctor(
   };
   const machine = readMachine();
   const providers = [await checkProvider('cpu', io.env), await checkProvider('cuda', io.env)];
-  const config = await noted(readConfig);
-  const plan = config && (await noted(() => planStart(config, machine)));
+  const config = await recordingFault(readConfig);
+  const plan = config && (await recordingFault(() => planStart(config, machine)));
   for (const { provider, usable, detail } of providers) {
     const needed = provider === 'cpu' || config?.device === 'cuda-required';
     if (needed && !usable) faults.push(`${provider}: ${detail}`);
   }
-  if (plan && plan.wanted.length === 0) faults.push('no model has its weights here: menagerie pull fetches some');
+  if (plan && plan.wanted.length === 0)
+    faults.push('no model has its weights on this machine; fetch some with: menagerie pull <id>');
   const report: Report = {
     versions: { menagerie: version, node: process.versions.node, onnxruntime: runtimeVersion(), ...imagingVersions() },
     platform: `${process.platform} ${process.arch}`,
@@ -86,21 +87,21 @@ interface Report {
     memory_limit_bytes: number | null;
     open_files: number | null;
   };
-  /** Which of the means hold that protect the server from its workers. */
+  /** Which means of protecting the server from its workers work here. */
   workers: Record<string, boolean | null>;
   choice: StartChoice | null;
   refused: { id: string; reason: string }[];
   faults: string[];
 }
 
-/** What a server would do. */
+/** What a server would choose. */
 interface StartChoice {
   provider: Provider;
   workers: number;
   threads: number;
-  /** Copies of each model. */
+  /** Instances of each model. */
   instances: number;
-  /** `id`, or `id:variant` where something speaks for that. */
+  /** `id`, or `id:variant` if a variant is configured or tuned. */
   models: string[];
   notes: string[];
 }
@@ -112,7 +113,7 @@ function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config,
   return { provider: cuda ? 'cuda' : 'cpu', workers, threads, instances, models, notes };
 }
 
-/** Loads a small network on a provider: nothing else tells for sure. */
+/** Loads a small network with a provider, which is the only reliable check. */
 async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promise<ProviderCheck> {
   const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
   if (obstacle) return { provider, usable: false, detail: obstacleText(obstacle) };
@@ -129,7 +130,7 @@ async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promis
   }
 }
 
-/** What each instruction set is good for. */
+/** Instruction sets that matter, and what they speed up. */
 const FEATURE_NAMES: [name: string, meaning: string, flags: string[]][] = [
   ['AVX2', 'float32', ['avx2']],
   ['AVX-512', 'float32, twice as wide', ['avx512f']],
@@ -147,7 +148,7 @@ function leversJson({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers
   };
 }
 
-/** What workers can be kept from, and what happens where they cannot. */
+/** The means of protecting the server from its workers, and what happens without them. */
 function workerRows({
   data_limit,
   niceness,
@@ -156,22 +157,32 @@ function workerRows({
   oom_group,
 }: Report['workers']): string[][] {
   const yes = (holds: boolean | null | undefined) => (holds ? 'yes' : 'no');
-  const group = 'no effect: memory.oom.group is 1, the kernel ends all of the container together';
+  const group = 'no effect: memory.oom.group is 1, so the kernel ends all processes of the container together';
   return [
-    ['  limit on memory', yes(data_limit), data_limit ? 'RLIMIT_DATA' : 'needs Linux, sh and prlimit; only watched'],
+    [
+      '  memory limit',
+      yes(data_limit),
+      data_limit ? 'RLIMIT_DATA' : 'needs Linux, sh and prlimit; memory is only watched',
+    ],
     ['  low priority', yes(niceness), niceness ? 'nice' : 'needs Linux and nice'],
-    ['  first to go', yes(oom_score), oom_group ? group : 'where memory runs out (oom_score_adj)'],
-    ['  end with the server', 'yes', parent_death_signal ? 'by the kernel' : 'a thread of each worker watches'],
+    ['  ended first if memory runs out', yes(oom_score), oom_group ? group : 'oom_score_adj'],
+    ['  end with the server', 'yes', parent_death_signal ? 'by the kernel' : 'by a thread in each worker'],
   ];
 }
 
 function reportText({ versions, platform, providers, machine, workers, choice, refused, faults }: Report): string {
   const { features, cores, cpu_limit, memory_bytes, memory_limit_bytes, open_files } = machine;
-  const limit = (value: string | undefined) => (value === undefined ? 'no limit' : `limited to ${value}`);
+  const limit = (value: string | undefined) =>
+    value === undefined ? 'no limit' : `limited to ${value} by a control group`;
   const has = FEATURE_NAMES.map(([name, meaning, flags]) => {
-    const there = features?.some((feature) => flags.includes(feature));
-    return [`  ${name}`, features === null ? 'unknown' : there ? 'yes' : 'no', meaning];
+    const present = features?.some((feature) => flags.includes(feature));
+    return [`  ${name}`, features === null ? 'unknown' : present ? 'yes' : 'no', meaning];
   });
+  const providerRows = providers.map(({ provider, usable, detail }) => [
+    `  ${provider}`,
+    usable ? 'usable' : 'not usable',
+    detail,
+  ]);
   const sections = [
     table([
       ['menagerie', versions.menagerie ?? ''],
@@ -179,13 +190,13 @@ function reportText({ versions, platform, providers, machine, workers, choice, r
       ['ONNX Runtime', versions.onnxruntime ?? ''],
       ['sharp', `${versions.sharp}, libvips ${versions.libvips}`],
     ]),
-    `\nProviders\n${table(providers.map(({ provider, usable, detail }) => [`  ${provider}`, usable ? 'usable' : 'not usable', detail]))}`,
+    `\nProviders\n${table(providerRows)}`,
     `\nProcessor: ${machine.cpu}\n${table(has)}`,
     `\nLimits\n${table([
-      ['  cores', `${cores}, ${limit(cpu_limit === null ? undefined : `${cpu_limit} by a control group`)}`],
+      ['  cores', `${cores}, ${limit(cpu_limit === null ? undefined : `${cpu_limit}`)}`],
       [
         '  memory',
-        `${formatBytes(memory_bytes)}, ${limit(memory_limit_bytes === null ? undefined : `${formatBytes(memory_limit_bytes)} by a control group`)}`,
+        `${formatBytes(memory_bytes)}, ${limit(memory_limit_bytes === null ? undefined : formatBytes(memory_limit_bytes))}`,
       ],
       ['  open files', open_files === null ? 'no limit known' : String(open_files)],
     ])}`,
@@ -193,9 +204,7 @@ function reportText({ versions, platform, providers, machine, workers, choice, r
     ...(choice ? [`\nA server would start with\n${table(choiceRows(choice))}`] : []),
     ...(choice?.notes.map((note) => `  ${note}\n`) ?? []),
     ...refused.map(({ id, reason }) => `\nRefused: ${id}: ${reason}\n`),
-    ...(faults.length > 0
-      ? [`\nIn the way\n`, ...faults.map((fault) => `  ${fault}\n`)]
-      : ['\nNothing is in the way.\n']),
+    ...(faults.length > 0 ? [`\nProblems\n`, ...faults.map((fault) => `  ${fault}\n`)] : ['\nNo problems found.\n']),
   ];
   return sections.join('');
 }
@@ -204,7 +213,7 @@ function choiceRows({ provider, workers, threads, instances, models }: StartChoi
   return [
     ['  provider', provider],
     ['  workers', `${workers}, ${threads} ${threads === 1 ? 'thread' : 'threads'} each`],
-    ['  copies of a model', String(instances)],
+    ['  instances of each model', String(instances)],
     ['  models', models.join(', ') || 'none'],
   ];
 }

@@ -22,26 +22,25 @@ import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface EvalCommandOptions {
   question: Question;
-  /** Of every network; default: each model's own. */
+  /** Variant of every network; undefined: each model's default. */
   variant: string | undefined;
-  /** Further models or ensembles to be asked about the same pictures. */
+  /** Further models or ensembles to evaluate on the same pictures. */
   compare: readonly string[];
   /** Folder or file of labelled pictures. */
   data: string;
-  /** Pictures to take, spread over the whole set; default: all. */
+  /** Number of pictures, spread over the whole set; undefined: all. */
   limit: number | undefined;
-  /** File for a picture of the confusion matrix. */
+  /** SVG file to write the confusion matrix to. */
   confusion: string | undefined;
   json: boolean;
 }
 
-/** Pictures under way at a time, so that batches can form: what a worker takes at once, and as many to follow. */
+/** Pictures in progress per worker, so that batches can form: those of one run, and as many waiting. */
 const PICTURES_PER_WORKER = 32;
 
 /**
- * `menagerie eval <id>`: asks networks about labelled pictures, through the same workers as serving, and says how often they
- * are right.
- * @throws MenagerieError `invalid_data`, `io_error`, and what loading throws
+ * `menagerie eval <id>`: measures the accuracy of networks on labelled pictures, through the same workers as serving.
+ * @throws MenagerieError `invalid_data`, `io_error`; errors of loading
  */
 export async function evaluate(options: EvalCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
   const first = withDefaultModel(options.question, config);
@@ -57,9 +56,10 @@ export async function evaluate(options: EvalCommandOptions, config: Config, io: 
       if (io.signal.aborted) return 1;
       for (const id of membersOf(engine.repository, question.asked)) await engine.registry.unload(id);
     }
-    const [report] = reports as [EvalReport];
+    const [report, ...others] = reports;
+    if (!report) throw new Error('nothing was evaluated');
     if (options.confusion !== undefined) await writeFile(options.confusion, confusionSvg(report));
-    const single = reports.length === 1;
+    const single = others.length === 0;
     if (options.json) io.out.write(`${JSON.stringify(single ? report : reports, null, 2)}\n`);
     else io.out.write(single ? evalText(report) : evalCompareText(reports));
     return reports.some(({ failed }) => failed.length > 0) ? 1 : 0;
@@ -75,13 +75,11 @@ function labelsOf(repository: Repository, asked: Asked) {
   return model.labels;
 }
 
-/** Pictures at equal distances, so that every class has its share. */
+/** Takes pictures at equal distances, so that all classes are represented. */
 function spreadOver(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
   const count = Math.min(limit, pictures.length);
-  return Array.from(
-    { length: count },
-    (_, i) => pictures[Math.floor((i * pictures.length) / count)] as LabelledPicture,
-  );
+  const chosen = new Set(Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count)));
+  return pictures.filter((_, i) => chosen.has(i));
 }
 
 async function evaluateOne(

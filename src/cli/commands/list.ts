@@ -6,7 +6,7 @@ import { openRepository } from '../../zoo/open-repository.js';
 import { isPulled } from '../../zoo/weights.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
-/** `menagerie list`: every model of the repository, and whether its weights are here. */
+/** `menagerie list`: lists the models of the repository, and whether their weights are on this machine. */
 export async function list(config: Config, options: { json: boolean }, io: CommandIo): Promise<ExitCode> {
   const { models, ensembles, refused } = await openRepository(modelDirectories(config));
   const networks = await Promise.all(
@@ -23,13 +23,13 @@ export async function list(config: Config, options: { json: boolean }, io: Comma
       })),
     ),
   );
-  const together = [...ensembles.values()].map(({ id, ensemble: { title, members, top1 } }) => {
+  const ensembleRows = [...ensembles.values()].map(({ id, ensemble: { title, members, top1 } }) => {
     const own = networks.filter((row) => members.some(({ model }) => model === row.id));
     const pulled = members.every(({ model }) => own.some((row) => row.id === model && row.pulled));
     const dataset = own[0]?.dataset ?? '';
     return { id, variant: 'ensemble', title, dataset, bytes: null, top1: top1 ?? null, pulled, license: '' };
   });
-  const rows = [...networks, ...together];
+  const rows = [...networks, ...ensembleRows];
   const faults = refused.map(({ id, error }) => ({ id, code: error.code, reason: error.message }));
   if (options.json) {
     io.out.write(`${JSON.stringify({ models: rows, refused: faults }, null, 2)}\n`);

@@ -11,14 +11,14 @@ import type { CommandIo, ExitCode } from '../shared/io.js';
 import { ProgressBar } from '../shared/progress.js';
 
 export interface PullCommandOptions {
-  /** Which variant; `all` is every one; default the model's default. */
+  /** A variant, or `all`; by default the model's default variant. */
   variant: string | undefined;
   all: boolean;
 }
 
 /**
- * `menagerie pull <id...>`: fetches weights, one file after the other; a failure does not keep the rest from coming.
- * @throws MenagerieError `unknown_model`, `unknown_variant` before anything is fetched
+ * `menagerie pull <id...>`: fetches weights, one file after the other, and continues after failures.
+ * @throws MenagerieError `unknown_model`, `unknown_variant`, before anything is fetched
  */
 export async function pullModels(
   ids: readonly string[],
@@ -46,11 +46,11 @@ function variantsToPull(
   if (!model) {
     const fault = repository.refused.find((folder) => folder.id === id)?.error;
     if (fault) throw fault;
-    throw new MenagerieError('unknown_model', `There is no model "${id}"; \`menagerie list\` shows those there are.`);
+    throw new MenagerieError('unknown_model', `There is no model "${id}"; \`menagerie list\` shows the models.`);
   }
   const names = options.variant === 'all' ? variantsOf(model.manifest).map(([name]) => name) : [options.variant];
   const variants = names.map((name) => findVariant(model, name));
-  // With --all, bundled models are simply there already.
+  // With --all, skip bundled models, which have no url.
   const fetched = options.all ? variants.filter(({ url }) => url) : variants;
   return fetched.map((variant) => [model, variant]);
 }

@@ -13,13 +13,13 @@ import { readMachine } from '../../runtime/device/machine.js';
 import type { ServedModel } from '../../serving/models/model.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
-/** Milliseconds that the last lines of the log may take: nobody may be reading them. */
+/** How long to wait for the last log lines to be written, in milliseconds: there may be no reader. */
 const LAST_LINES_MS = 1000;
 
 /**
- * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts; then says so on
- * /readyz, finishes what was accepted and ends.
- * @returns 0, or 1 if something accepted was not finished in time
+ * `menagerie serve`: listens at once, loads the models meanwhile, and serves until the signal aborts. Then /readyz answers 503,
+ * and the server finishes the accepted requests and ends.
+ * @returns 0, or 1 if an accepted request was not finished in time
  * @throws MenagerieError `invalid_config`, `io_error`, `provider_unavailable`
  */
 export async function serve(settings: Config, version: string, io: CommandIo): Promise<ExitCode> {
@@ -41,7 +41,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
   });
   const events = observedEvents(metrics, log);
   const engine = await createEngine({ ...plan, events, env: io.env });
-  // What makes serving on pointless.
+  // Aborted by an error that makes serving pointless.
   const fatal = new AbortController();
   try {
     engine.registry.expect(wanted.map(({ id }) => id));
@@ -75,7 +75,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     });
     log.info('stopping');
     const finished = await drain(app, config);
-    log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before everything accepted was finished');
+    log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before all accepted requests were finished');
     fatal.signal.throwIfAborted();
     return finished ? 0 : 1;
   } finally {
@@ -90,9 +90,9 @@ async function listen({ server }: App, { host, port }: Config): Promise<string> 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {
-      EADDRINUSE: 'something else listens there; set PORT to another',
-      EACCES: 'this user may not; ports below 1024 are reserved',
-      EADDRNOTAVAIL: 'this machine does not have that address; set HOST to another',
+      EADDRINUSE: 'another process listens there; set PORT to another port',
+      EACCES: 'this user has no permission; ports below 1024 are reserved',
+      EADDRNOTAVAIL: 'this machine does not have that address; set HOST to another address',
     };
     const reason = reasons[code ?? ''] ?? 'the system refused';
     throw new MenagerieError('invalid_config', `Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
@@ -103,7 +103,7 @@ async function listen({ server }: App, { host, port }: Config): Promise<string> 
   return `http://${shown}:${actual}`;
 }
 
-/** @returns whether everything accepted was finished */
+/** @returns whether all accepted requests were finished in time */
 async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promise<boolean> {
   app.startDraining();
   await sleep(drainDelayMs);
@@ -114,7 +114,7 @@ async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promis
   return finished;
 }
 
-/** What is served and where to look, for whoever started the server. */
+/** The message for whoever started the server: the models that are served, and the addresses to try. */
 async function banner({ registry }: Engine, address: string): Promise<string> {
   const models = await registry.list();
   const ready = models.filter(({ state }) => state === 'ready');
@@ -127,7 +127,7 @@ async function banner({ registry }: Engine, address: string): Promise<string> {
     served ? servedAs(served) : `${ensemble?.members.length} models together`,
   ]);
   const sections = [
-    rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNothing is served.\n',
+    rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNo model is served.\n',
     absent.length > 0 ? `  and ${absent.length} more that \`npx menagerie pull <id>\` fetches (see /models)\n` : '',
     ...broken.map(({ id, state, reason }) => `\n${id} is not served (${state}): ${reason}\n`),
     ready[0] ? `\nTry        curl -F image=@picture.jpg '${address}/classify?model=${ready[0].id}'\n` : '\n',

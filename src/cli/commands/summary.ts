@@ -21,7 +21,7 @@ export interface SummaryCommandOptions {
   format: ReportForm;
 }
 
-/** `menagerie summary <id | file.onnx>`; `title` is for a file whose name says little. */
+/** `menagerie summary <id | file.onnx>`. @param title of the network in a file; by default the file's name */
 export async function summary(
   what: string,
   options: SummaryCommandOptions,

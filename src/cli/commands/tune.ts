@@ -25,22 +25,22 @@ import { type Speed, speedOf } from '../shared/speed.js';
 
 export interface TuneOptions {
   goal: Goal;
-  /** Most points of top-1 that a variant may lose against fp32 to be chosen. */
+  /** Percentage points of top-1 accuracy that a variant may lose against fp32 to be chosen. */
   maxLoss: number;
-  /** Seconds that each figure is measured for. */
+  /** Seconds to measure each figure. */
   seconds: number;
-  /** Whether to measure only. */
+  /** Whether to measure without writing the result. */
   dryRun: boolean;
   json: boolean;
 }
 
-/** A combination, and why it may not be chosen, if so. */
+/** A measured combination, and why it may not be chosen, if so. */
 type Row = Tried & { objection: string | undefined };
 
 /**
- * `menagerie tune <id>`: measures variants, workers, threads and batches on this machine, and writes what suits the goal best
- * beside the manifest, where `serve` finds it.
- * @throws MenagerieError `unknown_model`, `model_not_pulled`, `io_error`, and what loading throws
+ * `menagerie tune <id>`: measures variants, workers, threads and batches on this machine, and writes the best combination for the
+ * goal beside the manifest, where `serve` finds it.
+ * @throws MenagerieError `unknown_model`, `model_not_pulled`, `io_error`; errors of loading
  */
 export async function tune(id: string, options: TuneOptions, config: Config, io: CommandIo): Promise<ExitCode> {
   const repository = await openRepository(modelDirectories(config));
@@ -64,7 +64,7 @@ export async function tune(id: string, options: TuneOptions, config: Config, io:
         env: io.env,
         signal: io.signal,
       });
-      rows.push(...tried.map((it) => ({ ...it, objection })));
+      rows.push(...tried.map((combination) => ({ ...combination, objection })));
     }
   }
   bar.clear();
@@ -90,7 +90,7 @@ async function variantsToTry(
       variant === 'fp32' || untrained ? undefined : objectionTo(facts.top1, variants.fp32?.top1, maxLoss);
     found.push({ variant, objection });
   }
-  // A model whose only weights are int8 has nothing to lose against.
+  // If there is only one variant, there is nothing to compare it with.
   const [only, ...others] = found;
   if (only && others.length === 0) return [{ ...only, objection: undefined }];
   if (!only)
@@ -105,7 +105,7 @@ async function tryBatches(
   options: { repository: Repository; config: Config; env: NodeJS.ProcessEnv; seconds: number; signal: AbortSignal },
 ): Promise<Tried[]> {
   const { repository } = options;
-  // Untrained networks can be tuned too: their speed means something.
+  // Untrained networks can be tuned too, because their speed is meaningful.
   const config: Config = { ...options.config, untrained: 'allow' };
   const tried: Tried[] = [];
   let fastest = 0;
@@ -118,7 +118,7 @@ async function tryBatches(
     let speed: Speed;
     try {
       const served = await engine.registry.load(id, variant);
-      // The file takes no more rows.
+      // The network accepts no more rows.
       if (served.info.batch < batch) break;
       speed = await speedOf(engine.pool, served, options.seconds * 1000, options.signal);
     } finally {
@@ -148,7 +148,7 @@ function asJson(rows: readonly Row[], best: Row, options: TuneOptions, machine: 
 }
 
 function tuningText(model: ModelFolder, rows: readonly Row[], best: Row, { goal, dryRun }: TuneOptions): string {
-  const header = ['VARIANT', 'WORKERS', 'THREADS', 'BATCH', 'IMAGES/S', 'LONE PICTURE ms', ''];
+  const header = ['VARIANT', 'WORKERS', 'THREADS', 'BATCH', 'IMAGES/S', 'ONE PICTURE ms', ''];
   const lines = rows.map((row) => [
     row.variant,
     String(row.workers),
@@ -160,6 +160,6 @@ function tuningText(model: ModelFolder, rows: readonly Row[], best: Row, { goal,
   ]);
   const kept = dryRun
     ? 'Nothing was written.'
-    : `Written to ${tunedFile(model)}; the next start of the server follows it, where no setting says otherwise.`;
+    : `Written to ${tunedFile(model)}; the server will use it from its next start, unless settings override it.`;
   return `${table([header, ...lines], [1, 2, 3, 4, 5])}\n${kept}\n`;
 }

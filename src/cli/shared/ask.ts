@@ -3,17 +3,17 @@ import { type MenagerieError, toMenagerieError } from '../../core/errors.js';
 import type { Answer } from '../../serving/answering/answerer.js';
 import type { Question } from '../../serving/asking/question.js';
 import type { Classifier } from '../../serving/classifier.js';
-import type { Classification, ImageResult } from '../../serving/ticket.js';
+import type { Classification } from '../../serving/ticket.js';
 import { ioError, isSystemError } from '../../system/errors.js';
 import { RefusedFile } from '../../system/regular-file.js';
 
-/** What became of one picture. */
+/** The result of asking about one picture. */
 export type Outcome = { classification: Classification; answer: Answer; error?: never } | { error: MenagerieError };
 
 /**
- * Asks about one picture in process, without a deadline.
- * @param read gives the file's bytes; what it throws is the picture's error
- * @param signal gives up
+ * Asks about one picture in this process, without a deadline.
+ * @param read reads the bytes of the file; its errors become the picture's error
+ * @param signal aborts the request
  */
 export async function askAbout(
   read: () => Promise<Uint8Array>,
@@ -29,9 +29,10 @@ export async function askAbout(
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const classification = await ticket.answer([{ name: undefined, bytes }]);
-      // A lone picture's error is thrown, so what is here has an answer.
-      const { answer } = classification.results[0] as Extract<ImageResult, { answer: unknown }>;
-      return { classification, answer };
+      const [result] = classification.results;
+      // The error of a single picture is thrown above.
+      if (!result || 'error' in result) throw new Error('the picture has no answer');
+      return { classification, answer: result.answer };
     } finally {
       signal.removeEventListener('abort', onAbort);
       ticket.close();

@@ -1,13 +1,14 @@
-/** Maps with at most `width` calls under way, giving the results in the order of the items. */
+/** Maps items with at most `width` calls in progress, and yields the results in the order of the items. */
 export async function* inOrder<T, R>(
   items: readonly T[],
   width: number,
   map: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
-  const underWay: Promise<R>[] = [];
+  const inProgress: Promise<R>[] = [];
   for (const item of items) {
-    underWay.push(map(item));
-    if (underWay.length >= width) yield (await underWay.shift()) as R;
+    inProgress.push(map(item));
+    const oldest = inProgress.length >= width ? inProgress.shift() : undefined;
+    if (oldest) yield await oldest;
   }
-  for (const rest of underWay) yield await rest;
+  for (const rest of inProgress) yield await rest;
 }

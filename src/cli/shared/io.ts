@@ -1,4 +1,4 @@
-/** What a command gets from the process it runs in. */
+/** A command's access to its process. */
 export interface CommandIo {
   env: Readonly<Record<string, string | undefined>>;
   /** Results. */
@@ -9,12 +9,12 @@ export interface CommandIo {
   signal: AbortSignal;
 }
 
-/** Where messages go: writing neither waits nor fails, whoever reads them or does not. */
+/** Output for messages. Writing never blocks or fails, even if nobody reads. */
 export interface Messages {
-  /** Whether somebody looks at a terminal. */
+  /** Whether it is a terminal. */
   readonly isTTY: boolean;
   write(text: string): void;
 }
 
-/** How a command ended, as the process's exit status. */
+/** Exit status of a command: 0 success, 1 failure, 2 wrong usage or settings. */
 export type ExitCode = 0 | 1 | 2;

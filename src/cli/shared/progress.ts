@@ -3,7 +3,7 @@ import type { Messages } from './io.js';
 const WIDTH = 30;
 const INTERVAL_MS = 100;
 
-/** One line of progress that is redrawn in place; on anything but a terminal nothing is drawn. */
+/** A progress line that is redrawn in place. Draws on terminals only. */
 export class ProgressBar {
   readonly #stream: Messages;
   readonly #label: string;
@@ -14,7 +14,7 @@ export class ProgressBar {
     this.#label = label;
   }
 
-  /** @param note what stands behind the bar, such as a rate */
+  /** @param note text after the bar, such as a rate */
   update(done: number, total: number, note: string): void {
     const now = Date.now();
     if (!this.#stream.isTTY || (now - this.#drawn < INTERVAL_MS && done < total)) return;

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Config } from '../../config/load-config.js';
 import type { SettingName } from '../../config/settings.js';
-import { CROPS, type Crops } from '../../core/manifest/crops.js';
+import { CROPS } from '../../core/manifest/crops.js';
 import { COMBINES, type Combine } from '../../core/scores/ensemble.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
@@ -19,28 +19,30 @@ interface ViewFlags {
   autoOrient: boolean;
 }
 
-const WHO = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else lenet5)';
+const TARGET = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else lenet5)';
 
-/** Adds what says who is asked and how pictures are looked at. @param who whether a model is named by a flag or by itself */
-export function withViewFlags(command: Command, who: 'flag' | 'id' = 'flag'): Command {
-  return (who === 'id' ? command.argument('[id]', WHO) : command.option('-m, --model <id>', WHO))
-    .addOption(new Option('--models <ids>', '2 to 15 models that answer together, by commas').conflicts('model'))
-    .option('--weights <numbers>', 'how much each of them counts, by commas')
-    .addOption(new Option('--combine <rule>', 'how their answers become one').choices(COMBINES))
-    .addOption(new Option('--crops <n>', 'crops of a picture to average over').choices(CROPS.map(String)))
-    .option('--tta <list>', 'further views: mirror, crops:4, rotate:10, shear:5, colour:0.1, by commas')
-    .option('--seed <n>', 'of random views', wholeNumber, 0)
+/** Adds the flags of a question. @param target whether the model is named by a flag or by an argument */
+export function withViewFlags(command: Command, target: 'flag' | 'id' = 'flag'): Command {
+  return (target === 'id' ? command.argument('[id]', TARGET) : command.option('-m, --model <id>', TARGET))
     .addOption(
-      new Option('--average <what>', 'what is averaged over views')
+      new Option('--models <ids>', '2 to 15 models that answer together, separated by commas').conflicts('model'),
+    )
+    .option('--weights <numbers>', 'weight of each of them, separated by commas')
+    .addOption(new Option('--combine <rule>', 'how to combine their answers').choices(COMBINES))
+    .addOption(new Option('--crops <n>', 'number of crops of a picture to average over').choices(CROPS.map(String)))
+    .option('--tta <list>', 'further views, separated by commas: mirror, crops:4, rotate:10, shear:5, colour:0.1')
+    .option('--seed <n>', 'seed of random views', wholeNumber, 0)
+    .addOption(
+      new Option('--average <what>', 'what to average over views')
         .choices(['probabilities', 'logits'])
         .default('probabilities'),
     )
-    .option('--no-auto-orient', 'leave pictures as they are, whatever their EXIF orientation');
+    .option('--no-auto-orient', 'ignore the EXIF orientation of pictures');
 }
 
 /**
- * What the flags ask for, and the other flags.
- * @param id of the model, where it stands by itself
+ * Splits flags into the question that they ask and the settings.
+ * @param id the model, if it is named by an argument
  * @throws MenagerieError `invalid_request`
  */
 export function splitViewFlags(
@@ -55,7 +57,7 @@ export function splitViewFlags(
   const question: Question = {
     asked,
     autoOrient,
-    crops: crops === undefined ? undefined : (Number(crops) as Crops),
+    crops: CROPS.find((known) => String(known) === crops),
     augmentation: parseAugmentation(tta),
     seed,
     average,
@@ -63,7 +65,7 @@ export function splitViewFlags(
   return { question, flags };
 }
 
-/** The question with the default model where it names none. */
+/** The question, with the default model if it names none. */
 export function withDefaultModel(question: Question, { defaultModel = 'lenet5' }: Config): Question {
   const { asked } = question;
   if ('ensemble' in asked || asked.model !== undefined) return question;

@@ -6,21 +6,21 @@ import { countOf } from '../../core/shape.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { ServedModel } from '../../serving/models/model.js';
 
-/** How fast pictures go through the workers, reading them left aside. */
+/** How fast the workers run a model, without the time to decode and render pictures. */
 export interface Speed {
-  /** With all workers busy. */
+  /** Images per second, with all workers busy. */
   imagesPerS: number;
-  /** Median of a lone picture, in ms. */
+  /** Median for one picture at a time, in ms. */
   latencyMs: number;
 }
 
-/** Machines are never quiet: each figure is measured in so many parts, and the least disturbed counts. */
+/** Each figure is measured in this many parts, of which the best counts: other processes may disturb some. */
 const PARTS = 3;
 
 /**
  * Measures a loaded model on noise: from pixels to scores.
- * @param ms how long each of the two figures is measured for
- * @throws the signal's reason, and what running throws
+ * @param ms how long to measure each of the two figures, in ms
+ * @throws the signal's reason; errors of running
  */
 export async function speedOf(
   pool: WorkerPool,
@@ -33,11 +33,11 @@ export async function speedOf(
   for (let i = 0; i < noise.length; i++) noise[i] = random.integer(256);
   let runs = 0;
   const run = () => {
-    // As those of another picture each time: a worker would use the tensor of the last one again.
+    // A new name for each run: a worker would reuse its last tensor for views of the same name.
     const views = { name: `noise ${++runs}`, rows: 1, data: noise };
     return pool.run(key, views, { flow: createFlow(), cost: 1, ms: info.viewMs, signal: new AbortController().signal });
   };
-  /** Milliseconds of each run, so many at a time. */
+  /** Milliseconds of each run, with `inFlight` runs at a time. */
   const measure = async (inFlight: number) => {
     const until = performance.now() + ms / PARTS;
     const took: number[] = [];

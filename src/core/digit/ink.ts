@@ -1,3 +1,4 @@
+import { missing } from '../at.js';
 import {
   type Bounds,
   dilate,
@@ -17,29 +18,29 @@ import {
   tap,
 } from './plane.js';
 
-/** The pen strokes of one digit: 0 where there is none, 255 where the pen pressed fully, grey at the edges. */
+/** The pen strokes of one digit: 0 for paper, 255 for full ink, grey at the edges. `box` bounds them. */
 export interface Ink {
   plane: Plane;
   box: Bounds;
 }
 
-/** Cells along the longer side of the coarse grid on which background and polarity are judged. */
+/** Cells along the longer side of the coarse grid on which background and polarity are determined. */
 const COARSE = 64;
-/** Side of the square, as a share of the longer side, within which strokes must be narrower to count as ink: ... */
+/** Strokes wider than this share of the longer side do not count as ink. */
 const PEN_WINDOW = 1 / 3;
-/** ... and sheets of paper on a table. */
+/** The same for sheets of paper on a table. */
 const SHEET_WINDOW = 1 / 2;
-/** An ink that differs from the paper by fewer levels than this is taken for noise: the picture is blank. */
+/** If ink and paper differ by fewer levels than this, the ink is noise and the picture is blank. */
 const LEAST_CONTRAST = 18;
-/** Paper darker than this is taken to be so by itself and not for want of light. */
+/** Paper darker than this is dark paper, not paper in a shadow. */
 const LEAST_LIGHT = 80;
-/** Levels above the paper that never count as ink. */
+/** This many levels above the paper never count as ink. */
 const LEAST_NOISE = 4;
 
 /**
- * Finds the digit on a grey picture, whatever its paper, and leaves everything else out.
+ * Finds the digit in a grey picture on any paper, and removes everything else.
  * @param grey levels 0..255
- * @returns the ink, or undefined where the picture shows none
+ * @returns the ink, or undefined if the picture shows none
  */
 export function findInk(grey: Plane): Ink | undefined {
   const sheet = findSheet(grey);
@@ -48,7 +49,7 @@ export function findInk(grey: Plane): Ink | undefined {
   return findMarks(resize(grey, sheet, x1 - x0, y1 - y0), PEN_WINDOW) ?? findMarks(grey, PEN_WINDOW);
 }
 
-/** The inside of a sheet of paper on a table, say: it stands out more than what is written on it. */
+/** The inside of a sheet of paper, for example on a table: the sheet contrasts more than the writing on it. */
 function findSheet(grey: Plane): Bounds | undefined {
   if (Math.max(grey.width, grey.height) < COARSE) return undefined;
   const factor = Math.ceil(Math.max(grey.width, grey.height) / (2 * COARSE));
@@ -64,7 +65,7 @@ function findSheet(grey: Plane): Bounds | undefined {
   };
 }
 
-/** Whether what was found fills its box as no digit does but a sheet or a screen. */
+/** Whether the marks fill their box as a sheet or a screen does, and no digit. */
 function isSheet({ plane, box }: Ink): boolean {
   const [width, height] = [box.x1 - box.x0, box.y1 - box.y0];
   if (Math.min(width, height) < 0.4 * Math.max(width, height) || width * height < (plane.width * plane.height) / 8)
@@ -76,13 +77,13 @@ function isSheet({ plane, box }: Ink): boolean {
   return filled > 0.7 * width * height;
 }
 
-/** What stands out most from its surroundings and could be one digit. */
+/** The marks with the most contrast that could be one digit. @param window widest stroke, as a share of the longer side */
 function findMarks(grey: Plane, window: number): Ink | undefined {
-  const raised = raiseInk(grey, window);
+  const raised = subtractBackground(grey, window);
   const { data, width, height } = raised;
 
-  // Otsu's threshold first separates paper from the rest; the spread of the paper then tells what is noise, and the
-  // same threshold over all above the noise separates the pen from faint things such as ruled lines.
+  // Otsu's threshold separates paper from the rest. The spread of the paper gives the level of the noise. Otsu's threshold of
+  // the levels above the noise separates the pen from faint marks such as ruled lines.
   const all = histogram(data, 0);
   const paper = spreadBelow(all, otsu(all));
   const floor = paper.middle + Math.max(LEAST_NOISE, 3 * paper.deviation);
@@ -91,18 +92,18 @@ function findMarks(grey: Plane, window: number): Ink | undefined {
   const full = quantile(histogram(data, threshold), 0.9) - paper.middle;
   if (full < LEAST_CONTRAST) return undefined;
 
-  const kept = keepDigit(raised, threshold);
+  const kept = selectDigit(raised, threshold);
   if (!kept) return undefined;
-  // Soft edges of the kept strokes stay, so that shrinking them is exact; at most 1/64 of the digit's size around.
+  // Keep the soft edges of the strokes, up to 1/64 of the digit's size, so that shrinking them is exact.
   const reach = Math.max(2, Math.round(Math.max(kept.box.x1 - kept.box.x0, kept.box.y1 - kept.box.y0) / 64));
   const near = spread(kept.mask, width, height, reach);
   const ink = new Float32Array(data.length);
   const box = { x0: width, y0: height, x1: 0, y1: 0 };
   for (let y = 0, i = 0; y < height; y++) {
-    // Of this row.
+    // The columns with ink in this row.
     let [first, last] = [width, -1];
     for (let x = 0; x < width; x++, i++) {
-      const level = data[i] as number;
+      const level = data[i] ?? missing(i);
       if (level <= floor || !near[i]) continue;
       const value = Math.min(255, ((level - paper.middle) / full) * 255);
       ink[i] = value;
@@ -115,57 +116,58 @@ function findMarks(grey: Plane, window: number): Ink | undefined {
   return { plane: { data: ink, width, height }, box };
 }
 
-/** The ink as positive levels over a background of about zero: polarity decided, shading of the paper removed. */
-function raiseInk(grey: Plane, window: number): Plane {
+/** Determines the polarity and removes the shading of the paper: ink has positive levels, the background about 0. */
+function subtractBackground(grey: Plane, window: number): Plane {
   const { width, height } = grey;
   const coarse = shrink(grey, Math.ceil(Math.max(width, height) / COARSE));
   const sign = isLightOnDark(coarse) ? 1 : -1;
-  // A grey opening: the least level around, then the greatest of those. Strokes are narrower than the
-  // window and vanish; shading, shadows and the table beside the paper stay, and are subtracted, one cell wider
-  // than they are, because a cell on an edge is neither light nor dark.
+  // A grey opening (erosion, then dilation) estimates the background. Strokes are narrower than the window and vanish;
+  // shading, shadows and the table beside the paper stay, and are subtracted. They are dilated by one more cell, because a
+  // cell on an edge is neither light nor dark.
   const radius = Math.max(1, Math.round((Math.max(coarse.width, coarse.height) * window) / 2));
   const signed = sign > 0 ? coarse : negated(coarse);
-  const background = acrossFrom(dilate(erode(signed, radius), radius + 1), width);
+  const background = widenRows(dilate(erode(signed, radius), radius + 1), width);
   const data = new Float32Array(width * height);
   for (let y = 0, i = 0; y < height; y++) {
     const { first, second, part } = tap(y, height, coarse.height);
     let [above, below] = [first * width, second * width];
-    for (let x = 0; x < width; x++, i++) {
-      const paper = mix(background[above++] as number, background[below++] as number, part);
-      const raised = Math.max(0, (grey.data[i] as number) * sign - paper);
-      // Dark ink takes a share of the light that falls on the paper: less of it in a shadow.
+    for (let x = 0; x < width; x++, i++, above++, below++) {
+      const paper = mix(background[above] ?? missing(above), background[below] ?? missing(below), part);
+      const raised = Math.max(0, (grey.data[i] ?? missing(i)) * sign - paper);
+      // Dark ink absorbs a share of the light on the paper, so it contrasts less in a shadow.
       data[i] = sign > 0 ? raised : (raised * 255) / Math.max(LEAST_LIGHT, -paper);
     }
   }
   return { data, width, height };
 }
 
-/** The rows of a plane, each widened to `width` levels. */
-function acrossFrom({ data, width: coarse, height }: Plane, width: number): Float64Array {
+/** A plane with its rows interpolated to `width` levels. */
+function widenRows({ data, width: coarse, height }: Plane, width: number): Float64Array {
   const wide = new Float64Array(width * height);
   for (let x = 0; x < width; x++) {
     const { first, second, part } = tap(x, width, coarse);
     for (let y = 0; y < height; y++) {
-      wide[y * width + x] = mix(data[y * coarse + first] as number, data[y * coarse + second] as number, part);
+      const [left, right] = [y * coarse + first, y * coarse + second];
+      wide[y * width + x] = mix(data[left] ?? missing(left), data[right] ?? missing(right), part);
     }
   }
   return wide;
 }
 
-/** Ink differs from the margin more strongly than shading does, and to one side: the third moment tells which. */
+/** Ink differs from the margin more than shading does, and to one side: the sign of the third moment tells which. */
 function isLightOnDark({ data, width, height }: Plane): boolean {
   const band = Math.max(1, Math.round(Math.max(width, height) / 16));
   const margin: number[] = [];
   for (let y = 0, i = 0; y < height; y++) {
     const atEdge = y < band || y >= height - band;
     for (let x = 0; x < width; x++, i++) {
-      if (atEdge || x < band || x >= width - band) margin.push(data[i] as number);
+      if (atEdge || x < band || x >= width - band) margin.push(data[i] ?? missing(i));
     }
   }
   const paper = Float32Array.from(margin).sort()[margin.length >> 1] ?? 0;
   let skew = 0;
-  for (let i = 0; i < data.length; i++) {
-    const distance = (data[i] as number) - paper;
+  for (const level of data) {
+    const distance = level - paper;
     skew += distance * distance * distance;
   }
   return skew > 0;
@@ -177,10 +179,10 @@ interface InkPart extends Bounds {
   atBorder: boolean;
 }
 
-/** The parts at or above `threshold` that make up one digit: the weightiest and what belongs to it. */
-function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bounds } | undefined {
+/** The parts at or above `threshold` that make up one digit: the heaviest part and those that belong to it. */
+function selectDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bounds } | undefined {
   const { labels, parts } = components(plane, threshold);
-  // What runs off the picture (a frame, the edge of the paper) counts less than what lies inside it.
+  // A part that touches the border (a frame, the edge of the paper) counts less than one inside.
   const weight = (part: InkPart) => part.mass * (part.atBorder ? 0.1 : 1);
   const main = parts.reduce<InkPart | undefined>(
     (best, part) => (!best || weight(part) > weight(best) ? part : best),
@@ -190,9 +192,9 @@ function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bo
   if (!main || longSide(main) < Math.min(4, plane.width, plane.height) || longSide(main) < least) return undefined;
   const box = { x0: main.x0, y0: main.y0, x1: main.x1, y1: main.y1 };
   const kept = new Set([main.label]);
-  // Broken strokes and the separate bar of a 5 join; specks, and digits standing beside this one, do not.
-  for (let before = 0; before < kept.size; ) {
-    before = kept.size;
+  // Add broken strokes and the separate bar of a 5, but no specks and no digits beside this one.
+  for (let sizeBefore = 0; sizeBefore < kept.size; ) {
+    sizeBefore = kept.size;
     for (const part of parts) {
       if (kept.has(part.label) || part.mass < 0.03 * main.mass || (part.atBorder && !main.atBorder)) continue;
       const gapX = Math.max(part.x0 - box.x1, box.x0 - part.x1);
@@ -210,7 +212,7 @@ function keepDigit(plane: Plane, threshold: number): { mask: Uint8Array; box: Bo
   return { mask, box };
 }
 
-/** Labels the 8-connected parts at or above `threshold`; label 0 is background. */
+/** Labels the 8-connected parts at or above `threshold`; label 0 is the background. */
 function components({ data, width, height }: Plane, threshold: number): { labels: Int32Array; parts: InkPart[] } {
   const labels = new Int32Array(data.length);
   const parts: InkPart[] = [];

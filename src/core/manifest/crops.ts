@@ -1,3 +1,3 @@
-/** How many crops of a picture a network may be shown. */
+/** The numbers of crops of a picture that can be requested. */
 export const CROPS = [1, 5, 10, 144] as const;
 export type Crops = (typeof CROPS)[number];

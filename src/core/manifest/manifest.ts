@@ -5,18 +5,18 @@ import { COLOR_ORDERS, channelsOf } from './color-order.js';
 import { CROPS } from './crops.js';
 import { parseDescription } from './parse-description.js';
 
-// models/<id>/manifest.json: the facts of one network. The schema is the contract with whoever adds a model;
-// docs/manifest.md and models/manifest.schema.json are generated from the descriptions below.
+// The schema of models/<id>/manifest.json, which describes one model. docs/manifest.md and models/manifest.schema.json are
+// generated from the descriptions below.
 
 const oneOf = <const T extends string[]>(values: readonly [...T], description: string) =>
   Type.Enum([...values], { description });
 
-/** A lower-case name that is safe as a folder, a metric label and part of an address. */
+/** A lower-case name that is safe as a folder name, a metric label and part of a URL. */
 export const MODEL_ID_PATTERN = '^[a-z0-9][a-z0-9._-]{0,63}$';
 const RELATIVE_FILE_PATTERN = '^(?!/)(?!.*(^|/)\\.\\.(/|$))[^\\\\:*?"<>|]+$';
 const URL_PATTERN = '^https?://';
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
-/** What the patterns ask for, in the words of an error message. */
+/** Error messages for the patterns. */
 export const PATTERN_WORDS = {
   [MODEL_ID_PATTERN]:
     'must be at most 64 lower-case letters, digits, dots, hyphens or underscores, the first a letter or digit',
@@ -29,7 +29,7 @@ const fileName = (description: string) =>
 
 const FilterSchema = oneOf(
   ['bilinear', 'bicubic', 'lanczos'],
-  "Pillow's resampling filter; it is widened by the scale when shrinking (antialiasing).",
+  "Pillow's resampling filter, widened by the scale when shrinking (antialiasing).",
 );
 export type Filter = Static<typeof FilterSchema>;
 
@@ -37,8 +37,8 @@ const ResizeSchema = Type.Object(
   {
     mode: oneOf(
       ['shorter_side', 'exact', 'digit'],
-      'shorter_side: keep the aspect ratio, then crop the centre to the input. exact: resize to the input whatever the ' +
-        'aspect ratio. digit: find the digit, make it light on dark, scale and centre it as MNIST was (docs/digits.md).',
+      'shorter_side: keep the aspect ratio, then crop the centre to the input. exact: resize to the input without keeping ' +
+        'the aspect ratio. digit: find the digit, make it light on dark, scale and centre it as in MNIST (docs/digits.md).',
     ),
     size: Type.Optional(
       Type.Integer({
@@ -53,14 +53,14 @@ const ResizeSchema = Type.Object(
         minimum: 1,
         maximum: 256,
         description:
-          'Pixels of black around the resized picture where several crops are cut from it; for shorter_side only. For inputs ' +
-          'as large as the resized picture, whose crops would else be all the same.',
+          'Black pixels around the resized picture when several crops are cut from it; for shorter_side only. For inputs ' +
+          'as large as the resized picture, whose crops would otherwise all be the same.',
       }),
     ),
   },
-  { ...strict, description: 'How a picture is brought to the size of the input.' },
+  { ...strict, description: 'How a picture is resized to the input.' },
 );
-/** What `ResizeSchema` and the rules between its fields admit. */
+/** What `ResizeSchema` and the rules in `manifestFaults` allow. */
 export type Resize =
   | { mode: 'shorter_side'; size: number; filter: Filter; padding?: number }
   | { mode: 'exact'; filter: Filter }
@@ -77,7 +77,7 @@ const PreprocessSchema = Type.Object(
     mean: Type.Array(Type.Number(), { description: 'Per channel, in the order of `color`, after scaling.' }),
     std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), { description: 'Per channel, in the order of `color`.' }),
   },
-  { ...strict, description: 'What is done to a picture before the network sees it.' },
+  { ...strict, description: 'How a picture becomes the input tensor.' },
 );
 export type Preprocess = Omit<Static<typeof PreprocessSchema>, 'resize'> & { resize: Resize };
 
@@ -86,7 +86,7 @@ const percent = (description: string) => Type.Number({ minimum: 0, maximum: 100,
 const VariantSchema = Type.Object(
   {
     file: fileName('The ONNX file, beside the manifest.'),
-    url: Type.Optional(Type.String({ pattern: URL_PATTERN, description: 'Where `menagerie pull` fetches it.' })),
+    url: Type.Optional(Type.String({ pattern: URL_PATTERN, description: 'Where `menagerie pull` downloads it from.' })),
     sha256: Type.Optional(
       Type.String({
         pattern: SHA256_PATTERN,
@@ -94,10 +94,10 @@ const VariantSchema = Type.Object(
       }),
     ),
     bytes: Type.Optional(Type.Integer({ minimum: 1, description: 'Size of the file. Required with `url`.' })),
-    top1: Type.Optional(percent('Top-1 accuracy in percent, as published or measured (see `notes`).')),
+    top1: Type.Optional(percent('Top-1 accuracy in percent, published or measured (see `notes`).')),
     top5: Type.Optional(percent('Top-5 accuracy in percent.')),
   },
-  { ...strict, description: 'One file of weights.' },
+  { ...strict, description: 'One weights file.' },
 );
 export type Variant = Static<typeof VariantSchema>;
 
@@ -107,47 +107,47 @@ export const VariantNameSchema = oneOf(VARIANT_NAMES, 'Number format of the weig
 
 export const ManifestSchema = Type.Object(
   {
-    $schema: Type.Optional(Type.String({ description: 'For editors; not read.' })),
+    $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
     id: Type.String({
       pattern: MODEL_ID_PATTERN,
-      description: 'The name used in requests; equal to the name of the folder.',
+      description: 'The name in requests; must equal the name of the folder.',
     }),
-    title: Type.String({ minLength: 1, maxLength: 200, description: 'The name for people.' }),
+    title: Type.String({ minLength: 1, maxLength: 200, description: 'The name to display.' }),
     family: Type.String({ minLength: 1, maxLength: 64, description: 'The architecture: alexnet, vgg, resnet ...' }),
-    dataset: Type.String({ minLength: 1, maxLength: 64, description: 'What it was trained on.' }),
-    labels: fileName(
-      'Class names: a bare name `x` is labels/x.txt of the model directory, `./x` a file beside the manifest.',
-    ),
+    dataset: Type.String({ minLength: 1, maxLength: 64, description: 'The training data.' }),
+    labels: fileName('Class names: `x` means labels/x.txt in the model directory, `./x` a file beside the manifest.'),
     input: Type.Object(
       {
-        name: Type.String({ minLength: 1, description: 'Name of the input of the graph.' }),
+        name: Type.String({ minLength: 1, description: 'Name of the graph input.' }),
         layout: oneOf(['NCHW', 'NHWC'], 'Order of the dimensions.'),
         height: Type.Integer({ minimum: 1, maximum: 4096, description: 'Pixels.' }),
         width: Type.Integer({ minimum: 1, maximum: 4096, description: 'Pixels.' }),
       },
       {
         ...strict,
-        description: 'The float32 tensor the network takes. It has as many channels as `preprocess.color`.',
+        description: 'The float32 input tensor. `preprocess.color` determines the number of channels.',
       },
     ),
     preprocess: PreprocessSchema,
     crops: Type.Optional(
       Type.Enum([...CROPS], {
-        description:
-          'How many crops of a picture are shown unless a request says otherwise; 1 without it (docs/multi-crop.md).',
+        description: 'Number of crops of a picture unless a request says otherwise; 1 by default (docs/multi-crop.md).',
       }),
     ),
     output: Type.Object(
       {
-        name: Type.String({ minLength: 1, description: 'Name of the output of the graph.' }),
-        kind: oneOf(['logits', 'probabilities'], 'Whether softmax is still to be applied.'),
+        name: Type.String({ minLength: 1, description: 'Name of the graph output.' }),
+        kind: oneOf(
+          ['logits', 'probabilities'],
+          'Whether the server must still apply softmax (logits) or not (probabilities).',
+        ),
       },
-      { ...strict, description: 'The float32 tensor the network answers with: one score per class.' },
+      { ...strict, description: 'The float32 output tensor: one score per class.' },
     ),
-    batch: Type.Enum(['dynamic', 1], { description: 'Whether the files take any number of pictures at once, or one.' }),
+    batch: Type.Enum(['dynamic', 1], { description: 'Batch size that the files accept: any, or only 1.' }),
     variants: Type.Object(
       { fp32: Type.Optional(VariantSchema), int8: Type.Optional(VariantSchema) },
-      { ...strict, minProperties: 1, description: 'The files of weights by number format.' },
+      { ...strict, minProperties: 1, description: 'The weights files by number format.' },
     ),
     default_variant: VariantNameSchema,
     license: Type.String({
@@ -160,29 +160,30 @@ export const ManifestSchema = Type.Object(
     golden: Type.Optional(
       Type.Object(
         {
-          image: fileName('A bare name is golden/<name> of the model directory, `./x` a file beside the manifest.'),
-          index: Type.Integer({ minimum: 0, description: 'The class it shows.' }),
+          image: fileName('`x` means golden/x in the model directory, `./x` a file beside the manifest.'),
+          index: Type.Integer({ minimum: 0, description: 'The class that it shows.' }),
           within: Type.Integer({
             minimum: 1,
             maximum: 10,
-            description: 'The class must be among this many best answers.',
+            description: 'The class must be among this many of the best.',
           }),
         },
-        { ...strict, description: 'A picture the network must answer rightly before it serves.' },
+        { ...strict, description: 'A picture that the model must classify correctly before it serves.' },
       ),
     ),
     untrained: Type.Optional(
       Type.Boolean({
         description:
-          'Whether the weights mean nothing: the model has a summary and can be timed, but is not loaded at start and /classify refuses it.',
+          'Whether the weights are untrained: the model has a summary and can be timed, but is not loaded at start, and ' +
+          '/classify refuses it.',
       }),
     ),
     inferred: Type.Optional(
       Type.Array(Type.String({ maxLength: 64 }), {
-        description: 'The fields that no source states and that were concluded from similar networks.',
+        description: 'The fields that no source states and that were inferred from similar networks.',
       }),
     ),
-    notes: Type.Optional(Type.String({ maxLength: 1000, description: 'What else is worth knowing.' })),
+    notes: Type.Optional(Type.String({ maxLength: 1000, description: 'Further remarks.' })),
   },
   { ...strict, $id: 'manifest', title: 'Menagerie model manifest' },
 );
@@ -191,23 +192,31 @@ export type Manifest = Omit<SchemaManifest, 'preprocess'> & { preprocess: Prepro
 
 const manifestValidator = Compile(ManifestSchema);
 
-/** The variants a manifest has, in a fixed order. */
+/** The variants in a manifest, in a fixed order. */
 export function variantsOf(manifest: Pick<SchemaManifest, 'variants'>): [VariantName, Variant][] {
-  return VARIANT_NAMES.flatMap((name) => {
+  return VARIANT_NAMES.flatMap((name): [VariantName, Variant][] => {
     const variant = manifest.variants[name];
-    return variant ? [[name, variant] as [VariantName, Variant]] : [];
+    return variant ? [[name, variant]] : [];
   });
 }
 
 /**
- * Checks a manifest.
+ * Parses a manifest, and checks its schema and the rules between its fields.
  * @param text the JSON text
- * @param file what to call it in messages
- * @returns the manifest, every rule of the schema and between its fields held
- * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
+ * @param file the name of the file in error messages
+ * @throws MenagerieError `invalid_manifest` naming the file, and the field and the rule of every fault
  */
 export function parseManifest(text: string, file: string): Manifest {
-  return parseDescription(text, file, manifestValidator, PATTERN_WORDS, manifestFaults) as Manifest;
+  const manifest = parseDescription(text, file, manifestValidator, PATTERN_WORDS, manifestFaults);
+  const { resize } = manifest.preprocess;
+  if (!isComplete(resize)) throw new Error(`resize mode ${resize.mode} lacks a field`);
+  return { ...manifest, preprocess: { ...manifest.preprocess, resize } };
+}
+
+/** Whether a resize has the fields that its mode requires, which `manifestFaults` has checked. */
+function isComplete(resize: Static<typeof ResizeSchema>): resize is Resize {
+  const { mode, size, filter } = resize;
+  return mode === 'digit' || (filter !== undefined && (mode === 'exact' || size !== undefined));
 }
 
 function manifestFaults(manifest: SchemaManifest): string[] {
@@ -226,15 +235,15 @@ function manifestFaults(manifest: SchemaManifest): string[] {
   for (const field of ['size', 'filter'] as const) {
     if (needed.includes(field) !== (resize[field] !== undefined)) {
       faults.push(
-        `preprocess.resize.${field}: ${needed.includes(field) ? 'required' : 'not taken'} with mode "${resize.mode}"`,
+        `preprocess.resize.${field}: ${needed.includes(field) ? 'required' : 'not allowed'} with mode "${resize.mode}"`,
       );
     }
   }
   if (resize.padding !== undefined && resize.mode !== 'shorter_side') {
-    faults.push(`preprocess.resize.padding: not taken with mode "${resize.mode}"`);
+    faults.push(`preprocess.resize.padding: not allowed with mode "${resize.mode}"`);
   }
   if (resize.padding !== undefined && resize.padding >= Math.min(input.height, input.width)) {
-    faults.push(`preprocess.resize.padding: ${resize.padding} would leave nothing of the picture in a corner`);
+    faults.push(`preprocess.resize.padding: ${resize.padding} would leave nothing of the picture in a corner crop`);
   }
   if (resize.size !== undefined && resize.size < Math.max(input.height, input.width)) {
     faults.push(`preprocess.resize.size: ${resize.size} is smaller than the input of ${input.height}x${input.width}`);
@@ -243,7 +252,7 @@ function manifestFaults(manifest: SchemaManifest): string[] {
     faults.push('preprocess.color: must be GRAY with resize mode "digit"');
   }
   if (manifest.crops !== undefined && manifest.crops > 1 && resize.mode !== 'shorter_side') {
-    faults.push('crops: several need resize mode "shorter_side"');
+    faults.push('crops: more than one requires resize mode "shorter_side"');
   }
   for (const [name, variant] of variantsOf(manifest)) {
     if (!variant.file.endsWith('.onnx')) faults.push(`variants.${name}.file: must end in .onnx`);
@@ -252,7 +261,7 @@ function manifestFaults(manifest: SchemaManifest): string[] {
     }
   }
   const { fp32, int8 } = manifest.variants;
-  if (fp32 && int8 && fp32.file === int8.file) faults.push('variants.int8.file: is the file of variants.fp32 too');
+  if (fp32 && int8 && fp32.file === int8.file) faults.push('variants.int8.file: must not be the file of variants.fp32');
   if (!manifest.variants[manifest.default_variant]) {
     faults.push(`default_variant: variants has no "${manifest.default_variant}"`);
   }

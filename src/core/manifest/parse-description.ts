@@ -1,19 +1,20 @@
+import type { TLocalizedValidationError } from 'typebox/error';
 import { MenagerieError } from '../errors.js';
-import { type SchemaError, schemaFaults } from './schema-faults.js';
+import { schemaFaults } from './schema-faults.js';
 
-/** A compiled schema of what a file in a model directory may say. */
+/** A compiled schema. */
 interface Validator<T> {
   Check(value: unknown): value is T;
-  Errors(value: unknown): readonly SchemaError[];
+  Errors(value: unknown): readonly TLocalizedValidationError[];
 }
 
 /**
- * Reads the JSON file that describes a model or an ensemble.
+ * Parses a JSON file of a model directory, and checks it against its schema.
  * @param text the JSON text
- * @param file what to call it in messages
- * @param patterns words for regular expressions of the schema
- * @param crossFieldFaults the rules between fields that are broken, once the schema holds
- * @throws MenagerieError `invalid_manifest` naming the file, the field and the rule, for every fault at once
+ * @param file the name of the file in error messages
+ * @param patterns error messages for the schema's regular expressions
+ * @param crossFieldFaults finds faults that the schema cannot express; called only if the schema holds
+ * @throws MenagerieError `invalid_manifest` naming the file, and the field and the rule of every fault
  */
 export function parseDescription<T>(
   text: string,
@@ -26,26 +27,27 @@ export function parseDescription<T>(
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new MenagerieError('invalid_manifest', `${file}: not JSON${placeOf(error as SyntaxError, text)}`);
+    throw new MenagerieError('invalid_manifest', `${file}: not JSON${syntaxErrorPosition(error, text)}`);
   }
-  if (!validator.Check(value)) throw faulty(file, schemaFaults(validator.Errors(value), patterns));
+  if (!validator.Check(value)) throw invalidManifest(file, schemaFaults(validator.Errors(value), patterns));
   const faults = crossFieldFaults(value);
-  if (faults.length > 0) throw faulty(file, faults);
+  if (faults.length > 0) throw invalidManifest(file, faults);
   return value;
 }
 
 /**
- * Where JSON is broken, as far as the parser says. Its message quotes the text, and the file may be a link to one whose content
- * is nobody's business.
+ * Where `text` is not JSON, if the parser's error says so. The parser's message is not shown, because it quotes the text: the
+ * file may be a link to a private one.
  */
-function placeOf({ message }: SyntaxError, text: string): string {
+function syntaxErrorPosition(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : '';
   if (/end of JSON input/.test(message)) return ': it ends too early';
   const position = /at position (\d+)/.exec(message)?.[1];
   if (position === undefined) return '';
-  const lines = text.slice(0, Number(position)).split('\n');
-  return ` at line ${lines.length}, column ${(lines.at(-1) as string).length + 1}`;
+  const before = text.slice(0, Number(position));
+  return ` at line ${before.split('\n').length}, column ${before.length - before.lastIndexOf('\n')}`;
 }
 
-function faulty(file: string, faults: readonly string[]): MenagerieError {
+function invalidManifest(file: string, faults: readonly string[]): MenagerieError {
   return new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
 }

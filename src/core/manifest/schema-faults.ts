@@ -1,40 +1,39 @@
+import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 
-// The library stops at eight by default; a user wants to hear of all faults at once.
+// The library reports at most eight faults by default; users should see all of them.
 Settings.Set({ maxErrors: 64 });
 
-/** What a TypeBox check says about one fault. */
-export interface SchemaError {
-  keyword: string;
-  instancePath: string;
-  message: string;
-  params: object;
-}
-
 /**
- * One line per fault of a failed schema check, each naming the field by its dotted path and the rule it breaks.
- * @param patterns words for regular expressions of the schema, to be said instead of them
+ * One line for each fault of a failed schema check, with the dotted path of the field and the rule that it breaks.
+ * @param patterns error messages for the schema's regular expressions
  */
 export function schemaFaults(
-  errors: readonly SchemaError[],
+  errors: readonly TLocalizedValidationError[],
   patterns: Readonly<Record<string, string>> = {},
 ): string[] {
   const lines = errors
-    // An unknown field is reported twice: once by its own path, once by its parent, which says more.
+    // An unknown field is reported twice: by its own path, and by its parent's, which says more.
     .filter((error) => error.message !== 'schema is false')
     .map((error) => {
       const field = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
-      const { additionalProperties, allowedValues, pattern } = error.params as {
-        additionalProperties?: string[];
-        allowedValues?: unknown[];
-        pattern?: string | RegExp;
-      };
-      if (additionalProperties)
-        return `${field}: unknown field ${additionalProperties.map((name) => `"${name}"`).join(', ')}`;
-      if (allowedValues)
-        return `${field}: must be one of ${allowedValues.map((value) => JSON.stringify(value)).join(', ')}`;
-      const words = pattern === undefined ? undefined : patterns[pattern instanceof RegExp ? pattern.source : pattern];
-      return `${field}: ${words ?? error.message}`;
+      return `${field}: ${ruleOf(error, patterns)}`;
     });
   return [...new Set(lines)];
+}
+
+/** The broken rule in words. */
+function ruleOf(error: TLocalizedValidationError, patterns: Readonly<Record<string, string>>): string {
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return `unknown field ${error.params.additionalProperties.map((name) => `"${name}"`).join(', ')}`;
+    case 'enum':
+      return `must be one of ${error.params.allowedValues.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'pattern': {
+      const { pattern } = error.params;
+      return patterns[pattern instanceof RegExp ? pattern.source : pattern] ?? error.message;
+    }
+    default:
+      return error.message;
+  }
 }

@@ -5,18 +5,18 @@ import { strict } from '../schema-parts.js';
 import { VariantNameSchema } from './manifest.js';
 import { parseDescription } from './parse-description.js';
 
-// What `menagerie tune` tries, how it chooses, and the file tuned.json beside a manifest that it writes.
+// What `menagerie tune` tries, how it chooses, and the file tuned.json that it writes beside a manifest.
 
 const countSchema = Type.Integer({ minimum: 1, maximum: 1024 });
 
-/** What decides whether figures of one machine hold on another. */
+/** Figures apply only to machines that are equal in all of these. */
 const TunedMachineSchema = Type.Object(
   { cpu: Type.String(), cores: countSchema, device: Type.Enum(['cpu', 'cuda']), runtime: Type.String() },
   strict,
 );
 export type TunedMachine = Static<typeof TunedMachineSchema>;
 
-/** Of the file's layout. A file of another is not followed: `menagerie tune` writes a new one. */
+/** Version of the file format. Files in another format are refused: `menagerie tune` writes a new one. */
 const FORMAT = 2;
 
 const TunedSchema = Type.Object(
@@ -35,15 +35,15 @@ const TunedSchema = Type.Object(
   { ...strict, $id: 'tuned' },
 );
 type TunedFile = Static<typeof TunedSchema>;
-/** What was found best for one model on one machine. */
+/** The best settings for one model on one machine. */
 export type Tuned = Omit<TunedFile, 'format'>;
 export type Goal = Tuned['goal'];
 
 const tunedValidator = Compile(TunedSchema);
 
 /**
- * What a tuned.json says.
- * @throws MenagerieError `invalid_manifest`, also for a file of another format
+ * Parses a tuned.json.
+ * @throws MenagerieError `invalid_manifest`, also for a file in another format
  */
 export function parseTuned(text: string, file: string): Tuned {
   const format = formatOf(text);
@@ -55,7 +55,7 @@ export function parseTuned(text: string, file: string): Tuned {
   return tuned;
 }
 
-/** The first format had no number. What is no object is left to the schema. */
+/** The first format had no number. The schema reports values that are not objects. */
 function formatOf(text: string): number {
   try {
     const value: unknown = JSON.parse(text);
@@ -71,23 +71,23 @@ export function formatTuned(tuned: Tuned): string {
   return `${JSON.stringify({ format: FORMAT, ...tuned } satisfies TunedFile, null, 2)}\n`;
 }
 
-/** Whether figures of one machine hold on the other. */
+/** Whether figures of one machine apply to the other. */
 export function isSameMachine(a: TunedMachine, b: TunedMachine): boolean {
   return a.cpu === b.cpu && a.cores === b.cores && a.device === b.device && a.runtime === b.runtime;
 }
 
-/** Workers, and threads that each computes with. */
+/** Number of workers, and of compute threads in each. */
 export interface Layout {
   workers: number;
   threads: number;
 }
 
-/** Numbers of workers that may pay on a GPU: while one computes, others prepare pictures. */
+/** Numbers of workers to try on a GPU: while one computes, others prepare pictures. */
 const GPU_WORKERS = [1, 2, 4];
 
 /**
- * The layouts worth trying. On a CPU workers x threads is at most the number of cores: more threads than cores only get into
- * each other's way. On a GPU the threads have little to do.
+ * The layouts to try. On a CPU, workers x threads is at most the number of cores: more threads only compete for them. On a GPU
+ * the threads have little to do.
  */
 export function layoutsFor(cores: number, device: 'cpu' | 'cuda'): Layout[] {
   if (device === 'cuda')
@@ -98,37 +98,37 @@ export function layoutsFor(cores: number, device: 'cpu' | 'cuda'): Layout[] {
   return [...threads].map((n) => ({ workers: Math.floor(cores / n), threads: n }));
 }
 
-/** Rows of a batch that are tried, each only if the one before was faster than all smaller ones. */
+/** Batch sizes to try, in views; each only if the one before was faster than all smaller ones. */
 export const TUNED_BATCHES = [1, 4, 16];
 
-/** A combination and what it did. */
+/** A combination of settings, and its measurements. */
 export interface Tried extends Layout {
   variant: 'fp32' | 'int8';
   batch: number;
-  /** With all workers busy. */
+  /** Pictures per second with all workers busy. */
   imagesPerS: number;
-  /** Median of a lone picture, in ms. */
+  /** Median for a single picture, in ms. */
   latencyMs: number;
 }
 
-/** Two figures closer than this are the same: machines are never quiet. */
-const SAME = 0.03;
+/** Figures that differ by less than this share count as equal, because measurements are noisy. */
+const TOLERANCE = 0.03;
 
 /**
- * The best of what was tried for a goal. Where two are as good, the one that is better by the other measure.
+ * The best combination for a goal; of equally good ones, the best by the other measure.
  * @param tried at least one
  */
 export function bestFor<T extends Tried>(goal: Goal, tried: readonly T[]): T {
   const cost = (it: Tried) => (goal === 'throughput' ? 1 / it.imagesPerS : it.latencyMs);
   const otherCost = (it: Tried) => (goal === 'throughput' ? it.latencyMs : 1 / it.imagesPerS);
   const least = Math.min(...tried.map(cost));
-  const good = tried.filter((it) => cost(it) <= least * (1 + SAME));
+  const good = tried.filter((it) => cost(it) <= least * (1 + TOLERANCE));
   return good.reduce((best, it) => (otherCost(it) < otherCost(best) ? it : best));
 }
 
 /**
- * Why a variant is not to be chosen in place of float32 weights, if so: its accuracy must be recorded, and not be worse by
- * more than `maxLoss` percentage points.
+ * Why a variant must not replace the float32 weights; undefined if it may. Its accuracy must be recorded, and at most `maxLoss`
+ * percentage points lower.
  */
 export function objectionTo(
   top1: number | undefined,

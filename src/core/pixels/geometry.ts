@@ -15,7 +15,7 @@ export interface Point {
 /** A rectangle of a picture. */
 export interface Box extends Size, Point {}
 
-/** A rectangle of a picture resized to `resized`, in pixels of the resized picture. Beyond its edges all is black. */
+/** A rectangle of a picture resized to `resized`, in pixels of the resized picture, which is black beyond its edges. */
 export interface Window extends Box {
   resized: Size;
 }
@@ -23,10 +23,10 @@ export interface Window extends Box {
 type GeometricResize = Exclude<Resize, { mode: 'digit' }>;
 
 /**
- * The size a picture is brought to before anything is cut from it.
+ * The size to which a picture is resized before crops are cut from it.
  *
  * `shorter_side` follows torchvision's `Resize`: the longer side is `trunc(size * long / short)`.
- * @param scale multiplies the size of the shorter side, for multi-crop at several scales; the result is rounded
+ * @param scale factor on the shorter side, for crops at several scales; the product is rounded
  */
 export function resizedSize(source: Size, resize: GeometricResize, input: Size, scale = 1): Size {
   if (resize.mode === 'exact') return sizeOf(input);
@@ -38,7 +38,7 @@ export function resizedSize(source: Size, resize: GeometricResize, input: Size, 
   };
 }
 
-/** Top left corner of the crop in the middle: `(resized - crop) / 2` rounded half to even. */
+/** Top left corner of the centre crop: `(resized - crop) / 2`, rounded half to even. */
 export function centreCorner(resized: Size, crop: Size): Point {
   return {
     x: roundHalfToEven((resized.width - crop.width) / 2),
@@ -46,7 +46,7 @@ export function centreCorner(resized: Size, crop: Size): Point {
   };
 }
 
-/** The smallest box around some; empty around none. */
+/** The smallest box that contains all boxes; empty if there are none. */
 export function union(boxes: readonly Box[]): Box {
   const [first, ...others] = boxes;
   if (!first) return { x: 0, y: 0, width: 0, height: 0 };
@@ -57,12 +57,12 @@ export function union(boxes: readonly Box[]): Box {
   }, first);
 }
 
-/** Just the size of something that has more. */
+/** The size alone, without other properties. */
 export function sizeOf({ width, height }: Size): Size {
   return { width, height };
 }
 
-/** The nearest integer, ties to the even one, as Python's `round`. */
+/** Rounds to the nearest integer, ties to even, like Python's `round`. */
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);

@@ -7,6 +7,6 @@ export interface Picture {
   width: number;
   /** Pixels. */
   height: number;
-  /** Where `data` holds only a part of the picture, which one: `data.length === part.width * part.height * 3`. */
+  /** The part of the picture in `data`, if not all of it: `data.length === part.width * part.height * 3`. */
   part?: Box;
 }

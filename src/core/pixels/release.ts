@@ -1,12 +1,14 @@
-// What is used of the standard object; Node 20 lacks it, and its types do.
-interface Transferable {
+// The part of ArrayBuffer that is used. Node 20 lacks `transfer`, and its types do too.
+interface Memory {
+  readonly byteLength: number;
   transfer?(length: number): ArrayBuffer;
 }
 
 /**
- * Gives the memory of decoded pixels back at once, where the engine can: `data` is empty afterwards, where it has its memory
- * to itself. Left to the garbage collector, large photographs wait for it, and every few of them have it go through everything.
+ * Frees the memory of decoded pixels at once, if the engine can and `data` is all of its buffer; `data` is empty afterwards.
+ * Large photographs would otherwise wait for the garbage collector, and every few of them would cause a full collection.
  */
 export function release({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
-  if (buffer.byteLength === byteLength) (buffer as ArrayBuffer & Transferable).transfer?.(0);
+  const memory: Memory = buffer;
+  if (memory.byteLength === byteLength) memory.transfer?.(0);
 }

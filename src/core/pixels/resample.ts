@@ -1,3 +1,4 @@
+import { missing } from '../at.js';
 import type { Filter } from '../manifest/manifest.js';
 import type { Box, Size, Window } from './geometry.js';
 import type { Picture } from './picture.js';
@@ -5,7 +6,7 @@ import { PRECISION_BITS, scratch, weightedSums } from './weighted-sums.js';
 
 // Pillow's `Image.resize`, bit for bit (src/libImaging/Resample.c): the filter is widened by the scale when shrinking,
 // coefficients are rounded to 22-bit fixed point, and values to 8 bits after the horizontal and again after the vertical
-// pass. Only the pixels that the wanted window depends on are computed.
+// pass. Only the pixels that the requested window depends on are computed.
 
 interface Kernel {
   /** Radius in source pixels at scale 1. */
@@ -31,22 +32,22 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
-/** The coefficients of a run of output pixels along one axis. */
+/** The coefficients of consecutive output pixels along one axis. */
 interface Taps {
-  /** First source pixel of each output pixel: never less than that of the one before. */
+  /** First source pixel of each output pixel, in ascending order. */
   first: Int32Array;
-  /** Source pixels of every output pixel; those that have fewer end with coefficients of 0. */
+  /** Number of source pixels of each output pixel; unused ones have the coefficient 0. */
   count: number;
   /** Fixed-point coefficients, `count` for each output pixel. */
   coefficients: Int32Array;
 }
 
-/** Coefficients of output pixels `offset .. offset + length` when `source` pixels become `target`. */
+/** Coefficients of output pixels `offset .. offset + length` when `source` pixels are resized to `target`. */
 function tapsOf(source: number, target: number, offset: number, length: number, kernel: Kernel): Taps {
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
   const support = kernel.support * filterScale;
-  // A span of 2 x support touches no more pixels than this, however it is rounded.
+  // The most pixels that an interval of 2 x support can touch.
   const count = Math.min(source, Math.floor(2 * support) + 2);
   const first = new Int32Array(length);
   const coefficients = new Int32Array(length * count);
@@ -63,30 +64,30 @@ function tapsOf(source: number, target: number, offset: number, length: number, 
       exact[k] = w;
       sum += w;
     }
-    // All get `count` source pixels within the picture.
+    // Near the end of the source, start earlier, so that all `count` pixels lie inside.
     const shift = Math.max(0, from + count - source);
     first[i] = from - shift;
     for (let k = 0; k < n; k++) {
-      const w = (exact[k] as number) / (sum === 0 ? 1 : sum);
+      const w = (exact[k] ?? missing(k)) / (sum === 0 ? 1 : sum);
       coefficients[i * count + shift + k] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION_BITS));
     }
   }
   return { first, count, coefficients };
 }
 
-/** The first source pixel of a run of output pixels, and the one after the last. */
+/** The first source pixel of consecutive output pixels, and one past the last. */
 function spanOf({ first, count }: Taps): [number, number] {
-  return [first[0] as number, (first[first.length - 1] as number) + count];
+  return [first[0] ?? missing(0), (first[first.length - 1] ?? missing(first.length - 1)) + count];
 }
 
-/** The same of output pixels `offset .. offset + length`, from the coefficients of the first and the last alone. */
+/** The same for output pixels `offset .. offset + length`, computed from the first and the last of them alone. */
 function sourceOf(source: number, target: number, offset: number, length: number, kernel: Kernel): [number, number] {
   const [start] = spanOf(tapsOf(source, target, offset, 1, kernel));
   const [, end] = spanOf(tapsOf(source, target, offset + length - 1, 1, kernel));
   return [start, end];
 }
 
-/** The part of a picture that a window of it, resized, depends on. */
+/** The part of a picture that a window of the resized picture depends on. */
 export function sourceWindow(source: Size, { x, y, width, height, resized }: Window, filter: Filter): Box {
   const kernel = KERNELS[filter];
   const [left, right] = sourceOf(source.width, resized.width, x, width, kernel);
@@ -95,8 +96,8 @@ export function sourceWindow(source: Size, { x, y, width, height, resized }: Win
 }
 
 /**
- * A window of a picture resized to `window.resized`.
- * @param picture RGB u8, height x width x 3; a part of it must hold `sourceWindow`
+ * Resizes a picture to `window.resized`, and returns the window.
+ * @param picture RGB u8, height x width x 3; its `part`, if any, must contain `sourceWindow`
  * @returns RGB u8, `window.height` x `window.width` x 3, equal to Pillow's `resize(...).crop(...)` in every byte
  */
 export function resizeWindow(picture: Picture, window: Window, filter: Filter): Uint8Array<ArrayBuffer> {
@@ -108,7 +109,7 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   const rowLength = width * 3;
   const groups = Math.ceil(rowLength / 4);
 
-  // Everything is done in groups of four bytes: three channels and one to be overwritten, or four bytes of a row.
+  // Sums are computed for four bytes at a time: three channels and a byte to be overwritten, or four bytes of a row.
   const layout = new ScratchLayout();
   const columnOffsets = layout.place(4 * width);
   const columnCoefficients = layout.place(4 * columns.coefficients.length);
@@ -124,14 +125,13 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   new Int32Array(memory, rowOffsets).set(Int32Array.from({ length: groups }, (_, i) => 4 * i));
   new Int32Array(memory, rowCoefficients).set(rows.coefficients);
 
-  // Of what there is of the picture.
   const part = picture.part ?? { x: 0, y: 0, width: picture.width };
   const out = new Uint8Array(height * rowLength);
-  // The strip holds the narrowed source rows `top .. bottom`: those that the output row depends on.
-  let top = rows.first[0] as number;
+  // The strip holds the horizontally resized source rows `top .. bottom`, on which the output row depends.
+  let top = rows.first[0] ?? missing(0);
   let bottom = top;
   for (let y = 0; y < height; y++) {
-    const first = rows.first[y] as number;
+    const first = rows.first[y] ?? missing(y);
     if (first > top) bytes.copyWithin(strip, strip + (first - top) * rowLength, strip + (bottom - top) * rowLength);
     top = first;
     for (; bottom < first + rows.count; bottom++) {
@@ -146,7 +146,7 @@ export function resizeWindow(picture: Picture, window: Window, filter: Filter): 
   return out;
 }
 
-/** Places of the scratch memory, one after the other. */
+/** Assigns consecutive addresses in the scratch memory. */
 class ScratchLayout {
   /** Bytes. */
   size = 0;

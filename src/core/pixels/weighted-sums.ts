@@ -1,5 +1,5 @@
 // Pillow's inner loop, four bytes at a time, as WebAssembly: JavaScript has no SIMD, and this loop is most of the work of
-// preprocessing. The module has one function, short enough to be assembled here by hand: the numbers are the opcodes of
+// preprocessing. The module has one function, which is assembled here by hand. The numbers are the opcodes of
 // https://webassembly.github.io/spec/core/appendix/index-instructions.html
 
 /** Fraction bits of the coefficients. */
@@ -9,11 +9,11 @@ export const PRECISION_BITS = 22;
  * Writes `count` groups of four bytes, `targetStep` bytes apart. Each is the sum of `taps` groups of four source bytes,
  * `tapStep` bytes apart, times fixed-point coefficients, rounded and clipped to 0..255. Addresses are bytes of `memory`.
  *
- * @param target where the first group is written
- * @param source what `offsets` are relative to
- * @param offsets i32 for each written group: where its first source group is
- * @param coefficients i32, `taps` of them for the first written group
- * @param coefficientsStep bytes from a group's coefficients to those of the next, 0 where all share them
+ * @param target address of the first written group
+ * @param source address to which `offsets` are relative
+ * @param offsets address of an i32 for each written group: the offset of its first source group
+ * @param coefficients address of the i32 coefficients of the first written group, `taps` of them
+ * @param coefficientsStep bytes from a group's coefficients to the next group's; 0 if all groups share them
  */
 type WeightedSums = (
   target: number,
@@ -87,10 +87,10 @@ function assemble(): Uint8Array<ArrayBuffer> {
     ...[...get(source), ...get(offsets), ...i32Load, ...i32Add, ...set(pixel)],
     ...[...get(coefficients), ...set(coefficient)],
     ...[...get(taps), ...set(left)],
-    // Starting at a half makes the final shift round.
+    // The sum starts at a half, so that the final shift rounds.
     ...[...constant(1), ...constant(PRECISION_BITS - 1), ...i32ShiftLeft, ...splat, ...set(sums)],
     ...countDown(left, addTap),
-    // Narrowing clips, and takes two vectors: here twice the same.
+    // Narrowing clips. It takes two vectors: both are the same here.
     ...[...get(target), ...get(sums), ...constant(PRECISION_BITS), ...shiftRight, ...tee(sums)],
     ...[...get(sums), ...narrowTo16, ...tee(sums), ...get(sums), ...narrowTo8, ...store4Bytes],
     ...increase(target, get(targetStep)),
@@ -112,7 +112,7 @@ function assemble(): Uint8Array<ArrayBuffer> {
 
 const MEMORY_PAGE = 65536;
 
-// What is used of the standard object, which the types of Node 20 lack.
+// The part of WebAssembly that is used; the types of Node 20 lack it.
 interface Memory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): void;
@@ -126,7 +126,7 @@ const { memory, sums } = new WebAssembly.Instance(new WebAssembly.Module(assembl
 
 export const weightedSums = sums;
 
-/** At least `size` bytes of the memory that `weightedSums` works on. They hold what the last caller left there. */
+/** The memory that `weightedSums` works on, at least `size` bytes. It holds the data of the last caller. */
 export function scratch(size: number): ArrayBuffer {
   const missing = size - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / MEMORY_PAGE));

@@ -1,60 +1,60 @@
 import { FairQueue, type Flow } from './fair-queue.js';
 
-/** Something that waits to be run together with its like. */
+/** An item that waits to be run in a batch. */
 export interface BatchItem {
-  /** Only items of the same key share a batch. */
+  /** Only items with the same key share a batch. */
   key: string;
-  /** Rows it takes of a batch. */
+  /** Number of rows that it takes in a batch. */
   rows: number;
-  /** When it came, in milliseconds of a clock that only goes forward. */
+  /** When it was queued, in milliseconds of a monotonic clock. */
   enqueued: number;
-  /** Whether it shares a batch with nothing. */
+  /** Whether it must run in a batch of its own. */
   alone?: boolean;
 }
 
-/** What someone who is free can run. */
+/** What a free worker can run. */
 export interface Runner<T> {
   /** Whether it can run the item. */
   takes(item: T): boolean;
-  /** Most rows of a batch of this key. */
+  /** Most rows of a batch with this key. */
   maxRows(key: string): number;
-  /** Whether it takes full batches only, as it has something to do as yet. */
+  /** Whether it takes only full batches, because it still has work to do. */
   onlyFull: boolean;
 }
 
 /**
- * Collects batches: whatever of the same key waits when someone is free, in the queue's order, up to the most rows. With a
- * delay an idle runner waits for a batch to fill, but no longer than the delay from the first item's arrival.
+ * Collects batches. When a runner is free, waiting items with the same key form a batch, in queue order, up to `maxRows`. With a
+ * delay, an idle runner waits for a batch to fill, but only until the first item has waited for the delay.
  */
 export class Batcher<T extends BatchItem> {
   readonly #queue = new FairQueue<T>();
   readonly #delayMs: number;
-  /** Rows that wait, by key. */
+  /** Waiting rows by key. */
   readonly #rows = new Map<string, number>();
 
-  /** @param delayMs how long an item may wait for company; 0: whoever is free runs what there is */
+  /** @param delayMs how long an item may wait for its batch to fill; 0 if a free runner does not wait */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
-  /** Items that wait. */
+  /** Number of waiting items. */
   get length(): number {
     return this.#queue.length;
   }
 
-  /** @param cost of the item; the flows take turns in proportion to it */
+  /** @param cost of the item; flows share the queue in proportion to it */
   push(item: T, flow: Flow, cost: number): void {
     this.#queue.push(item, flow, cost);
     this.#count(item, 1);
   }
 
-  /** Puts an item back that was taken out and not served: it is the next of its kind. */
+  /** Puts an item back that was taken out but not run: it is the next with its key. */
   putBack(item: T, flow: Flow, cost: number): void {
     this.#queue.putBack(item, flow, cost);
     this.#count(item, 1);
   }
 
-  /** The next batch for a runner; empty if nothing for it is due. An item larger than the most rows runs alone. */
+  /** The next batch for a runner; empty if no item for it is due. An item of more than `maxRows` rows runs alone. */
   next(runner: Runner<T>, now: number): T[] {
     const first = this.#take((item) => this.#due(item, runner, now) && runner.takes(item));
     if (!first) return [];
@@ -70,7 +70,7 @@ export class Batcher<T extends BatchItem> {
     return batch;
   }
 
-  /** When the next item that waits for company will be due; undefined if none does. Those that are due wait for a runner. */
+  /** When the next item that waits for its batch to fill will be due; undefined if there is none. */
   nextDue(now: number): number | undefined {
     if (this.#delayMs === 0) return undefined;
     let next: number | undefined;
@@ -81,7 +81,7 @@ export class Batcher<T extends BatchItem> {
     return next;
   }
 
-  /** Takes out what is not wanted any more. */
+  /** Removes and returns the unwanted items. */
   remove(unwanted: (item: T) => boolean): T[] {
     const removed = this.#queue.remove(unwanted);
     for (const item of removed) this.#count(item, -1);

@@ -1,4 +1,4 @@
-/** Who waits: a request, say. Its things take turns with those of others, in every queue that they pass. */
+/** The source of items, such as a request. In every queue its items take turns with those of other flows. */
 export type Flow = Readonly<Record<never, never>>;
 
 export function createFlow(): Flow {
@@ -13,67 +13,62 @@ interface QueueEntry<T> {
 }
 
 /**
- * A queue that serves flows by turns, in proportion to cost: by the order of start tags, as in start-time fair queuing (Goyal,
- * Vin, Cheng 1996), with a virtual time that passes by the share of each flow that waits, as in fair queuing (Demers, Keshav,
- * Shenker 1989). A flow that queues a hundred things at once gets its share, and a newcomer's one thing need not wait for all
- * of them; nor do newcomers without end keep the hundred waiting. Among the things of one flow the order is that of arrival.
+ * A queue that serves flows in turns, so that each gets an equal share by cost. Items are ordered by start tags, as in start-time
+ * fair queuing (Goyal, Vin, Cheng 1996); virtual time advances by one waiting flow's share of the cost, as in fair queuing
+ * (Demers, Keshav, Shenker 1989). If a flow queues a hundred items at once, an item of a new flow need not wait for all of them,
+ * nor does an endless series of new flows starve the hundred. The items of one flow are served in order of arrival.
  */
 export class FairQueue<T> {
-  /** By start; equal ones in the order they came. */
+  /** Sorted by start tag, then by arrival. */
   readonly #entries: QueueEntry<T>[] = [];
-  /** Virtual time at which what each flow has queued so far will have been served. Every queue has a time of its own. */
+  /** The finish tag of each flow's last item: the virtual time at which all its items will have been served. */
   readonly #finish = new WeakMap<Flow, number>();
-  /** How many things of each flow wait. */
+  /** Number of waiting items of each flow. */
   readonly #waiting = new Map<Flow, number>();
-  /** Virtual time. */
+  /** Virtual time of this queue. */
   #now = 0;
 
   get length(): number {
     return this.#entries.length;
   }
 
-  /** What waits, the next to be served first. */
+  /** The waiting items in the order of service. */
   *[Symbol.iterator](): Generator<T> {
     for (const { item } of this.#entries) yield item;
   }
 
-  /** @param cost of serving it, in any unit that all share; above 0 */
+  /** @param cost of serving the item, above 0, in any unit that all items share */
   push(item: T, flow: Flow, cost: number): void {
     const start = Math.max(this.#now, this.#finish.get(flow) ?? 0);
     this.#finish.set(flow, start + cost);
     this.#insert({ item, flow, start, cost });
   }
 
-  /** Puts a thing back that was taken and not served: it need not wait for its turn again. */
+  /** Puts an item that was taken but not served back to the front of the queue. */
   putBack(item: T, flow: Flow, cost: number): void {
     this.#insert({ item, flow, start: Number.NEGATIVE_INFINITY, cost });
   }
 
   #insert(entry: QueueEntry<T>): void {
     const { flow, start } = entry;
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#entries[middle] as QueueEntry<T>).start <= start) low = middle + 1;
-      else high = middle;
-    }
-    this.#entries.splice(low, 0, entry);
+    const index = this.#entries.findLastIndex((other) => other.start <= start) + 1;
+    this.#entries.splice(index, 0, entry);
     this.#count(flow, 1);
   }
 
-  /** Takes the first that `may` be served. */
+  /** Removes and returns the first item that `may` be served. */
   take(may: (item: T) => boolean = () => true): T | undefined {
-    const at = this.#entries.findIndex(({ item }) => may(item));
-    if (at === -1) return undefined;
-    const [entry] = this.#entries.splice(at, 1) as [QueueEntry<T>];
-    // Time passes for what is served in its turn only: whoever comes must not stand behind all that went past what cannot be
-    // served yet. And it passes by a share of the cost, or ever new flows would keep those that wait for ever.
-    if (at === 0) this.#now = Math.max(this.#now, entry.start) + entry.cost / (this.#waiting.size + 1);
+    const index = this.#entries.findIndex(({ item }) => may(item));
+    const [entry] = index === -1 ? [] : this.#entries.splice(index, 1);
+    if (!entry) return undefined;
+    // Only an item at the front advances virtual time: otherwise new items would queue behind all those that overtook an item
+    // which cannot be served yet. It advances by a share of the cost: otherwise a series of new flows would starve the others.
+    if (index === 0) this.#now = Math.max(this.#now, entry.start) + entry.cost / (this.#waiting.size + 1);
     this.#count(entry.flow, -1);
     return entry.item;
   }
 
-  /** Takes out what is not wanted any more. */
+  /** Removes and returns the unwanted items. */
   remove(unwanted: (item: T) => boolean): T[] {
     const removed = this.#entries.filter(({ item }) => unwanted(item));
     for (const { flow } of removed) this.#count(flow, -1);

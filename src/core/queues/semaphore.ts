@@ -1,8 +1,8 @@
 import { createFlow, FairQueue, type Flow } from './fair-queue.js';
 
 /**
- * Lets tasks run at once as long as a permit is free; the others wait their turn. A task takes as many permits as it weighs, the
- * last one more than there are: so whatever it weighs, its turn comes.
+ * Starts a task at once if a permit is free; otherwise the task waits. A task takes as many permits as its weight, even if fewer
+ * are free, so that a task of any weight gets its turn.
  */
 export class Semaphore {
   #free: number;
@@ -13,8 +13,8 @@ export class Semaphore {
   }
 
   /**
-   * Runs `task` when it is its turn: in the order they came, or by turns with other flows where it is one of a flow's.
-   * @param weight permits that it takes
+   * Runs `task` when its turn comes: in order of arrival, or, if it belongs to a flow, in turns with other flows.
+   * @param weight permits that the task takes
    * @throws what `task` throws, or the reason of `signal` if it aborts while waiting: the task is then never started
    */
   async run<T>(task: () => Promise<T>, signal?: AbortSignal, flow: Flow = createFlow(), weight = 1): Promise<T> {

@@ -1,41 +1,42 @@
+import { at, missing } from '../at.js';
 import { exponentiate, softmax } from './activation.js';
 import type { Combine } from './ensemble.js';
 import { topK } from './top-k.js';
 
-// Several answers about one picture made into one: of one network to several views, and of several networks.
+// Averages several answers about one picture: of one network to several views, or of several networks.
 
-/** Whether softmax is still to be applied to scores, or has been. */
+/** The scores before or after softmax. */
 export type ScoreKind = 'logits' | 'probabilities';
 
-/** What one network answers about one picture over all views of it. */
+/** The answer of one network about one picture, averaged over its views. */
 export interface MemberAnswer {
   /** One per class; they sum to 1. */
   probabilities: Float32Array;
-  /** Mean over the views, one per class, up to a constant. */
+  /** Mean over the views, one per class, up to an additive constant. */
   logits: Float64Array;
 }
 
-/** What several networks answer about one picture together. */
+/** The combined answer of several networks about one picture. */
 export interface Combined {
   /** One per class; they sum to 1. */
   scores: Float32Array;
-  /** Ranks classes of equal score, for `topK`; after a vote only. */
+  /** Ranks classes of equal score, for `topK`; only for votes. */
   tieBreak?: Float32Array;
 }
 
 /**
- * The least probability whose logarithm is taken: the smallest normal float32, 2^-126. Below it a softmax in float32 has
- * lost its digits, and at 0 one network, or one view, would rule a class out for good. Its logarithm is -87.3.
+ * Lower bound of probabilities before taking their logarithm: the smallest normal float32. Below it a float32 softmax has lost
+ * precision, and a probability of 0 in one network or view would exclude the class altogether. Its logarithm is -87.3.
  */
 export const LEAST_PROBABILITY = 2 ** -126;
 
 /**
- * One network's class probabilities of one picture from its answers to several views.
- * @param scores one row of `classes` scores per view, as the network gave them
- * @param weights how often each row counts; any positive numbers, only their ratios matter
+ * One network's class probabilities for one picture, averaged over several views.
+ * @param scores the network's output: views x classes
+ * @param weights one positive weight per view; only their ratios matter
  * @param kind what the scores are
- * @param average `probabilities`: the weighted mean of the rows' probabilities. `logits`: softmax of the weighted mean of
- *   their logits, which for scores that are probabilities are the logarithms, of 2^-126 at least (so that a 0 stays finite)
+ * @param average `probabilities`: the weighted mean of the views' probabilities. `logits`: softmax of the weighted mean of
+ *   their logits; if the scores are probabilities, their logarithms are used, with a lower bound of 2^-126
  */
 export function meanOverViews(
   scores: Float32Array,
@@ -49,7 +50,7 @@ export function meanOverViews(
   return new Float32Array(kind === 'logits' ? meanSoftmax(rows, weights) : weightedMean(rows, weights));
 }
 
-/** The same as `meanOverViews`, with the mean logits, for what `combineMembers` takes. */
+/** Like `meanOverViews`, but with the mean logits, as `combineMembers` requires. */
 export function memberAnswer(
   scores: Float32Array,
   classes: number,
@@ -63,19 +64,19 @@ export function memberAnswer(
 }
 
 /**
- * The answers of several networks made into one:
+ * Combines the answers of several networks:
  * - `probabilities`: the weighted mean of their probabilities.
  * - `logits`: softmax of the weighted mean of their logits.
- * - `geometric`: the weighted geometric mean of their probabilities, divided by its sum; 0 counts as 2^-126.
+ * - `geometric`: the weighted geometric mean of their probabilities, normalised to sum to 1; 0 counts as 2^-126.
  * - `vote`: each network votes with its weight for its most probable class (the first of equals). The score of a class is
  *   its share of the votes; classes of equal share are ranked by the weighted mean of probabilities.
  *
- * A network's logits are the logarithms of its softmax plus a constant, which a softmax takes away again. So `logits` is
- * `geometric` wherever each network's probabilities are the softmax of its (mean) logits: with one view, or with views
- * averaged as logits. Where the views' probabilities were averaged, `geometric` multiplies those means, and `logits` still
- * averages the logits of all views.
+ * A network's logits are the logarithms of its probabilities plus a constant, which softmax cancels. So `logits` equals
+ * `geometric` if each network's probabilities are the softmax of its (mean) logits: with one view, or with views averaged as
+ * logits. If the views' probabilities were averaged, `geometric` multiplies those means, while `logits` still averages the
+ * logits of all views.
  *
- * @param weights one per member; any positive numbers, only their ratios matter
+ * @param weights one positive weight per member; only their ratios matter
  */
 export function combineMembers(members: readonly MemberAnswer[], weights: readonly number[], rule: Combine): Combined {
   const probabilities = members.map((member) => member.probabilities);
@@ -101,19 +102,19 @@ export function combineMembers(members: readonly MemberAnswer[], weights: readon
   }
 }
 
-/** How far the members agree on a picture. */
+/** How much the members agree on a picture. */
 export interface Agreement {
-  /** How many members put the winner first. */
+  /** Number of members whose best class is the winner. */
   votes: number;
   members: number;
-  /** Bits: 0 where all say the same, at most the entropy of the weights, and so log2 of the members. */
+  /** In bits: 0 if all agree; at most the entropy of the weights, and thus log2 of the number of members. */
   jensenShannon: number;
 }
 
 /**
  * @param members class probabilities, one array per member
- * @param weights one per member; any positive numbers, only their ratios matter
- * @param winner the class they answer with together
+ * @param weights one positive weight per member; only their ratios matter
+ * @param winner the best class of the combined answer
  */
 export function agreement(members: readonly Float32Array[], weights: readonly number[], winner: number): Agreement {
   return {
@@ -125,7 +126,7 @@ export function agreement(members: readonly Float32Array[], weights: readonly nu
 
 /**
  * The generalised Jensen-Shannon divergence in bits: H(sum w p) - sum w H(p) (J. Lin, Divergence measures based on the
- * Shannon entropy, 1991, section V). Computed as the equal sum of w p log2(p / sum w p), which loses no digits where the
+ * Shannon entropy, 1991, section V). Computed as the sum of w p log2(p / sum w p), which is equal, and accurate even if the
  * members nearly agree.
  */
 function jensenShannon(members: readonly Float32Array[], weights: readonly number[]): number {
@@ -134,12 +135,12 @@ function jensenShannon(members: readonly Float32Array[], weights: readonly numbe
   members.forEach((member, m) => {
     let divergence = 0;
     for (let c = 0; c < mean.length; c++) {
-      const p = member[c] as number;
-      if (p > 0) divergence += p * Math.log2(p / (mean[c] as number));
+      const p = member[c] ?? missing(c);
+      if (p > 0) divergence += p * Math.log2(p / (mean[c] ?? missing(c)));
     }
-    sum += (weights[m] as number) * divergence;
+    sum += at(weights, m) * divergence;
   });
-  // It is never negative but for rounding.
+  // Only rounding can make it negative.
   return Math.max(0, sum / totalOf(weights));
 }
 
@@ -155,11 +156,11 @@ function rowsOf(scores: Float32Array, classes: number, weights: readonly number[
   return weights.map((_, row) => scores.subarray(row * classes, (row + 1) * classes));
 }
 
-/** The weighted mean of arrays of one length. */
+/** The weighted mean of arrays of equal length. */
 function weightedMean(rows: readonly (Float32Array | Float64Array)[], weights: readonly number[]): Float64Array {
   const mean = emptyMean(rows, weights);
   rows.forEach((row, r) => {
-    addScaled(mean, row, weights[r] as number);
+    addScaled(mean, row, at(weights, r));
   });
   return dividedBy(mean, totalOf(weights));
 }
@@ -170,7 +171,7 @@ function meanSoftmax(rows: readonly Float32Array[], weights: readonly number[]):
   const exponentials = new Float64Array(mean.length);
   rows.forEach((row, r) => {
     const sum = exponentiate(row, exponentials);
-    addScaled(mean, exponentials, (weights[r] as number) / sum);
+    addScaled(mean, exponentials, at(weights, r) / sum);
   });
   return dividedBy(mean, totalOf(weights));
 }
@@ -183,11 +184,11 @@ function emptyMean(rows: readonly { length: number }[], weights: readonly number
 }
 
 function addScaled(sum: Float64Array, row: Float32Array | Float64Array, factor: number): void {
-  for (let c = 0; c < sum.length; c++) sum[c] = (sum[c] as number) + factor * (row[c] as number);
+  for (let c = 0; c < sum.length; c++) sum[c] = (sum[c] ?? missing(c)) + factor * (row[c] ?? missing(c));
 }
 
 function dividedBy(values: Float64Array, divisor: number): Float64Array {
-  for (let c = 0; c < values.length; c++) values[c] = (values[c] as number) / divisor;
+  for (let c = 0; c < values.length; c++) values[c] = (values[c] ?? missing(c)) / divisor;
   return values;
 }
 
@@ -200,16 +201,16 @@ function totalOf(weights: readonly number[]): number {
 function logarithms(probabilities: Float32Array): Float64Array {
   const { length } = probabilities;
   const logs = new Float64Array(length);
-  for (let c = 0; c < length; c++) logs[c] = Math.log(Math.max(probabilities[c] as number, LEAST_PROBABILITY));
+  for (let c = 0; c < length; c++) logs[c] = Math.log(Math.max(probabilities[c] ?? missing(c), LEAST_PROBABILITY));
   return logs;
 }
 
-/** The share of the votes that each class has. In float32, so that 0.1 + 0.2 ties with 0.3. */
+/** Each class's share of the votes, in float32, so that 0.1 + 0.2 ties with 0.3. */
 function votes(members: readonly Float32Array[], weights: readonly number[]): Float32Array<ArrayBuffer> {
   const shares = new Float64Array(members[0]?.length ?? 0);
   members.forEach((member, m) => {
     const best = bestClass(member);
-    shares[best] = (shares[best] as number) + (weights[m] as number);
+    shares[best] = at(shares, best) + at(weights, m);
   });
   return new Float32Array(dividedBy(shares, totalOf(weights)));
 }

@@ -1,37 +1,37 @@
 import { type Combined, LEAST_PROBABILITY } from './averaging.js';
 import { topK } from './top-k.js';
 
-/** How often a class was right. */
+/** The results for the pictures of one class. */
 export interface ClassResult {
   index: number;
   images: number;
-  /** Answered with the class first. */
+  /** Pictures whose best class was this one. */
   top1: number;
-  /** Answered with the class among the first five. */
+  /** Pictures with this class among the best five. */
   top5: number;
 }
 
-/** What a test set said of a network. */
+/** The results of evaluating a model on a test set. */
 export interface EvaluationResult {
   images: number;
   /** 0..1 */
   top1: number;
   /** 0..1 */
   top5: number;
-  /** Mean of -ln of the right class's probability (at least 2^-126). */
+  /** Mean of -ln of the true class's probability (at least 2^-126). */
   meanLoss: number;
   /** Expected calibration error, 0..1. */
   calibrationError: number;
-  /** Classes that occurred, by index. */
+  /** The classes that occurred, by index. */
   classes: ClassResult[];
-  /** How often class `label` was answered `answer`: those that occurred, by label and answer. */
+  /** Number of pictures of class `label` that were classified as `answer`: the pairs that occurred, by label and answer. */
   confusion: { label: number; answer: number; images: number }[];
 }
 
 /** Bins of Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2. */
 const BINS = 15;
 
-/** Collects answers to labelled pictures. */
+/** Collects the answers about labelled pictures. */
 export class Evaluation {
   #images = 0;
   #right = 0;
@@ -40,16 +40,16 @@ export class Evaluation {
   readonly #classes = new Map<number, ClassResult>();
   readonly #confusion = new Map<number, Map<number, number>>();
 
-  /** Share of the answers so far that name the class first, 0..1. */
+  /** Top-1 accuracy so far, 0..1. */
   get top1(): number {
     return this.#right / Math.max(1, this.#images);
   }
 
-  /** @param label index of the class that the picture shows */
+  /** @param label index of the picture's true class */
   add(label: number, { scores, tieBreak }: Combined): void {
     const best = topK(scores, 5, tieBreak);
     const [first] = best;
-    if (!first) throw new Error('an answer without classes');
+    if (!first) throw new Error('the answer has no classes');
     const right = first.index === label;
     this.#images++;
     this.#loss -= Math.log(Math.max(scores[label] ?? 0, LEAST_PROBABILITY));
@@ -73,7 +73,7 @@ export class Evaluation {
     row.set(first.index, (row.get(first.index) ?? 0) + 1);
   }
 
-  /** What was collected so far; of no pictures everything is 0. */
+  /** The results so far; all 0 if there are no pictures. */
   result(): EvaluationResult {
     const images = Math.max(1, this.#images);
     const classes = [...this.#classes.values()].sort((a, b) => a.index - b.index);

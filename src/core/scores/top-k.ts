@@ -1,26 +1,34 @@
-/** One class and the probability given to it. */
+import { missing } from '../at.js';
+
+/** A class and its probability. */
 export interface Scored {
   index: number;
   /** 0..1 */
   score: number;
 }
 
+interface Candidate extends Scored {
+  /** Its value in `tieBreak`. */
+  tie: number;
+}
+
 /**
- * The `k` classes of the highest score, best first; all of them where there are fewer.
- * @param tieBreak ranks classes of equal score, higher first; those equal in it too stand by index
+ * The `k` classes with the highest scores, best first; all of them if there are fewer.
+ * @param tieBreak ranks classes of equal score, higher first; those equal in this too are ranked by index
  */
 export function topK(scores: Float32Array, k: number, tieBreak: Float32Array = scores): Scored[] {
-  const isBetter = (index: number, than: number) => {
-    const [score, other] = [scores[index] as number, scores[than] as number];
-    return score === other ? (tieBreak[index] as number) > (tieBreak[than] as number) : score > other;
-  };
-  const best: number[] = [];
+  const best: Candidate[] = [];
   for (let index = 0; index < scores.length; index++) {
-    let at = best.length;
-    while (at > 0 && isBetter(index, best[at - 1] as number)) at--;
-    if (at === k) continue;
-    best.splice(at, 0, index);
+    const score = scores[index] ?? missing(index);
+    const tie = tieBreak[index] ?? missing(index);
+    let rank = best.length;
+    for (; rank > 0; rank--) {
+      const other = best[rank - 1];
+      if (!other || !(score === other.score ? tie > other.tie : score > other.score)) break;
+    }
+    if (rank === k) continue;
+    best.splice(rank, 0, { index, score, tie });
     if (best.length > k) best.pop();
   }
-  return best.map((index) => ({ index, score: scores[index] as number }));
+  return best.map(({ index, score }) => ({ index, score }));
 }

@@ -8,13 +8,13 @@ import type { Picture } from '../pixels/picture.js';
 import { resizeWindow, sourceWindow } from '../pixels/resample.js';
 import type { Geometry, View } from './views.js';
 
-/** A part of a resized picture, and where it lies in it. */
+/** A part of a resized picture, and its position in it. */
 interface ResizedRegion extends Picture, Point {}
 
 /**
- * The u8 pixels that networks of one geometry see in the views of a picture, before normalisation. The picture is resized
- * once for each scale, and the views are cut from that.
- * @returns views x height x width x 3 RGB, or views x height x width where `color` is GRAY
+ * Renders the views of a picture for networks of one geometry, before normalisation. The picture is resized once for each scale,
+ * and the views are cut from the result.
+ * @returns views x height x width x 3 RGB, or views x height x width if `color` is GRAY
  */
 export function renderViews(picture: Picture, geometry: Geometry, views: readonly View[]): Uint8Array<ArrayBuffer> {
   const { input, resize, color } = geometry;
@@ -23,57 +23,54 @@ export function renderViews(picture: Picture, geometry: Geometry, views: readonl
   const length = input.width * input.height * channelsOf(color);
   const out = new Uint8Array(views.length * length);
   for (const scale of byScale(views)) {
-    const { boxes, shared } = boxesOf(scale);
-    // Of a very long picture the corners lie far apart, and what is between them is not wanted.
-    const together = area(shared) <= boxes.reduce((sum, box) => sum + area(box), 0);
-    const region = together ? cut(source, shared, resize.filter) : undefined;
-    for (const [i, { at, view, window }] of scale.entries()) {
-      const pixels = viewPixels(
-        region ?? cut(source, boxes[i] as Window, resize.filter),
-        view,
-        window,
-        input,
-        resize.filter,
-      );
-      out.set(color === 'GRAY' ? pixels.filter((_, k) => k % 3 === 0) : pixels, at * length);
+    const shared = sharedBox(scale);
+    // In a very long picture the crops lie far apart, and resizing each by itself takes less work.
+    const together = area(shared) <= scale.reduce((sum, { box }) => sum + area(box), 0);
+    const region = together ? resized(source, shared, resize.filter) : undefined;
+    for (const { index, view, window, box } of scale) {
+      const pixels = viewPixels(region ?? resized(source, box, resize.filter), view, window, input, resize.filter);
+      out.set(color === 'GRAY' ? pixels.filter((_, k) => k % 3 === 0) : pixels, index * length);
     }
   }
   return out;
 }
 
-/** The part of a picture that its views depend on. */
+/** The part of a picture on which its views depend. */
 export function partSeen(picture: Size, { resize }: Geometry, views: readonly View[]): Box {
   if (resize.mode === 'digit') return { x: 0, y: 0, ...sizeOf(picture) };
-  return union(byScale(views).map((scale) => sourceWindow(picture, boxesOf(scale).shared, resize.filter)));
+  return union(byScale(views).map((scale) => sourceWindow(picture, sharedBox(scale), resize.filter)));
 }
 
-interface Placed {
-  /** Its place among the views. */
-  at: number;
+interface PlacedView {
+  /** Position among the views. */
+  index: number;
   view: View;
   window: Window;
+  /** The part of the resized picture on which the view depends. */
+  box: Window;
 }
 
-function byScale(views: readonly View[]): Placed[][] {
-  const groups = new Map<string, Placed[]>();
-  for (const [at, view] of views.entries()) {
+/** The views, grouped by the size of the resized picture. */
+function byScale(views: readonly View[]): [PlacedView, ...PlacedView[]][] {
+  const groups = new Map<string, [PlacedView, ...PlacedView[]]>();
+  for (const [index, view] of views.entries()) {
     const { window } = view;
-    if (!window) throw new Error('a view without a window');
+    if (!window) throw new Error('the view has no window');
     const key = `${window.resized.width}x${window.resized.height}`;
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
-    group.push({ at, view, window });
+    const placed = { index, view, window, box: sourceBox(view, window) };
+    const group = groups.get(key);
+    if (group) group.push(placed);
+    else groups.set(key, [placed]);
   }
   return [...groups.values()];
 }
 
-/** The parts of the resized picture that the views of a scale depend on, and the smallest around them. */
-function boxesOf(scale: readonly Placed[]): { boxes: Window[]; shared: Window } {
-  const boxes = scale.map(({ view, window }) => sourceBox(view, window));
-  return { boxes, shared: { ...union(boxes), resized: (boxes[0] as Window).resized } };
+/** The smallest part of the resized picture that contains the boxes of all views of one scale. */
+function sharedBox(scale: readonly [PlacedView, ...PlacedView[]]): Window {
+  return { ...union(scale.map(({ box }) => box)), resized: scale[0].box.resized };
 }
 
-/** The part of the resized picture that a view depends on. */
+/** The part of the resized picture on which a view depends. */
 function sourceBox({ distortion }: View, window: Window): Window {
   const { left, top, right, bottom } = distortion
     ? affineBounds(affineOf(distortion, window), window)
@@ -90,7 +87,7 @@ function sourceBox({ distortion }: View, window: Window): Window {
   };
 }
 
-/** From the pixels of a view to those of its window. */
+/** Maps the pixels of a distorted view to those of its window. */
 function affineOf({ rotate, shear: degrees }: NonNullable<View['distortion']>, { width, height }: Size): Affine {
   const centre = { x: width / 2, y: height / 2 };
   return rotate === 0 ? shear(degrees, centre) : rotation(rotate, centre);
@@ -100,11 +97,11 @@ function area({ width, height }: Size): number {
   return width * height;
 }
 
-function cut(source: Picture, box: Window, filter: Filter): ResizedRegion {
+function resized(source: Picture, box: Window, filter: Filter): ResizedRegion {
   return { data: resizeWindow(source, box, filter), ...box };
 }
 
-/** One view out of a region that holds all it depends on: `input.height` x `input.width` x 3. */
+/** One view, from a region that contains all pixels on which it depends: `input.height` x `input.width` x 3. */
 function viewPixels(
   region: ResizedRegion,
   { distortion, mirrored, colourShift }: View,
@@ -113,7 +110,7 @@ function viewPixels(
   filter: Filter,
 ): Uint8Array {
   let pixels = distortion
-    ? warp(region, moved(affineOf(distortion, window), window, region), window)
+    ? warp(region, translated(affineOf(distortion, window), window, region), window)
     : crop(region, window);
   if (window.width !== input.width || window.height !== input.height) {
     const whole = { data: pixels, width: window.width, height: window.height };
@@ -123,12 +120,12 @@ function viewPixels(
   return colourShift ? shiftColours(pixels, colourShift) : pixels;
 }
 
-/** The same map, from the pixels of a window to those of a region of the same picture. */
-function moved([a, b, c, d, e, f]: Affine, from: Point, to: Point): Affine {
+/** The same map with source coordinates relative to `to` instead of `from`. */
+function translated([a, b, c, d, e, f]: Affine, from: Point, to: Point): Affine {
   return [a, b, c + from.x - to.x, d, e, f + from.y - to.y];
 }
 
-/** A window out of a region that holds what there is of it; the rest stays black. */
+/** Crops a window from a region. Where the window extends beyond the region it is black. */
 function crop(region: ResizedRegion, window: Window): Uint8Array<ArrayBuffer> {
   const { x, y, width, height } = region;
   const same = x === window.x && y === window.y && width === window.width && height === window.height;
@@ -146,11 +143,9 @@ function crop(region: ResizedRegion, window: Window): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** A picture with its luma in all three channels: grey is taken before resizing, as Pillow's users do. */
+/** A picture with its luma in all three channels. It is converted before resizing, as is usual with Pillow. */
 function grey(picture: Picture): Picture {
   const data = new Uint8Array(picture.data.length);
-  for (let p = 0; p < data.length; p += 3) {
-    data.fill(luma(picture.data[p] as number, picture.data[p + 1] as number, picture.data[p + 2] as number), p, p + 3);
-  }
+  for (let p = 0; p < data.length; p += 3) data.fill(luma(picture.data, p), p, p + 3);
   return { ...picture, data };
 }

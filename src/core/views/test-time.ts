@@ -5,40 +5,40 @@ import { resizedSize, type Size } from '../pixels/geometry.js';
 import { createRandom, type Random } from '../random.js';
 import { cropViews, type Geometry, merged, plainView, type View } from './views.js';
 
-/** Test-time augmentation: what is shown besides the crops. 0 and false are nothing. */
+/** Test-time augmentation: the views besides the plain crops. 0 and false add none. */
 export interface TestTimeAugmentation {
-  /** Every view also mirrored. */
+  /** Add the mirror image of every view. */
   mirror: boolean;
-  /** So many crops at random places besides. */
+  /** Number of additional crops at random positions. */
   crops: number;
-  /** Every view also turned by a random angle, at most so many degrees either way. */
+  /** Add every view rotated by a random angle of at most this many degrees in either direction. */
   rotate: number;
-  /** Every view also sheared by a random angle, at most so many degrees either way. */
+  /** Add every view sheared by a random angle of at most this many degrees in either direction. */
   shear: number;
-  /** Every view also with other colours: the deviation of AlexNet's PCA shift, 0.1 in the paper. */
+  /** Add every view with AlexNet's PCA colour shift of this standard deviation, 0.1 in the paper. */
   colour: number;
 }
 
-/** Which views of a picture a network sees. */
+/** Determines the views of a picture. */
 export interface ViewOptions {
   crops: Crops;
   augmentation: TestTimeAugmentation;
-  /** Of whatever is random: the same seed gives the same views. */
+  /** The same seed gives the same random views. */
   seed: number;
 }
 
 const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
 
-/** What networks of one geometry are to see of a picture. */
+/** The views of a picture to render for networks of one geometry. */
 export interface Rendering {
   geometry: Geometry;
   viewOptions: ViewOptions;
 }
 
-/** The centre crop alone, as a network was measured with. */
+/** The centre crop alone, with which published accuracies are measured. */
 export const PLAIN_VIEW_OPTIONS: ViewOptions = { crops: 1, augmentation: NONE, seed: 0 };
 
-/** The amounts that may be asked for. */
+/** The options that take an amount. */
 const AMOUNTS = {
   crops: { maximum: 100, whole: true },
   rotate: { maximum: 180, whole: false },
@@ -47,12 +47,12 @@ const AMOUNTS = {
 } as const;
 type Amount = keyof typeof AMOUNTS;
 
-/** Views of one picture; more would be many minutes of a large network. */
+/** Most views of one picture: more would take a large network many minutes. */
 const MAX_VIEWS = 512;
 
 /**
- * Reads `mirror,crops:4,rotate:10,shear:5,colour:0.1`: any of them, in any order.
- * @throws MenagerieError `invalid_request` naming the part that is wrong
+ * Parses a list such as `mirror,crops:4,rotate:10,shear:5,colour:0.1`, with any of these options in any order.
+ * @throws MenagerieError `invalid_request` naming the invalid option
  */
 export function parseAugmentation(text: string | undefined): TestTimeAugmentation {
   const parsed = { ...NONE };
@@ -61,11 +61,14 @@ export function parseAugmentation(text: string | undefined): TestTimeAugmentatio
     const [name = '', ...rest] = part.split(':');
     const amount = rest.length === 0 ? undefined : rest.join(':');
     if (name === 'mirror' && amount === undefined && !parsed.mirror) parsed.mirror = true;
-    else if (Object.hasOwn(AMOUNTS, name) && parsed[name as Amount] === 0) {
-      parsed[name as Amount] = parseAmount(name as Amount, amount);
-    } else throw invalid(`"${part}" is unknown or stands there twice`);
+    else if (isAmount(name) && parsed[name] === 0) parsed[name] = parseAmount(name, amount);
+    else throw invalid(`"${part}" is unknown or given twice`);
   }
   return parsed;
+}
+
+function isAmount(name: string): name is Amount {
+  return Object.hasOwn(AMOUNTS, name);
 }
 
 function parseAmount(name: Amount, text = ''): number {
@@ -77,27 +80,27 @@ function parseAmount(name: Amount, text = ''): number {
 
 function invalid(what: string): MenagerieError {
   const known = 'mirror, crops:<number>, rotate:<degrees>, shear:<degrees>, colour:<deviation>';
-  return new MenagerieError('invalid_request', `tta: ${what}; there are ${known}.`);
+  return new MenagerieError('invalid_request', `tta: ${what}; the options are ${known}.`);
 }
 
 /**
- * How many views a picture is shown in at most; equal ones are computed once, which depends on the picture.
- * @throws MenagerieError `invalid_request` for more than 512
+ * The most views that a picture can have. It can have fewer, because equal views are merged.
+ * @throws MenagerieError `invalid_request` if there are more than 512
  */
 export function countViews({
   crops,
   augmentation: { mirror, crops: random, rotate, shear, colour },
 }: ViewOptions): number {
   const distortions = [rotate, shear, colour].filter((amount) => amount > 0).length;
-  // The mirrored views of 10 and 144 crops are there already; whether all of them are depends on the picture.
+  // 10 and 144 crops already include mirrored views; how many of them are equal depends on the picture.
   const count = (crops + random) * (1 + distortions) * (mirror ? 2 : 1);
   if (count <= MAX_VIEWS) return count;
   throw new MenagerieError('invalid_request', `That makes ${count} views of a picture; the limit is ${MAX_VIEWS}.`);
 }
 
 /**
- * Checks that pictures can be looked at in this way by a network that resizes them so.
- * @throws MenagerieError `invalid_request`
+ * Checks that a resize mode supports the view options.
+ * @throws MenagerieError `invalid_request` if it does not
  */
 export function assertViewOptions(
   { mode }: Geometry['resize'],
@@ -105,18 +108,18 @@ export function assertViewOptions(
 ): void {
   if (mode === 'shorter_side') return;
   if (crops > 1 || augmentation.crops > 0) {
-    const why = mode === 'exact' ? 'sees the whole picture, squeezed' : 'looks for one digit';
-    throw new MenagerieError('invalid_request', `Several crops make no sense for a network that ${why}: use crops=1.`);
+    const why = mode === 'exact' ? 'sees the whole picture' : 'looks for one digit';
+    throw new MenagerieError('invalid_request', `A network that ${why} cannot use several crops: use crops=1.`);
   }
   if (mode === 'digit' && Object.values(augmentation).some(Boolean)) {
-    throw new MenagerieError('invalid_request', 'tta makes no sense for a network that looks for a digit.');
+    throw new MenagerieError('invalid_request', 'A network that looks for one digit cannot use tta.');
   }
 }
 
 /**
- * The views of a picture: its crops and the random ones; each of these once more for every distortion; all of that once more
- * mirrored. Equal views stand there once, with their number as count.
- * @throws MenagerieError `invalid_request` where the geometry does not allow it
+ * The views of a picture: its crops, and random crops; each of these also with every distortion; and all of these also mirrored.
+ * Equal views are merged, with their number as `count`.
+ * @throws MenagerieError `invalid_request` if the resize mode does not support the options
  */
 export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation, seed }: ViewOptions): View[] {
   const { input, resize } = geometry;

@@ -2,21 +2,21 @@ import type { Crops } from '../manifest/crops.js';
 import type { Manifest } from '../manifest/manifest.js';
 import { centreCorner, type Point, resizedSize, type Size, sizeOf, type Window } from '../pixels/geometry.js';
 
-/** What a network sees at once of a picture: which part of it, and changed how. */
+/** One view of a picture: which part of it the network sees, and how it is augmented. */
 export interface View {
-  /** Cut from the resized picture. Where it is larger than the input, it is brought to that size. Absent for digits. */
+  /** The crop of the resized picture; a crop larger than the input is resized to it. Undefined for digits. */
   window: Window | undefined;
-  /** Left and right exchanged, after everything else but the colours. */
+  /** Mirrored left to right, after everything else except the colour shift. */
   mirrored: boolean;
-  /** Turned and sheared about its middle, in degrees. */
+  /** Rotated and sheared about its centre, in degrees. */
   distortion?: { rotate: number; shear: number };
   /** Added to red, green and blue, in levels. */
   colourShift?: readonly [number, number, number];
-  /** How often it counts: equal views are computed once. */
+  /** Weight: the number of equal views, which are computed once. */
   count: number;
 }
 
-/** What views depend on: networks with equal geometry see the same pixels. */
+/** What the pixels of a view depend on: networks of equal geometry share their views. */
 export interface Geometry {
   input: Size;
   resize: Manifest['preprocess']['resize'];
@@ -25,37 +25,37 @@ export interface Geometry {
 
 /** The geometry of a manifest. */
 export function geometryOf({ input, preprocess: { resize, color } }: Pick<Manifest, 'input' | 'preprocess'>): Geometry {
-  // Red and blue change places when pixels are normalised: it does not matter here.
+  // BGR makes no difference here: red and blue are swapped when pixels are normalised.
   return { input: sizeOf(input), resize, color: color === 'BGR' ? 'RGB' : color };
 }
 
-/** GoogLeNet's shorter sides 256, 288, 320 and 352, as factors of the first. */
+/** GoogLeNet's shorter sides 256, 288, 320 and 352, divided by the first. */
 const SCALES = [1, 288 / 256, 320 / 256, 352 / 256];
 
 /**
- * The crops of a picture, in order; equal ones once, with their number as count.
+ * The crops of a picture, in order. Equal crops are merged, with their number as `count`.
  *
  * - 1: the centre (torchvision's `CenterCrop`).
  * - 5: top left, top right, bottom left, bottom right, centre (`FiveCrop`).
  * - 10: the same five, then the five of the mirrored picture (`TenCrop`; Krizhevsky et al. 2012, section 4.1).
- * - 144: four scales; of each the left, centre and right (top, centre and bottom) square; of each of these the four corners,
+ * - 144: four scales; of each the left, centre and right (or top, centre and bottom) square; of each square the four corners,
  *   the centre, and the whole square; each plain and mirrored (Szegedy et al. 2014, section 7).
- * Several need resize mode `shorter_side` (see `assertViewOptions`).
+ * More than one crop requires resize mode `shorter_side` (see `assertViewOptions`).
  */
 export function cropViews(source: Size, { input, resize }: Geometry, crops: Crops): View[] {
   if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, count: 1 }];
   const resized = resizedSize(source, resize, input);
   const padding = resize.mode === 'shorter_side' ? (resize.padding ?? 0) : 0;
-  const corners = (whole: Size) => five(whole, input, padding);
+  const corners = fiveCorners(resized, input, padding);
   switch (crops) {
     case 1:
       return [plainView(centreCorner(resized, input), input, resized)];
     case 5:
-      return merged(corners(resized).map((corner) => plainView(corner, input, resized)));
+      return merged(corners.map((corner) => plainView(corner, input, resized)));
     case 10:
       return merged(
         [false, true].flatMap((mirrored) =>
-          corners(resized).map((corner) => ({
+          corners.map((corner) => ({
             ...plainView(mirrored ? fromRight(corner, input, resized) : corner, input, resized),
             mirrored,
           })),
@@ -72,13 +72,15 @@ function views36(resized: Size, input: Size): View[] {
   const square = { width: side, height: side };
   const last = { x: resized.width - side, y: resized.height - side };
   return [{ x: 0, y: 0 }, centreCorner(resized, square), last].flatMap((at) => {
-    const inside = five(square, input).map(({ x, y }) => plainView({ x: at.x + x, y: at.y + y }, input, resized));
+    const inside = fiveCorners(square, input).map(({ x, y }) =>
+      plainView({ x: at.x + x, y: at.y + y }, input, resized),
+    );
     return [...inside, plainView(at, square, resized)].flatMap((view) => [view, { ...view, mirrored: true }]);
   });
 }
 
-/** torchvision's five corners, in its order. @param padding around the picture */
-function five(resized: Size, crop: Size, padding = 0): Point[] {
+/** The corners of torchvision's `FiveCrop`, in its order. @param padding pixels around the picture */
+function fiveCorners(resized: Size, crop: Size, padding = 0): Point[] {
   const [left, top] = [0 - padding, 0 - padding];
   const right = resized.width - crop.width + padding;
   const bottom = resized.height - crop.height + padding;
@@ -91,17 +93,17 @@ function five(resized: Size, crop: Size, padding = 0): Point[] {
   ];
 }
 
-/** A corner counted from the right: where a crop of the mirrored picture lies in the picture itself. */
+/** The corner, in the picture itself, of a crop of the mirrored picture. */
 function fromRight({ x, y }: Point, crop: Size, resized: Size): Point {
   return { x: resized.width - crop.width - x, y };
 }
 
-/** The crop at a corner, as it is. */
+/** The crop at a corner, without augmentation. */
 export function plainView(corner: Point, size: Size, resized: Size): View {
   return { window: { ...corner, ...sizeOf(size), resized }, mirrored: false, count: 1 };
 }
 
-/** Equal views once: a square picture has three equal squares, one of the input's size five equal crops. */
+/** Merges equal views. A square picture has three equal squares, and a picture of the input's size five equal crops. */
 export function merged(views: readonly View[]): View[] {
   const byAppearance = new Map<string, View>();
   for (const view of views) {

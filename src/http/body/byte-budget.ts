@@ -1,27 +1,27 @@
 import { MenagerieError } from '../../core/errors.js';
 
-/** Whose upload it is. */
+/** The origin and size of an upload. */
 export interface Uploader {
-  /** Address of the client. Behind a proxy it is the proxy's, and all share one share. */
+  /** Address of the client. Behind a proxy it is the proxy's, so all clients have one share together. */
   address: string;
-  /** Bytes that the request says its body has; undefined where it does not. */
+  /** Content-Length of the request; undefined if it has none. */
   declared: number | undefined;
 }
 
-/** Uploads that declare at most so many bytes, or this part of the memory, are small. */
+/** An upload is small if it declares at most this many bytes, and at most this part of the memory. */
 const SMALL_UPLOAD = { bytes: 1024 * 1024, part: 1 / 16 };
 
-/** The uploads of a kind: small ones, or all others. */
-class Kind {
+/** The uploads of one kind: small ones, or all others. */
+class UploadKind {
   used = 0;
   readonly usedBy = new Map<string, number>();
-  /** Bytes that all of them may take. */
-  readonly most: number;
-  /** Bytes that several of one address may take together; a lone one may take more. */
+  /** Most bytes of all together. */
+  readonly limit: number;
+  /** Most bytes of several uploads from one address; a single one may take more. */
   readonly share: number;
 
-  constructor(most: number, share: number) {
-    this.most = most;
+  constructor(limit: number, share: number) {
+    this.limit = limit;
     this.share = share;
   }
 
@@ -33,40 +33,40 @@ class Kind {
   }
 }
 
-/** Bounds the memory that all uploads take together, counted as they arrive, and leaves some whoever takes the rest. */
+/** Bounds the memory of all uploads together, counted as bytes arrive. Keeps some of it for small uploads and for other addresses. */
 export class ByteBudget {
   readonly #limit: number;
-  readonly #small: Kind;
-  readonly #large: Kind;
+  readonly #small: UploadKind;
+  readonly #large: UploadKind;
 
   /** @param limit bytes */
   constructor(limit: number) {
     this.#limit = limit;
-    this.#small = new Kind(limit, limit / 4);
-    this.#large = new Kind((limit * 7) / 8, limit / 2);
+    this.#small = new UploadKind(limit, limit / 4);
+    this.#large = new UploadKind((limit * 7) / 8, limit / 2);
   }
 
   get used(): number {
     return this.#small.used + this.#large.used;
   }
 
-  /** An account for one request. */
+  /** Opens an account for one request. */
   open({ address, declared = Number.POSITIVE_INFINITY }: Uploader): ByteAccount {
     const kind = declared <= Math.min(SMALL_UPLOAD.bytes, this.#limit * SMALL_UPLOAD.part) ? this.#small : this.#large;
     let held = 0;
     let closed = false;
     return {
       take: (bytes) => {
-        // A reader that was given up may still see bytes that were on their way; nobody would give them back.
+        // A reader that was aborted may still receive bytes, which nobody would give back.
         if (closed) throw new Error('the account is closed');
         const ofAddress = kind.usedBy.get(address) ?? 0;
         if (ofAddress > held && ofAddress + bytes > kind.share) {
           throw uploadsFull(
-            `Uploads in progress from your address take ${ofAddress} bytes, of ${kind.share} that they may.`,
+            `Uploads in progress from your address take ${ofAddress} bytes; the limit is ${kind.share}.`,
           );
         }
-        if (kind.used + bytes > kind.most || this.used + bytes > this.#limit) {
-          throw uploadsFull(`Uploads in progress take ${this.used} bytes; there is room for ${this.#limit}.`);
+        if (kind.used + bytes > kind.limit || this.used + bytes > this.#limit) {
+          throw uploadsFull(`Uploads in progress take ${this.used} bytes; the limit is ${this.#limit}.`);
         }
         kind.add(address, bytes);
         held += bytes;
@@ -85,8 +85,8 @@ function uploadsFull(detail: string): MenagerieError {
 }
 
 export interface ByteAccount {
-  /** @throws MenagerieError `overloaded` if no room is left; Error once it is closed */
+  /** @throws MenagerieError `overloaded` if no room is left; Error if the account is closed */
   take(bytes: number): void;
-  /** Gives everything back; nothing can be taken afterwards. */
+  /** Gives all bytes back. No more can be taken afterwards. */
   close(): void;
 }

@@ -1,17 +1,17 @@
-/** Chunks of any size that a body may come in. */
-const FREE = 16_384;
-/** Bytes that each one more must bring on average. */
+/** Number of chunks that may have any size. */
+const FREE_CHUNKS = 16_384;
+/** Bytes that each further chunk must have on average. */
 export const LEAST_BYTES = 64;
 
-/** Counts the chunks of a body: taking very many very small ones apart would hold up everyone else. */
+/** Counts the chunks of a body, because parsing a great many tiny chunks would delay all other requests. */
 export class ChunkCount {
   #chunks = 0;
   #bytes = 0;
 
-  /** Counts one. @returns whether there are too many for the bytes that they bring */
+  /** Counts a chunk. @returns whether there are too many chunks for their bytes */
   add({ length }: Uint8Array): boolean {
     this.#chunks++;
     this.#bytes += length;
-    return this.#chunks > FREE + this.#bytes / LEAST_BYTES;
+    return this.#chunks > FREE_CHUNKS + this.#bytes / LEAST_BYTES;
   }
 }

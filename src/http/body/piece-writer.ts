@@ -1,21 +1,21 @@
 import { Pieces } from '../../core/byte-source.js';
 import type { ByteAccount } from './byte-budget.js';
 
-/** What a piece takes besides its bytes: the objects that hold it. */
+/** Memory of a piece besides its bytes, for its objects. */
 const PIECE_OVERHEAD_BYTES = 512;
-/** Smaller chunks are copied together: a chunk of one byte would take 350. */
+/** Bytes. Smaller chunks are copied together: a chunk of one byte would take 350. */
 const SMALLEST_KEPT = 4 * 1024;
-/** Size of the first block that small chunks are copied into; each next one is twice as large. */
+/** Bytes of the first block that small chunks are copied into. Each further block is twice as large. */
 const FIRST_BLOCK = 4 * 1024;
 const LARGEST_BLOCK = 256 * 1024;
 
-/** Collects chunks as they arrive, in as few pieces as cost little, and pays for the memory that these really take. */
+/** Collects chunks in a small number of pieces, and charges the account for the memory that these really take. */
 export class PieceWriter {
   readonly #account: ByteAccount;
   readonly #pieces: Uint8Array[] = [];
-  /** What small chunks are copied into. */
+  /** Small chunks are copied into it. */
   #block = new Uint8Array();
-  /** Bytes of it that are not in `#pieces` yet: from `#from` to before `#to`. */
+  /** The bytes of `#block` from `#from` to before `#to` are not in `#pieces` yet. */
   #from = 0;
   #to = 0;
   #length = 0;
@@ -29,12 +29,12 @@ export class PieceWriter {
     return this.#length;
   }
 
-  /** @throws MenagerieError `overloaded` if there is no memory for it */
+  /** @throws MenagerieError `overloaded` if there is no memory for the chunk */
   add(chunk: Uint8Array): void {
-    const holds = chunk.buffer.byteLength;
-    // A part of a large buffer would keep all of it.
-    if (chunk.length >= SMALLEST_KEPT && chunk.length >= (holds * 7) / 8) {
-      this.#account.take(holds + PIECE_OVERHEAD_BYTES);
+    const bufferBytes = chunk.buffer.byteLength;
+    // Keeping a small part of a buffer would keep the whole buffer in memory.
+    if (chunk.length >= SMALLEST_KEPT && chunk.length >= (bufferBytes * 7) / 8) {
+      this.#account.take(bufferBytes + PIECE_OVERHEAD_BYTES);
       this.#flush();
       this.#pieces.push(chunk);
     } else this.#copy(chunk);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { onResponseClose } from '../exchange/response-close.js';
 import { ChunkCount } from './chunk-count.js';
 
-/** How much of a body is read away when its request is answered already. */
+/** How much of a body is read and dropped after its request was answered. */
 export interface UnreadLimits {
   bytes: number;
   ms: number;
@@ -11,20 +11,20 @@ export interface UnreadLimits {
 
 const givenUp = new WeakSet<IncomingMessage>();
 
-/** Says that the rest of a body is not worth reading: the connection closes once the request is answered. */
+/** Gives up the rest of a body: it is not read, and the connection closes after the reply. */
 export function giveUpBody(request: IncomingMessage): void {
   givenUp.add(request);
 }
 
-/** Whether the connection has to close after the reply, since the rest of the body will not be read, or not all of it. */
+/** Whether the connection has to close after the reply because the rest of the body will not be read completely. */
 export function closesUnread(request: IncomingMessage, limits: UnreadLimits): boolean {
   return !request.complete && (givenUp.has(request) || Number(request.headers['content-length'] ?? 0) > limits.bytes);
 }
 
 /**
- * Sees a request to its end. Where it was answered before its body had come, the rest is read away, within limits: a client
- * that is still sending would never see the reply, because a connection that is closed with unread data is reset.
- * @param onEnd called once: when the request is answered and its body is read or given up, or the connection is lost
+ * Follows a request to its end. If it is answered before its whole body has arrived, the rest is read and dropped, within limits.
+ * Otherwise a client that is still sending would never see the reply, because closing a connection with unread data resets it.
+ * @param onEnd called once: when the request is answered and its body is read or given up, or when the connection is lost
  */
 export function finishRequest(
   request: IncomingMessage,
@@ -32,21 +32,21 @@ export function finishRequest(
   limits: UnreadLimits,
   onEnd: () => void,
 ): void {
-  let reading = false;
+  let dropping = false;
   // Before Node's own listener, which would close the connection.
   response.prependOnceListener('finish', () => {
     if (request.complete || givenUp.has(request)) return;
-    reading = true;
-    readAway(request, limits, onEnd);
+    dropping = true;
+    dropBody(request, limits, onEnd);
   });
   onResponseClose(request, response, () => {
-    if (!reading) onEnd();
+    if (!dropping) onEnd();
   });
 }
 
-function readAway(request: IncomingMessage, limits: UnreadLimits, onEnd: () => void): void {
+function dropBody(request: IncomingMessage, limits: UnreadLimits, onEnd: () => void): void {
   const { socket } = request;
-  const letClose = holdOpen(socket);
+  const allowClose = holdOpen(socket);
   const count = new ChunkCount();
   let left = limits.bytes;
   const onData = (chunk: Buffer) => {
@@ -58,42 +58,42 @@ function readAway(request: IncomingMessage, limits: UnreadLimits, onEnd: () => v
     request.off('data', onData);
     request.off('close', finish);
     socket.off('close', finish);
-    letClose();
+    allowClose();
     onEnd();
     if (!request.complete) socket.destroy();
   };
   const timer = setTimeout(finish, limits.ms);
-  // It comes when the body is read, too.
+  // Also emitted when the body is read completely.
   request.once('close', finish);
   socket.once('close', finish);
   request.on('data', onData);
-  // Only of what nobody reads does Node drop the rest itself, uncounted.
+  // Makes the body count as read: Node would drop an unread one itself, without counting it.
   request.read(0);
   request.resume();
 }
 
-/** Connections whose request is answered and still being read. */
-const held = new WeakSet<Socket>();
+/** Connections whose last request was answered and is still being read. */
+const heldOpen = new WeakSet<Socket>();
 
-/** Whether what comes on a connection belongs to a request that is answered already. */
+/** Whether the data on a connection belongs to a request that was already answered. */
 export function isReadAway(socket: Socket): boolean {
-  return held.has(socket);
+  return heldOpen.has(socket);
 }
 
 /**
- * Keeps a connection from being closed when its last reply has been sent.
- * @returns what ends it: the connection closes then, if it was to
+ * Prevents that a connection is closed when its last reply has been sent.
+ * @returns allows it again, and closes the connection if that was due
  */
 function holdOpen(socket: Socket): () => void {
   const close = socket.destroySoon;
-  let wanted = false;
-  held.add(socket);
+  let due = false;
+  heldOpen.add(socket);
   socket.destroySoon = () => {
-    wanted = true;
+    due = true;
   };
   return () => {
-    held.delete(socket);
+    heldOpen.delete(socket);
     socket.destroySoon = close;
-    if (wanted) socket.destroySoon();
+    if (due) socket.destroySoon();
   };
 }

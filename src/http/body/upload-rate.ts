@@ -1,19 +1,19 @@
 import type { Socket } from 'node:net';
 
-/** Bytes a second that an upload must bring. */
+/** Slowest accepted rate of an upload, in bytes per second. */
 export const LEAST_RATE = 1024;
 
 /**
- * Watches what comes on a connection.
+ * Watches the rate at which data arrives on a connection.
  * @param windowMs time over which the rate is averaged
- * @param onSlow called whenever less than LEAST_RATE came in a window
- * @returns what ends it
+ * @param onSlow called after each window with a rate below LEAST_RATE
+ * @returns stops watching
  */
 export function watchRate(socket: Socket, windowMs: number, onSlow: () => void): () => void {
   let before = socket.bytesRead;
   let watching = true;
   const timer = setInterval(() => {
-    // What has arrived while this process was held up is read before the immediate.
+    // Data that arrived while this process was busy is read before the immediate runs.
     setImmediate(() => {
       const now = socket.bytesRead;
       if (watching && now - before < (LEAST_RATE * windowMs) / 1000) onSlow();

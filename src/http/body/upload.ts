@@ -1,4 +1,4 @@
-import { finished, type Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Pieces } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
@@ -7,22 +7,21 @@ import type { ByteAccount } from './byte-budget.js';
 import { ChunkCount, LEAST_BYTES } from './chunk-count.js';
 import { PieceWriter } from './piece-writer.js';
 
-/** What an upload may hold. */
 export interface UploadLimits {
-  /** Bytes of one picture. */
+  /** Most bytes of one picture. */
   maxBytes: number;
-  /** Pictures of one request. */
+  /** Most pictures of one request. */
   maxImages: number;
 }
 
-/** The field of a form that holds a picture. */
+/** The form field for pictures. */
 const IMAGE_FIELD = 'image';
 const MAX_NAME_LENGTH = 255;
 
 /**
  * Reads the pictures of a request: the files of the form field `image`, or the whole body.
- * @param account pays for the bytes held
- * @param signal gives up on the body; its reason is thrown
+ * @param account charged for the bytes in memory
+ * @param signal aborts reading; its reason is thrown
  * @throws MenagerieError `empty_body`, `no_image`, `unexpected_field`, `malformed_body`, `too_many_bytes`,
  *   `too_many_images`, `overloaded`, or the signal's reason
  */
@@ -34,16 +33,16 @@ export async function readImages(
 ): Promise<ImageFile[]> {
   const read = request.isMultipart() ? readForm : readRaw;
   const reading = Promise.race([read(request, limits, account), tooFineChunks(request)]).catch((error: unknown) => {
-    // What is left of the body is dropped as it comes: the connection's next request lies behind it.
+    // Drop the rest of the body as it arrives: the next request on the connection follows it.
     request.raw.unpipe();
     request.raw.resume();
     throw error instanceof MenagerieError ? error : malformed(error);
   });
-  // A body that never ends would keep the reader waiting, so the signal does not wait for it.
+  // The reader may wait for a body that never ends, so the signal does not wait for the reader.
   return await untilAborted(reading, signal);
 }
 
-/** Bytes that the body of a request has, as far as it says. */
+/** Content-Length of a request, in bytes; undefined if it has none. */
 export function declaredLength({ headers }: FastifyRequest): number | undefined {
   const length = headers['content-length'];
   return length === undefined ? undefined : Number(length);
@@ -51,8 +50,8 @@ export function declaredLength({ headers }: FastifyRequest): number | undefined 
 
 async function readRaw(request: FastifyRequest, limits: UploadLimits, account: ByteAccount): Promise<ImageFile[]> {
   if ((declaredLength(request) ?? 0) > limits.maxBytes) throw tooManyBytes('The body', limits);
-  const body = request.body as Readable | undefined;
-  const bytes = body ? await collect(body, 'The body', limits, account) : new Pieces([]);
+  const { body } = request;
+  const bytes = body instanceof Readable ? await collect(body, 'The body', limits, account) : new Pieces([]);
   if (bytes.length === 0) throw new MenagerieError('empty_body', 'The body is empty: send a picture.');
   return [{ name: undefined, bytes }];
 }
@@ -61,7 +60,7 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
   const images: ImageFile[] = [];
   const parts = request.parts({
     limits: {
-      // Counted here, where the message can say more; these bound what the parser itself would hold.
+      // The exact limits are checked below, with better messages. These bound the memory of the parser.
       fileSize: limits.maxBytes + 1,
       files: limits.maxImages + 1,
       fields: 1,
@@ -74,13 +73,14 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
     if (part.type !== 'file') {
       throw new MenagerieError(
         'unexpected_field',
-        `The form field "${part.fieldname.slice(0, MAX_NAME_LENGTH)}" is no file. Parameters go into the address, pictures into "${IMAGE_FIELD}".`,
+        `The form field "${part.fieldname.slice(0, MAX_NAME_LENGTH)}" is not a file. Parameters belong in the URL, ` +
+          `pictures in "${IMAGE_FIELD}".`,
       );
     }
     if (part.fieldname !== IMAGE_FIELD) {
       throw new MenagerieError(
         'unexpected_field',
-        `Pictures go into the form field "${IMAGE_FIELD}", not "${part.fieldname.slice(0, MAX_NAME_LENGTH)}".`,
+        `Pictures belong in the form field "${IMAGE_FIELD}", not "${part.fieldname.slice(0, MAX_NAME_LENGTH)}".`,
       );
     }
     if (images.length === limits.maxImages) {
@@ -95,7 +95,7 @@ async function readForm(request: FastifyRequest, limits: UploadLimits, account: 
   return images;
 }
 
-/** All bytes of a stream. By its events: iterating over one takes ten times as long. */
+/** Collects all bytes of a stream. By events, because iteration takes ten times as long. */
 function collect(stream: Readable, what: string, limits: UploadLimits, account: ByteAccount): Promise<Pieces> {
   return new Promise((resolve, reject) => {
     const received = new PieceWriter(account);
@@ -104,7 +104,7 @@ function collect(stream: Readable, what: string, limits: UploadLimits, account: 
         if (received.length + chunk.length > limits.maxBytes) throw tooManyBytes(what, limits);
         received.add(chunk);
       } catch (error) {
-        // The stream is left intact: the rest is still to be dropped.
+        // The stream is not destroyed, because the rest must still be dropped.
         stream.off('data', onData);
         reject(error);
       }
@@ -115,7 +115,7 @@ function collect(stream: Readable, what: string, limits: UploadLimits, account: 
 }
 
 /**
- * Rejects when a body comes in so many chunks that taking them apart would hold up everyone else. Never resolves.
+ * Rejects when a body has so many small chunks that parsing them would delay all other requests. Never resolves.
  * @throws MenagerieError `malformed_body`
  */
 function tooFineChunks({ raw, headers }: FastifyRequest): Promise<never> {
@@ -132,7 +132,7 @@ function tooFineChunks({ raw, headers }: FastifyRequest): Promise<never> {
   });
 }
 
-/** What the form parser or the connection has to say of a body that is not what it claims. */
+/** The error for a failure of the form parser or of the connection. */
 function malformed(error: unknown): MenagerieError {
   return new MenagerieError('malformed_body', 'The body ended early or is not what its Content-Type says.', {
     cause: error,
@@ -143,7 +143,7 @@ function tooManyBytes(what: string, limits: UploadLimits): MenagerieError {
   return new MenagerieError('too_many_bytes', `${what} is larger than the limit of ${limits.maxBytes} bytes.`);
 }
 
-/** What a promise brings, or the signal's reason if that comes first. Whatever comes of the promise, it is listened to. */
+/** Settles like the promise, or rejects with the signal's reason if that comes first. A later rejection of the promise is handled. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

@@ -7,16 +7,16 @@ import type { HttpEvents } from '../exchange/events.js';
 import { problemOf } from './problem.js';
 import { STATUS } from './status.js';
 
-/** Errors after which nothing more comes, or nothing that is worth waiting for. */
+/** Errors after which nothing more arrives, or nothing worth waiting for. */
 const NOTHING_LEFT = new Set(['ERR_HTTP_REQUEST_TIMEOUT', 'HPE_INVALID_EOF_STATE']);
 
 /**
- * Answers what never became a request (or stopped being one half-way) with a problem document too, and closes the
- * connection. What the client is still sending is read away first, within limits, so that it sees the answer.
+ * Handles connection errors: answers data that is not a complete, valid request with a problem document, and closes the connection.
+ * Data that the client is still sending is read and dropped first, within limits, so that the client sees the reply.
  * @param newId makes a request id
  */
 export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, events: HttpEvents, limits: UnreadLimits) {
-  /** How many bytes had come when a connection was answered: all that comes later is the same error again. */
+  /** Bytes that a connection had received when it was answered. All later data causes the same error again. */
   const answered = new WeakMap<Socket, number>();
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return;
@@ -26,7 +26,7 @@ export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, eve
       return;
     }
     answered.set(socket, socket.bytesRead);
-    // It has its reply.
+    // Its request has been answered already.
     if (isReadAway(socket)) {
       socket.destroy();
       return;
@@ -69,6 +69,6 @@ function describeConnectionError({ code }: NodeJS.ErrnoException): MenagerieErro
     case 'HPE_INVALID_EOF_STATE':
       return new MenagerieError('malformed_request', 'The request ended early.');
     default:
-      return new MenagerieError('malformed_request', 'This is no HTTP/1.1 request.');
+      return new MenagerieError('malformed_request', 'This is not an HTTP/1.1 request.');
   }
 }

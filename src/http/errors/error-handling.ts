@@ -5,14 +5,14 @@ import type { HttpEvents } from '../exchange/events.js';
 import { problemOf, typedError } from './problem.js';
 import { STATUS } from './status.js';
 
-/** Name of a request's route in logs and metrics. */
+/** The route of a request in logs and metrics: its pattern, or `unmatched`. */
 export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'unmatched';
 }
 
 const errors = new WeakMap<FastifyRequest, MenagerieError>();
 
-/** The error that a request was answered with, if it was. */
+/** The error that a request was answered with, if any. */
 export function errorOf(request: FastifyRequest): MenagerieError | undefined {
   return errors.get(request);
 }
@@ -31,9 +31,9 @@ export function sendProblem(
     request.log.error({ err: error.cause, code: error.code }, error.message);
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="menagerie"');
-  // The rest of a body that came too slowly is not waited for.
+  // Do not wait for the rest of a body that arrives too slowly.
   if (error.code === 'upload_timeout') giveUpBody(request.raw);
-  // Serialised here: a reply's own schema is for its successes.
+  // Serialised here, because the schema of the route describes successful replies.
   const body = JSON.stringify(problemOf(error, request.id));
   return reply
     .code(status)
@@ -42,7 +42,7 @@ export function sendProblem(
     .send(body);
 }
 
-/** Answers every error with a problem document, and methods that an address does not have with 405. */
+/** Answers every error with a problem document, and methods that a path does not have with 405. */
 export function installErrorHandling(app: FastifyInstance, events: HttpEvents): void {
   const send = (error: MenagerieError, request: FastifyRequest, reply: FastifyReply) =>
     sendProblem(error, request, reply, events);
@@ -56,38 +56,38 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
     methods.set(url, known);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] as string;
+    const path = request.url.replace(/\?.*$/s, '');
     const allowed = [...methods].find(([pattern]) => matches(pattern, path))?.[1];
     if (!allowed)
       return send(new MenagerieError('not_found', `There is nothing at ${path.slice(0, MAX_QUOTED)}.`), request, reply);
     const names = [...allowed].sort().join(', ');
     reply.header('allow', names);
     return send(
-      new MenagerieError('method_not_allowed', `${request.method} is not for this address; use ${names}.`),
+      new MenagerieError('method_not_allowed', `This address does not support ${request.method}; use ${names}.`),
       request,
       reply,
     );
   });
 }
 
-/** Whether a path is one of a route's pattern, in which `:name` stands for a segment. */
+/** Whether a path matches a route's pattern, in which `:name` stands for any segment. */
 function matches(pattern: string, path: string): boolean {
   const segments = path.split('/');
   const parts = pattern.split('/');
   return parts.length === segments.length && parts.every((part, i) => part.startsWith(':') || part === segments[i]);
 }
 
-/** Faults that a reply names, and characters of what the client sent that it repeats. */
+/** Most faults that a reply names. */
 const MAX_FAULTS = 5;
+/** Most characters of a client's text that a reply repeats. */
 const MAX_QUOTED = 64;
 
-/** One sentence for the faults of a request's parameters, each naming the parameter and the rule; of many the first few. */
+/** One sentence about the faults of a request's parameters, which names each parameter and the rule; at most MAX_FAULTS of them. */
 export function describeValidation(errors: readonly FastifySchemaValidationError[]): Error {
   const lines = errors.slice(0, MAX_FAULTS).map(({ instancePath, message, params }) => {
-    const extra = (params as { additionalProperty?: string }).additionalProperty;
-    if (extra !== undefined) return `there is no parameter "${extra.slice(0, MAX_QUOTED)}"`;
-    const allowed = (params as { allowedValues?: unknown[] }).allowedValues;
-    return `${instancePath.slice(1)} ${message}${allowed ? `: ${allowed.join(', ')}` : ''}`;
+    const { additionalProperty: extra, allowedValues: allowed } = params;
+    if (typeof extra === 'string') return `there is no parameter "${extra.slice(0, MAX_QUOTED)}"`;
+    return `${instancePath.slice(1)} ${message}${Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''}`;
   });
   const more = errors.length > MAX_FAULTS ? `; and ${errors.length - MAX_FAULTS} more` : '';
   return new MenagerieError('invalid_request', `${lines.join('; ')}${more}.`);

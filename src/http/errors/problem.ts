@@ -2,15 +2,15 @@ import Type from 'typebox';
 import { ERRORS, type ErrorCode, MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { STATUS } from './status.js';
 
-/** An error as it is sent: RFC 9457, with the stable `code` as an extension. */
+/** An error reply: RFC 9457, with the stable `code` as an extension. */
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({ description: 'urn:menagerie:error:<code>' }),
-    title: Type.String({ description: 'What the code means.' }),
+    title: Type.String({ description: 'Meaning of the code.' }),
     status: Type.Integer(),
-    code: Type.Enum(Object.keys(ERRORS) as ErrorCode[], { description: 'Stable identifier of the kind of error.' }),
-    detail: Type.String({ description: 'What was wrong this time, and the limit.' }),
-    request_id: Type.String({ description: 'The id under which the log knows the request.' }),
+    code: Type.Enum(Object.keys(ERRORS), { description: 'Stable identifier of the kind of error.' }),
+    detail: Type.String({ description: 'What is wrong with this request, and the limit if there is one.' }),
+    request_id: Type.String({ description: 'Id of the request in the log.' }),
   },
   { $id: 'Problem', title: 'Problem' },
 );
@@ -24,7 +24,7 @@ export interface Problem {
   request_id: string;
 }
 
-/** The problem document of an error. What is not typed becomes `internal` and says nothing of itself. */
+/** The problem document of an error. */
 export function problemOf(error: MenagerieError, requestId: string): Problem {
   const { code, message } = error;
   return {
@@ -35,12 +35,6 @@ export function problemOf(error: MenagerieError, requestId: string): Problem {
     detail: message,
     request_id: requestId,
   };
-}
-
-interface ForeignError {
-  code?: string;
-  statusCode?: number;
-  message?: string;
 }
 
 const FOREIGN: Record<string, ErrorCode> = {
@@ -57,15 +51,16 @@ const FOREIGN: Record<string, ErrorCode> = {
   FST_FIELDS_LIMIT: 'unexpected_field',
 };
 
-/** Some repeat what the client sent. */
+/** Characters, because some messages repeat what the client sent. */
 const MAX_FOREIGN_MESSAGE = 200;
 
-/** Any error as a typed one: the framework's own are translated, the rest hidden behind `internal`. */
+/** Any error as a typed one: translates errors of Fastify and hides all others behind `internal`. */
 export function typedError(error: unknown): MenagerieError {
   if (error instanceof MenagerieError) return error;
-  const { code = '', statusCode = 500, message = '' } = error as ForeignError;
-  const known = FOREIGN[code] ?? (statusCode >= 400 && statusCode < 500 ? 'malformed_body' : undefined);
-  return known
-    ? new MenagerieError(known, message.slice(0, MAX_FOREIGN_MESSAGE), { cause: error })
-    : toMenagerieError(error);
+  if (!(error instanceof Error)) return toMenagerieError(error);
+  const known = 'code' in error && typeof error.code === 'string' ? FOREIGN[error.code] : undefined;
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  const code = known ?? (status >= 400 && status < 500 ? 'malformed_body' : undefined);
+  if (!code) return toMenagerieError(error);
+  return new MenagerieError(code, error.message.slice(0, MAX_FOREIGN_MESSAGE), { cause: error });
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../core/errors.js';
 
-/** The one table from error code to HTTP status. Codes that no request can cause are 500. */
+/** HTTP status by error code. Codes that no request can cause have 500. */
 export const STATUS: Record<ErrorCode, number> = {
   empty_body: 400,
   no_image: 400,

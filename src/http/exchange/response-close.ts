@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is to be done when a connection is lost, by connection: one listener for all requests that it carries. */
-const waiting = new WeakMap<Socket, Set<() => void>>();
+/** Callbacks for the loss of each connection: one listener serves all its requests. */
+const callbacksBySocket = new WeakMap<Socket, Set<() => void>>();
 
 /**
- * Calls back once: when a response has been sent whole, or its connection is lost. A response that waits behind another one on
- * its connection (pipelining) is not told of the loss by Node.
- * @returns what stops it
+ * Calls back once: when a response has been sent completely, or its connection is lost. Node does not emit `close` on the loss for
+ * a response that waits behind another one on its connection (pipelining).
+ * @returns cancels the callback
  */
 export function onResponseClose(
   { socket }: IncomingMessage,
@@ -15,26 +15,26 @@ export function onResponseClose(
   callback: () => void,
 ): () => void {
   const callbacks = callbacksOf(socket);
-  const stop = () => {
+  const cancel = () => {
     callbacks.delete(end);
     response.off('close', end);
   };
   const end = () => {
-    stop();
+    cancel();
     callback();
   };
   callbacks.add(end);
   response.once('close', end);
-  // It was lost before anybody listened.
+  // The connection was lost before this call.
   if (socket.destroyed) queueMicrotask(() => callbacks.has(end) && end());
-  return stop;
+  return cancel;
 }
 
 function callbacksOf(socket: Socket): Set<() => void> {
-  const known = waiting.get(socket);
+  const known = callbacksBySocket.get(socket);
   if (known) return known;
   const callbacks = new Set<() => void>();
-  waiting.set(socket, callbacks);
+  callbacksBySocket.set(socket, callbacks);
   socket.once('close', () => {
     for (const end of [...callbacks]) end();
   });

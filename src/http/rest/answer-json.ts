@@ -9,9 +9,9 @@ import type { Classification } from '../../serving/ticket.js';
 import { problemOf } from '../errors/problem.js';
 import type { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
 
-// Answers as they are on the wire: snake_case.
+// Answers as JSON, in snake_case.
 
-/** The reply to pictures. @param topK how many classes are named */
+/** The reply to POST /classify and /ensemble. @param topK number of classes per picture */
 export function classificationJson(
   { target, results }: Classification,
   topK: number,
@@ -26,7 +26,7 @@ export function classificationJson(
   };
 }
 
-/** One picture's answer. */
+/** The answer for one picture. */
 export function answerJson(answer: Answer, { labels }: Target, topK: number) {
   const { width, height, format, views, combined, members, missing, agreement } = answer;
   return {
@@ -54,7 +54,7 @@ export function answerJson(answer: Answer, { labels }: Target, topK: number) {
   };
 }
 
-/** The reply to a question about a cost. */
+/** The reply to POST /estimate. */
 export function estimateJson(
   { target, cost, limitGmacs, waitMs, expectedMs }: Estimate,
   images: number,
@@ -95,7 +95,7 @@ function networkJson({ id, variant, version, info: { provider, fallback, layersO
   };
 }
 
-/** Value of a Server-Timing header, in milliseconds. */
+/** The value of the Server-Timing header; durations are in milliseconds. */
 export function serverTiming(timings: Timings, totalMs: number): string {
   return Object.entries({ ...timings, total: totalMs })
     .map(([stage, ms]) => `${stage};dur=${ms.toFixed(2)}`)

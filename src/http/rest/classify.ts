@@ -20,12 +20,12 @@ export interface ClassifyRouteOptions extends UploadLimits {
   deadlineMs: number;
 }
 
-/** An upload's rate is averaged over this part of the time that it may take. */
+/** The upload rate is averaged over uploadTimeoutMs divided by this. */
 const RATE_WINDOWS = 6;
 
 const PICTURES =
   'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
-  'The header Server-Timing says how long decode, queue, preprocess and inference took (summed over pictures, views and networks).';
+  'The header Server-Timing states the time of decode, queue, preprocess and inference (sums over pictures, views and networks).';
 
 /** POST /classify, POST /ensemble, POST /estimate */
 export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = async (app, options) => {
@@ -67,8 +67,8 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
     '/estimate',
     {
       schema: {
-        summary: 'What a request would cost',
-        description: 'Takes the parameters of /classify and /ensemble, and no pictures.',
+        summary: 'The cost of a request',
+        description: 'Takes the parameters of /classify and /ensemble, but no pictures.',
         tags,
         querystring: EstimateQuerySchema,
         response: { 200: EstimateSchema, ...problems(400, 404, 409, 503) },
@@ -81,7 +81,7 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
   );
 };
 
-/** Receives pictures and has them answered. */
+/** Receives the pictures of a request and answers it. */
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -111,6 +111,6 @@ async function answer(
 function tooSlow(windowMs: number): MenagerieError {
   return new MenagerieError(
     'upload_timeout',
-    `The body came too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
+    `The body arrived too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
   );
 }

@@ -3,9 +3,9 @@ import { variantsOf } from '../../core/manifest/manifest.js';
 import type { ModelStatus } from '../../serving/models/model.js';
 import type { ModelSchema } from './schemas.js';
 
-// Models as they are on the wire: snake_case, and no more than is meant to be seen.
+// Models as JSON, in snake_case, with public fields only.
 
-/** A model as GET /models shows it. */
+/** A model in GET /models. */
 export function modelJson(status: ModelStatus): Static<typeof ModelSchema> {
   const { id, ensemble, state, reason, manifest, pulled, served } = status;
   const variants = manifest ? variantsOf(manifest) : [];

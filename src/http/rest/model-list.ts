@@ -2,21 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelStatus } from '../../serving/models/model.js';
 import { modelJson } from './model-json.js';
 
-/** Models put into words at a time; others have their turn in between. */
+/** Models serialised at a time. Other events are handled in between. */
 const AT_A_TIME = 100;
 
-/** The body of GET /models: however many ask, one is made at a time. */
+/** Builds the body of GET /models, one at a time however many clients ask. */
 export class ModelList {
   readonly #list: () => Promise<ModelStatus[]>;
   #running: Promise<string> | undefined;
-  /** The one after that: whoever asks now must not get what was looked up before. */
+  /** The body after that: a request must not get a list that was read before it came. */
   #next: Promise<string> | undefined;
 
   constructor(list: () => Promise<ModelStatus[]>) {
     this.#list = list;
   }
 
-  /** JSON that is begun after this call. */
+  /** A body that is begun after this call. */
   json(): Promise<string> {
     this.#next ??= Promise.allSettled([this.#running]).then(() => this.#run());
     return this.#next;

@@ -59,8 +59,8 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
     {
       onRequest: onlyAdmin,
       schema: {
-        summary: 'Load a model, or load it anew',
-        description: 'Answers when the model is ready. A loaded model serves on until its successor has proven itself.',
+        summary: 'Load a model, or replace a loaded one',
+        description: 'Answers when the model is ready. A loaded model keeps serving until its replacement is ready.',
         tags,
         security,
         params,
@@ -80,7 +80,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
       onRequest: onlyAdmin,
       schema: {
         summary: 'Unload a model',
-        description: 'Answers when what was begun with the model is finished and its memory is free.',
+        description: 'Answers when all requests to the model are finished and its memory is free.',
         tags,
         security,
         params,
@@ -94,7 +94,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
   );
 };
 
-/** Sends what is JSON already: a list of thousands, made piece by piece. */
+/** Sends text that is JSON already, such as a list of thousands of models that was built piece by piece. */
 function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return reply
     .type('application/json; charset=utf-8')
@@ -106,11 +106,11 @@ function assertAdmin(request: FastifyRequest, adminKey: string | undefined): voi
   if (adminKey === undefined) {
     throw new MenagerieError(
       'admin_disabled',
-      'Loading and unloading over HTTP is off: no MENAGERIE_ADMIN_KEY is set.',
+      'Loading and unloading over HTTP is disabled: MENAGERIE_ADMIN_KEY is not set.',
     );
   }
   const [, token = ''] = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  // Hashed first, so that the comparison takes the same time whatever the length.
+  // Hashed first, so that the time of the comparison does not depend on the length.
   const digest = (text: string) => createHash('sha256').update(text).digest();
   if (!timingSafeEqual(digest(token), digest(adminKey))) {
     throw new MenagerieError('unauthorized', 'Send the admin key as: Authorization: Bearer <key>');

@@ -9,68 +9,76 @@ import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
 import { ModelIdSchema } from './schemas.js';
 
-// Query parameters of everything that answers about pictures, and what they ask for.
+// Query parameters of POST /classify, /ensemble and /estimate, and the question that they ask.
 
-/** Fifteen ids of 64 characters and the commas between them. */
+/** Characters of fifteen ids of 64 characters, with commas. */
 const MAX_IDS_LENGTH = 1000;
 
 const viewing = {
   crops: Type.Optional(
     Type.Enum([...CROPS], {
       type: 'integer',
-      description: "Crops of a picture whose answers are averaged; default: the ensemble's or model's own, mostly 1.",
+      description: 'Number of crops of a picture to average over; default: as the ensemble or model states, mostly 1.',
     }),
   ),
   tta: Type.Optional(
     Type.String({
       maxLength: 200,
       description:
-        'Further views to average over, by commas: mirror, crops:<number at random places>, rotate:<degrees at most>, ' +
-        "shear:<degrees at most>, colour:<deviation of AlexNet's shift, such as 0.1>.",
+        'Further views to average over, separated by commas: mirror, crops:<number at random places>, rotate:<most degrees>, ' +
+        "shear:<most degrees>, colour:<standard deviation of AlexNet's colour shift, e.g. 0.1>.",
     }),
   ),
   seed: Type.Integer({
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
     default: 0,
-    description: 'Of what is random in `tta`: the same seed gives the same views.',
+    description: 'Seed of the random views of `tta`: the same seed gives the same views.',
   }),
   average: Type.Enum(['probabilities', 'logits'], {
     type: 'string',
     default: 'probabilities',
-    description: 'What is averaged over the views of a picture.',
+    description: 'What to average over the views of a picture.',
   }),
-  auto_orient: Type.Boolean({ default: true, description: 'Whether to turn the picture as its EXIF data says.' }),
+  auto_orient: Type.Boolean({ default: true, description: 'Whether to apply the EXIF orientation.' }),
 };
 
 const answerParameters = {
-  top_k: Type.Integer({ minimum: 1, maximum: 1000, default: 5, description: 'How many classes to name, best first.' }),
+  top_k: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 5,
+    description: 'Number of classes to return, best first.',
+  }),
   timeout_ms: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 3_600_000,
-      description: 'Deadline for the answerParameters; the configured one if that is sooner.',
+      description: 'Deadline for the answer; the configured deadline if that is sooner.',
     }),
   ),
 };
 
 const ensemble = {
   weights: Type.Optional(
-    Type.String({ maxLength: 400, description: 'A number above 0 for each model, by commas; default: all equal.' }),
+    Type.String({
+      maxLength: 400,
+      description: 'A number above 0 for each model, separated by commas; default: all equal.',
+    }),
   ),
   combine: Type.Optional(CombineSchema),
   min_members: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 15,
-      description: 'Answer while so many members can, naming the missing; default: all of them.',
+      description: 'Answer if at least this many members can; the reply names the missing ones. Default: all members.',
     }),
   ),
 };
 const modelsSchema = Type.String({
   minLength: 1,
   maxLength: MAX_IDS_LENGTH,
-  description: '2 to 15 models of one label set, by commas.',
+  description: '2 to 15 models with the same labels, separated by commas.',
 });
 
 export const ClassifyQuerySchema = Type.Object(
@@ -96,7 +104,7 @@ export const EstimateQuerySchema = Type.Object(
 type ViewQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema | typeof EstimateQuerySchema>;
 
 /**
- * What a query asks for.
+ * The question that a query asks.
  * @throws MenagerieError `invalid_request`
  */
 export function questionOfQuery(query: ViewQuery): Question {
@@ -104,7 +112,7 @@ export function questionOfQuery(query: ViewQuery): Question {
   return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average };
 }
 
-interface Who {
+interface AskedQuery {
   model?: string;
   models?: string;
   weights?: string;
@@ -112,11 +120,11 @@ interface Who {
   min_members?: number;
 }
 
-function askedOf({ model, models, weights, combine, min_members: minMembers }: Who): Asked {
+function askedOf({ model, models, weights, combine, min_members: minMembers }: AskedQuery): Asked {
   if (models === undefined) {
     if (weights === undefined && combine === undefined && minMembers === undefined) return { model };
-    throw new MenagerieError('invalid_request', 'weights, combine and min_members go with `models`.');
+    throw new MenagerieError('invalid_request', 'weights, combine and min_members need `models`.');
   }
-  if (model !== undefined) throw new MenagerieError('invalid_request', 'Say either `model` or `models`.');
+  if (model !== undefined) throw new MenagerieError('invalid_request', 'Use either `model` or `models`, not both.');
   return { ensemble: parseEnsembleRequest(models, weights, combine, minMembers) };
 }

@@ -4,10 +4,10 @@ import { nullable } from '../../core/schema-parts.js';
 import { CombineSchema } from '../../core/scores/ensemble.js';
 import { MODEL_STATES } from '../../serving/models/model.js';
 
-export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model, see GET /models.' });
+export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model; see GET /models.' });
 
 const VariantViewSchema = Type.Object({
-  bytes: nullable(Type.Integer({ description: 'Size of the file.' })),
+  bytes: nullable(Type.Integer({ description: 'Size of the file in bytes.' })),
   top1: nullable(Type.Number({ description: 'Top-1 accuracy in percent.' })),
   top5: nullable(Type.Number({ description: 'Top-5 accuracy in percent.' })),
   pulled: Type.Boolean({ description: 'Whether the weights are on this machine.' }),
@@ -23,22 +23,24 @@ export const ModelSchema = Type.Object(
     dataset: nullable(Type.String()),
     variants: Type.Record(Type.String(), VariantViewSchema),
     members: Type.Optional(
-      Type.Array(Type.Object({ model: Type.String(), weight: Type.Number() }), { description: 'Of an ensemble.' }),
+      Type.Array(Type.Object({ model: Type.String(), weight: Type.Number() }), {
+        description: 'Members of an ensemble.',
+      }),
     ),
     combine: Type.Optional(CombineSchema),
     serving: nullable(
       Type.Object({
         variant: VariantNameSchema,
         provider: Type.String(),
-        provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was asked for.' })),
+        provider_fallback: nullable(Type.String({ description: 'Why CUDA is not used although it was requested.' })),
         layers_on_cpu: Type.Array(Type.String(), {
           description: 'Layers that the CPU runs although the provider is another: name (operator).',
         }),
         version: Type.String(),
         classes: Type.Integer(),
         gmacs: Type.Number({ description: 'Cost of one view: billion multiply-accumulates.' }),
-        ms: Type.Number({ description: 'What one view takes a worker, learned.' }),
-        batch: Type.Integer({ description: 'Most views that it is run on at once.' }),
+        ms: Type.Number({ description: 'Time of one view in a worker, learned from its runs.' }),
+        batch: Type.Integer({ description: 'Most views in one run.' }),
         load_ms: Type.Number(),
         warmup_ms: Type.Number(),
       }),
@@ -50,13 +52,13 @@ export const ModelSchema = Type.Object(
 export const ModelDetailSchema = Type.Object(
   {
     ...ModelSchema.properties,
-    manifest: nullable(Type.Unknown({ description: 'The manifest as it lies on disk.' })),
-    labels: Type.Array(Type.String(), { description: 'Names of the classes by index.' }),
+    manifest: nullable(Type.Unknown({ description: 'The manifest as on disk.' })),
+    labels: Type.Array(Type.String(), { description: 'Names of the classes, in index order.' }),
   },
   { $id: 'ModelDetail', title: 'ModelDetail' },
 );
 
-/** Response schemas of the errors a route can answer with. */
+/** Response schemas for the statuses of a route's errors. */
 export function problems(...statuses: number[]): Record<number, unknown> {
   return Object.fromEntries(
     statuses.map((status) => [

@@ -2,21 +2,22 @@ import Type from 'typebox';
 import { VariantNameSchema } from '../../core/manifest/manifest.js';
 import type { ReportForm } from '../../report/forms.js';
 
-/** The forms of a report and their media types; the first is what comes when anything will do. */
-export const FORMATS = {
+/** The forms of a report. The first is the default if the client accepts any. */
+export const FORMS = ['json', 'text', 'html', 'csv'] as const satisfies ReportForm[];
+
+/** Media types by form. */
+export const MEDIA_TYPES: Readonly<Record<ReportForm, string>> = {
   json: 'application/json',
   text: 'text/plain',
   html: 'text/html',
   csv: 'text/csv',
-} as const satisfies Record<ReportForm, string>;
+};
 
-const FormatSchema = Type.Optional(
-  Type.Enum(Object.keys(FORMATS) as ReportForm[], { description: 'Goes before the Accept header.' }),
-);
+const FormatSchema = Type.Optional(Type.Enum([...FORMS], { description: 'Overrides the Accept header.' }));
 const TimingSchema = Type.Boolean({
   default: false,
   description:
-    'Whether to measure milliseconds: medians of several runs on one thread, in a thread that serves nothing else.',
+    'Whether to measure milliseconds: medians of several runs on one thread of a process that serves nothing else.',
 });
 
 export const SummaryQuerySchema = Type.Object(
@@ -24,12 +25,10 @@ export const SummaryQuerySchema = Type.Object(
     variant: Type.Optional(VariantNameSchema),
     all: Type.Boolean({
       default: false,
-      description: 'Whether to list constants, shape arithmetic and identities too.',
+      description: 'Whether to also list constants, shape arithmetic and identities.',
     }),
     timing: TimingSchema,
-    input: Type.Optional(
-      Type.String({ maxLength: 64, description: 'Another shape of the input, such as 1x3x227x227.' }),
-    ),
+    input: Type.Optional(Type.String({ maxLength: 64, description: 'Another input shape, such as 1x3x227x227.' })),
     format: FormatSchema,
   },
   { additionalProperties: false },

@@ -11,7 +11,7 @@ import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Summaries } from '../../serving/summaries.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
 import { ModelIdSchema, problems } from './schemas.js';
-import { CompareQuerySchema, FORMATS, SummaryQuerySchema } from './summary-schemas.js';
+import { CompareQuerySchema, FORMS, MEDIA_TYPES, SummaryQuerySchema } from './summary-schemas.js';
 
 export interface SummaryRouteOptions {
   summaries: Summaries;
@@ -28,14 +28,14 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
     '/models/:id/summary',
     {
       schema: {
-        summary: 'What happens to a picture in a network, layer by layer',
+        summary: 'A network, layer by layer',
         description:
           'For any model whose weights are on this machine, loaded or not. JSON, a table (text/plain), a page (text/html) or ' +
-          'text/csv, by `format` or the Accept header.',
+          'text/csv, as `format` or the Accept header asks.',
         tags,
         params: Type.Object({ id: ModelIdSchema }),
         querystring: SummaryQuerySchema,
-        produces: Object.values(FORMATS),
+        produces: FORMS.map((form) => MEDIA_TYPES[form]),
         response: { 200: SummaryReportSchema, ...errors },
       },
     },
@@ -57,7 +57,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         summary: 'Networks side by side',
         tags,
         querystring: CompareQuerySchema,
-        produces: Object.values(FORMATS),
+        produces: FORMS.map((form) => MEDIA_TYPES[form]),
         response: { 200: CompareReportSchema, ...errors },
       },
     },
@@ -74,22 +74,19 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
   );
 };
 
-/** The form to answer in: the one asked for by name, else the best of the Accept header. */
+/** The form of the reply: the `format` of the query, else the best match of the Accept header. */
 function formatFor(request: FastifyRequest, format: ReportForm | undefined): ReportForm {
   if (format) return format;
-  const types = Object.entries(FORMATS);
-  const best = new Negotiator(request.raw).mediaType(types.map(([, type]) => type));
-  const found = types.find(([, type]) => type === best);
-  if (!found) {
-    const known = types.map(([, type]) => type).join(', ');
-    throw new MenagerieError('not_acceptable', `This comes as ${known}.`);
-  }
-  return found[0] as ReportForm;
+  const types = FORMS.map((form) => MEDIA_TYPES[form]);
+  const best = new Negotiator(request.raw).mediaType(types);
+  const found = FORMS.find((form) => MEDIA_TYPES[form] === best);
+  if (!found) throw new MenagerieError('not_acceptable', `This resource is available as ${types.join(', ')}.`);
+  return found;
 }
 
 function sendText(reply: FastifyReply, format: ReportForm, text: string): FastifyReply {
   return reply
-    .type(`${FORMATS[format]}; charset=utf-8`)
+    .type(`${MEDIA_TYPES[format]}; charset=utf-8`)
     .serializer((body: string) => body)
     .send(text);
 }

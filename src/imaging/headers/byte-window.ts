@@ -1,17 +1,18 @@
 import type { ByteSource } from '../../core/byte-source.js';
 
-/** The header is none of a picture that can be decoded: the file ends in it, or it says what cannot be. */
+/** The picture cannot be decoded: the file ends within the header, or the header is contradictory. */
 export class HeaderDamaged extends Error {}
 
-/** The header may be a good one, but is so long or so rare that it is not understood. */
+/** The header may be valid, but is too long or too rare to be understood. */
 export class HeaderUnclear extends Error {}
 
 const WINDOW = 16 * 1024;
 const READS_PER_WINDOW = 128;
 
 /**
- * Numbers at any place of a file that may lie in pieces, got in windows of 16 KiB. How many windows are got, and how
- * many numbers read, has a bound: a hostile file may have millions of empty parts.
+ * Reads numbers at any offset of a file that may be in pieces, through windows of 16 KiB. The number of windows and of reads is
+ * bounded, because a hostile file may have millions of empty parts. All methods throw HeaderDamaged beyond the end of the file,
+ * and HeaderUnclear when the bound is reached.
  */
 export class ByteWindow {
   readonly length: number;
@@ -21,7 +22,7 @@ export class ByteWindow {
   #start = 0;
   #bytes: Buffer = Buffer.alloc(0);
 
-  /** @param windows how many may be got */
+  /** @param windows how many may be read */
   constructor(source: ByteSource, windows = 256) {
     this.#source = source;
     this.length = source.length;
@@ -30,9 +31,8 @@ export class ByteWindow {
   }
 
   u8(at: number): number {
-    // The place first: finding it changes the window.
     const from = this.#find(at, 1);
-    return this.#bytes[from] as number;
+    return this.#bytes.readUInt8(from);
   }
 
   u16(at: number, littleEndian = false): number {
@@ -50,19 +50,19 @@ export class ByteWindow {
     return littleEndian ? this.#bytes.readUInt32LE(from) : this.#bytes.readUInt32BE(from);
   }
 
-  /** Exact below 2^53; beyond any file's length above. */
+  /** Exact below 2^53. Larger values are rounded, which is enough: they exceed the length of any file. */
   u64(at: number, littleEndian = false): number {
     const high = this.u32(littleEndian ? at + 4 : at, littleEndian);
     return high * 2 ** 32 + this.u32(littleEndian ? at : at + 4, littleEndian);
   }
 
-  /** Four characters. */
+  /** Four characters (Latin-1). */
   name(at: number): string {
     const from = this.#find(at, 4);
     return this.#bytes.toString('latin1', from, from + 4);
   }
 
-  /** Where in the window the bytes from `at` are. */
+  /** The offset of `at` in the window; may replace the window. */
   #find(at: number, count: number): number {
     if (this.#readsLeft-- === 0) throw new HeaderUnclear();
     const from = at - this.#start;

@@ -5,9 +5,9 @@ import { firstDirectory } from './tiff-directory.js';
 const ORIENTATION = 0x112;
 
 /**
- * Whether and how EXIF data says that a picture is to be turned (Exif 2.32, 4.6.4).
- * @param exif from its byte order on, without the name that stands before it in a JPEG
- * @returns 2 to 8; undefined where the picture stays as it is
+ * Reads the orientation from EXIF data (Exif 2.32, 4.6.4).
+ * @param exif the data from its byte order on, without the name that precedes it in a JPEG
+ * @returns 2 to 8; undefined if the picture is upright or the orientation is missing
  */
 export function orientationOf(exif: Uint8Array): number | undefined {
   try {
@@ -20,7 +20,7 @@ export function orientationOf(exif: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** EXIF data that says nothing else: one directory, of one SHORT, and no other behind it. */
+/** EXIF data with an orientation only: one directory with one SHORT. */
 export function exifOf(orientation: number): Uint8Array {
   const exif = Buffer.alloc(26);
   exif.write('MM\0*\0\0\0\b\0\x01', 'latin1');

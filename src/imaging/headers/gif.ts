@@ -2,12 +2,12 @@ import type { ByteSource } from '../../core/byte-source.js';
 import { ByteWindow, HeaderDamaged } from './byte-window.js';
 import { type PictureHeader, USUAL } from './picture-header.js';
 
-/** Sizes of screens, which say nothing of the picture: libnsgif takes the frame's instead, as browsers do. */
+/** Sizes that state the author's screen instead of the picture: libnsgif uses the frame's size then, as browsers do. */
 const SCREENS = ['640x480', '640x512', '800x600', '1024x768', '1280x1024', '1600x1200'];
 const LARGEST_SCREEN = 2048;
 
 /**
- * The canvas of a GIF: its logical screen, and what the first frame has beyond that (GIF89a, 18 and 20; libnsgif).
+ * Reads the canvas of a GIF: its logical screen, extended to hold the first frame (GIF89a, 18 and 20; libnsgif).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function gifHeader(source: ByteSource): PictureHeader {
@@ -23,12 +23,12 @@ export function gifHeader(source: ByteSource): PictureHeader {
   return { ...USUAL, coding: 'gif', width, height, pixelBytes: 4, hasAlpha: true, samples, held: samples };
 }
 
-/** Length of a colour table, by the flags of what it belongs to. */
+/** Bytes of a colour table, by the flags of its descriptor. */
 function tableLength(flags: number): number {
   return flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
 }
 
-/** Where the first image descriptor lies, behind extensions in blocks of up to 255 bytes. */
+/** Offset of the first image descriptor, after extensions in blocks of up to 255 bytes. */
 function firstGifFrame(file: ByteWindow, start: number): number {
   let at = start;
   while (file.u8(at) === 0x21) {

@@ -4,11 +4,11 @@ import { hasExif, isFrameHeader, type Segment, SOS, segments } from './jpeg-segm
 import { type PictureHeader, USUAL } from './picture-header.js';
 
 const SEARCHED_AT_ONCE = 1 << 20;
-/** A progressive JPEG of four channels can have no more: each of 64 coefficients in 14 steps, by channel (T.81, G.1.1.1). */
+/** The most scans that a progressive JPEG of four channels can have: 64 coefficients in 14 steps per channel (T.81, G.1.1.1). */
 const MOST_SCANS = 4 * 64 * 14;
 
 /**
- * What the segments of a JPEG up to its first scan say, and the number of its scans (ITU-T T.81, B.2.2 and B.2.3).
+ * Reads the segments of a JPEG up to its first scan, and counts its scans (ITU-T T.81, B.2.2 and B.2.3).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function jpegHeader(source: ByteSource): PictureHeader {
@@ -31,10 +31,10 @@ export function jpegHeader(source: ByteSource): PictureHeader {
 }
 
 function frameHeader(file: ByteWindow, { marker, at, end }: Segment, channels: number): PictureHeader {
-  // Two bytes of length, one of precision, two each of height and width, one with the number of channels, and three bytes
-  // for each: its name, its sampling factors, its table.
+  // Length (2 bytes), precision (1), height (2), width (2), number of channels (1), and per channel 3 bytes: name, sampling
+  // factors, table.
   const size = { height: file.u16(at + 5), width: file.u16(at + 7) };
-  // The height may follow after the picture, which libjpeg does not support.
+  // A height of 0 means that it follows the picture, which libjpeg does not support.
   const isWhole = end >= at + 10 + 3 * channels;
   if (size.height === 0 || size.width === 0 || channels === 0 || !isWhole) throw new HeaderDamaged();
   const factors = Array.from({ length: channels }, (_, i) => file.u8(at + 11 + 3 * i));
@@ -54,14 +54,15 @@ function frameHeader(file: ByteWindow, { marker, at, end }: Segment, channels: n
 }
 
 /**
- * How many scans begin behind a place: FF DA is nothing else in the data of a scan. Looking for DA first is as quick whatever the
- * rest is; of compressed data it is every 256th byte.
+ * Counts the scans that begin after an offset: within the data of a scan FF DA means nothing else. Searching for DA instead of FF
+ * takes the same time whatever the data; in compressed data it is every 256th byte.
+ * @throws HeaderUnclear
  */
 function scansFrom(source: ByteSource, start: number): number {
   let scans = 0;
   let looksLeft = 1000 + source.length / 64;
   for (let at = start; at < source.length; at += SEARCHED_AT_ONCE - 1) {
-    // The last byte of a part may be the first of a marker.
+    // Parts overlap by one byte, which may be the first of a marker.
     const part = source.slice(at, at + SEARCHED_AT_ONCE);
     const bytes = Buffer.from(part.buffer, part.byteOffset, part.length);
     for (let found = bytes.indexOf(SOS, 1); found >= 0; found = bytes.indexOf(SOS, found + 1)) {

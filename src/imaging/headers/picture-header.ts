@@ -1,10 +1,10 @@
 import type { Size } from '../../core/pixels/geometry.js';
 
-/** Ways of coding pictures that differ in what decoding takes. */
+/** Codings that differ in the cost of decoding. */
 export type Coding =
   | 'jpeg'
   | 'jpeg-arithmetic'
-  /** In several scans: progressive, or one channel after the other. */
+  /** Several scans: progressive, or one channel after the other. */
   | 'jpeg-scans'
   | 'jpeg-scans-arithmetic'
   | 'png'
@@ -12,42 +12,42 @@ export type Coding =
   | 'webp'
   | 'webp-lossless'
   | 'webp-animated'
-  /** AV1 with subsampled colour, with colour in full, and with more than 8 bits a channel. */
+  /** AV1 with subsampled colour, with full colour, and with more than 8 bits per channel. */
   | 'avif'
   | 'avif-444'
   | 'avif-deep'
   | 'gif'
   | 'tiff'
-  /** Deflate, LZW and what is not known. */
+  /** Deflate, LZW and unknown compressions. */
   | 'tiff-packed'
   /** JPEG and fax codes within a TIFF. */
   | 'tiff-coded'
   | 'tiff-webp';
 
-/** What a file's header says of its picture, as it is stored: not turned yet. */
+/** What a file's header says about its picture, as stored: before the orientation is applied. */
 export interface PictureHeader extends Size {
   coding: Coding;
-  /** Bytes of one pixel as libvips gets them of the decoder. */
+  /** Bytes per pixel that the decoder gives to libvips. */
   pixelBytes: number;
-  /** Whether it is converted from CMYK. */
+  /** Whether it is CMYK. */
   cmyk: boolean;
   /** Whether a pixel may be transparent. */
   hasAlpha: boolean;
-  /** Whether something in the file may say that the picture is to be turned. */
+  /** Whether the file may state an orientation. */
   mayTurn: boolean;
-  /** Whether this is all that decoding must know of the picture, so that libvips need not be asked. */
+  /** Whether decoding needs no more than this, so that libvips need not read the header. */
   plain: boolean;
-  /** What takes the decoder's time: values, bytes or pixels, as is natural for the coding. */
+  /** The decoder's work, in values, bytes or pixels, depending on the coding. */
   samples: number;
-  /** How often a JPEG's samples are gone over; 1 elsewhere. */
+  /** Passes over the samples of a JPEG; 1 in other formats. */
   scans: number;
-  /** How many of them the decoder holds at once, besides some rows. */
+  /** Samples that the decoder holds at once, besides some rows. */
   held: number;
-  /** Bytes that are no pixels' and reach the decoder all the same. */
+  /** Bytes of metadata that reach the decoder. */
   metadata: number;
 }
 
-/** What holds of most pictures. */
+/** Values that most pictures have. */
 export const USUAL = {
   cmyk: false,
   hasAlpha: false,

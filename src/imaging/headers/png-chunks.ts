@@ -1,15 +1,15 @@
 import type { ByteWindow } from './byte-window.js';
 
-/** A part of a PNG: its length in four bytes, its name, its data and four bytes of checksum (PNG, third edition, 5.3). */
+/** A chunk of a PNG: length (4 bytes), name (4), data, checksum (4) (PNG, third edition, 5.3). */
 export interface Chunk {
   name: string;
   at: number;
-  /** Where the next one begins. */
+  /** Offset of the next chunk. */
   end: number;
 }
 
 /**
- * The chunks of a PNG behind its signature; the last one may reach beyond the end of the file.
+ * The chunks of a PNG; the last one may reach beyond the end of the file.
  * @throws HeaderUnclear
  */
 export function* chunks(file: ByteWindow): Generator<Chunk> {

@@ -3,11 +3,11 @@ import { ByteWindow, HeaderDamaged, HeaderUnclear } from './byte-window.js';
 import { type PictureHeader, USUAL } from './picture-header.js';
 import { chunks } from './png-chunks.js';
 
-/** Channels by colour type: grey, RGB, palette (which libvips expands), grey with alpha, RGBA. */
+/** Channels by colour type: grey, RGB, palette (expanded by libvips), grey with alpha, RGBA. */
 const CHANNELS: Record<number, number> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
 
 /**
- * A PNG's IHDR, and what comes before its pixels (PNG specification, third edition, 11.2.1 and 11.3).
+ * Reads a PNG's IHDR and the names of the chunks before its pixels (PNG specification, third edition, 11.2.1 and 11.3).
  * @throws HeaderDamaged
  */
 export function pngHeader(source: ByteSource): PictureHeader {
@@ -33,7 +33,7 @@ export function pngHeader(source: ByteSource): PictureHeader {
   };
 }
 
-/** With IDAT as the last one, unless it is too far in. */
+/** Names of chunks up to and including the first IDAT, or fewer if that is too far into the file. */
 function* namesBeforePixels(file: ByteWindow): Generator<string> {
   try {
     for (const { name } of chunks(file)) {

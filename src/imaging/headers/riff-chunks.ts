@@ -1,10 +1,10 @@
 import type { ByteWindow } from './byte-window.js';
 
-/** A part of a WebP: its name, the length of its data in four bytes, and the data, padded to an even length. */
+/** A chunk of a WebP: name (4 bytes), length of the data (4), and the data, padded to an even length. */
 export interface RiffChunk {
   name: string;
   at: number;
-  /** Where the next one begins. */
+  /** Offset of the next chunk. */
   end: number;
 }
 

@@ -1,23 +1,22 @@
 import { type ByteWindow, HeaderDamaged } from './byte-window.js';
 
-/** An entry of a directory. */
 export interface DirectoryEntry {
   tag: number;
-  /** The length of its values. */
+  /** Length of its values in bytes. */
   bytes: number;
-  /** Its first value, where it is asked for and a whole number. */
+  /** Its first value, if it is wanted and a whole number. */
   value?: number;
 }
 
-/** Bytes of a whole number by its type: BYTE, SHORT, LONG and LONG8, and the same with a sign, which sizes do not have. */
+/** Bytes of a whole number by type: BYTE, SHORT, LONG and LONG8, then the signed types, read as unsigned since sizes are not negative. */
 const NUMBER_BYTES: Record<number, number> = { 1: 1, 3: 2, 4: 4, 16: 8, 6: 1, 8: 2, 9: 4, 17: 8 };
-/** Of what is none: RATIONAL, SRATIONAL, FLOAT, DOUBLE, IFD, IFD8; text and what is undefined have one. */
+/** Bytes of other values: RATIONAL, SRATIONAL, FLOAT, DOUBLE, IFD, IFD8. ASCII and UNDEFINED take one byte. */
 const OTHER_BYTES: Record<number, number> = { 5: 8, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8 };
 const MOST_ENTRIES = 4096;
 
 /**
- * The entries of the first directory of a TIFF or BigTIFF, and of EXIF data, which is one (TIFF 6.0, section 2; BigTIFF).
- * @param wanted tags whose values are asked for
+ * The entries of the first directory of a TIFF or BigTIFF, or of EXIF data, which has the same form (TIFF 6.0, section 2; BigTIFF).
+ * @param wanted tags whose values are read
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): Generator<DirectoryEntry> {
@@ -27,7 +26,7 @@ export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): 
   const version = file.u16(2, little);
   if (version !== 42 && version !== 43) throw new HeaderDamaged();
   const big = version === 43;
-  // A directory is the number of its entries, and these: tag, type, count, and the values, or where they lie if they are longer.
+  // A directory is the number of its entries, then the entries: tag, type, count, and the values or, if too long, their offset.
   const [countBytes, entryBytes, valueAt, inlineBytes] = big ? [8, 20, 12, 8] : [2, 12, 8, 4];
   const offset = (at: number) => (big ? file.u64(at, little) : file.u32(at, little));
   const start = offset(big ? 8 : 4);

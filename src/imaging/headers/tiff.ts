@@ -3,7 +3,7 @@ import { ByteWindow, HeaderDamaged } from './byte-window.js';
 import { type Coding, type PictureHeader, USUAL } from './picture-header.js';
 import { firstDirectory } from './tiff-directory.js';
 
-/** Tags of TIFF 6.0, section 8 and 15. */
+/** Tags of TIFF 6.0, sections 8 and 15. */
 const TAG = {
   width: 256,
   height: 257,
@@ -16,19 +16,18 @@ const TAG = {
   tileHeight: 323,
   extraSamples: 338,
 };
-/** By the number of the compression; deflate, LZW and what is not known are not among them. */
+/** By the number of the compression; all others are 'tiff-packed'. */
 const CODINGS: Record<number, Coding> = {
   ...{ 1: 'tiff', 32773: 'tiff' },
   ...{ 2: 'tiff-coded', 3: 'tiff-coded', 4: 'tiff-coded', 6: 'tiff-coded', 7: 'tiff-coded', 50001: 'tiff-webp' },
 };
 const CMYK = 5;
-/** Where strips and tiles lie, and their lengths. */
+/** Tags with the offsets and lengths of strips and tiles. */
 const PLACES = [273, 279, 324, 325];
 const WANTED = new Set(Object.values(TAG));
 
 /**
- * What the first directory of a TIFF or BigTIFF says, wherever it lies (TIFF 6.0, section 2; BigTIFF). Only the first page is
- * decoded: no other directory is looked at.
+ * Reads the first directory of a TIFF or BigTIFF (TIFF 6.0, section 2; BigTIFF); only the first page is decoded.
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function tiffHeader(source: ByteSource): PictureHeader {
@@ -55,7 +54,7 @@ export function tiffHeader(source: ByteSource): PictureHeader {
     cmyk: tag('photometric', 1) === CMYK,
     hasAlpha: tags.has(TAG.extraSamples),
     mayTurn: tag('orientation', 1) !== 1,
-    // Rows of tiles are kept whole.
+    // libvips keeps whole rows of tiles.
     held: tile.width > 0 ? Math.ceil(width / tile.width) * tile.width * tile.height * pixelBytes : 0,
   };
 }

@@ -3,11 +3,11 @@ import { ByteWindow, HeaderDamaged } from './byte-window.js';
 import { type Coding, type PictureHeader, USUAL } from './picture-header.js';
 import { type RiffChunk, riffChunks } from './riff-chunks.js';
 
-/** Bits of the first byte of VP8X. */
+/** Flags in the first byte of VP8X. */
 export const VP8X_FLAGS = { icc: 0x20, alpha: 0x10, exif: 0x08, xmp: 0x04, animation: 0x02 };
 
 /**
- * A WebP's size from VP8X, or from the first frame (WebP Container Specification; RFC 6386, 9.1; WebP Lossless, 3).
+ * Reads a WebP's size from VP8X, or from the first frame (WebP Container Specification; RFC 6386, 9.1; WebP Lossless, 3).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function webpHeader(source: ByteSource): PictureHeader {
@@ -18,7 +18,7 @@ export function webpHeader(source: ByteSource): PictureHeader {
     const coded = chunk.name === 'ANMF' ? firstWebpFrame(file, chunk) : frame(file, chunk);
     if (!coded) continue;
     if (!canvas) return coded;
-    // Both are kept at once: the frame and the canvas it is drawn on.
+    // The decoder holds the frame and the canvas at once.
     const samples = canvas.samples + coded.samples;
     if (canvas.coding === 'webp-animated') return { ...canvas, samples, held: samples };
     return { ...canvas, coding: coded.coding };
@@ -34,7 +34,7 @@ function extended(file: ByteWindow, { at }: RiffChunk): PictureHeader {
 }
 
 function firstWebpFrame(file: ByteWindow, { at }: RiffChunk): PictureHeader | undefined {
-  // Behind place, size, duration and flags of the frame, 16 bytes.
+  // After the position, size, duration and flags of the frame: 16 bytes.
   for (const chunk of riffChunks(file, at + 24)) {
     const coded = frame(file, chunk);
     if (coded || chunk.name !== 'ALPH') return coded;
@@ -46,7 +46,7 @@ function frame(file: ByteWindow, { name, at }: RiffChunk): PictureHeader | undef
   if (name === 'VP8 ')
     return header('webp', file.u16(at + 14, true) & 0x3fff, file.u16(at + 16, true) & 0x3fff, false, false);
   if (name !== 'VP8L') return undefined;
-  // A byte of signature, then 14 bits each of width and height, less one, and one for alpha.
+  // Signature (1 byte), width - 1 and height - 1 (14 bits each), alpha (1 bit).
   const bits = file.u32(at + 9, true);
   return header('webp-lossless', 1 + (bits & 0x3fff), 1 + ((bits >>> 14) & 0x3fff), ((bits >>> 28) & 1) === 1, false);
 }

@@ -3,17 +3,17 @@ import { exifOf, orientationOf } from '../headers/exif.js';
 import { APP0, APP14, APP15, COM, hasExif, type Segment, segments } from '../headers/jpeg-segments.js';
 import type { Edit } from './splice.js';
 
-/** A segment's FF and marker, its length, `Exif` and two zeros. */
+/** Offset of EXIF data in its segment: after FF and marker, the length, `Exif` and two zeros. */
 const EXIF_AT = 10;
 
-/** What goes of a JPEG: comments and application data but JFIF's and Adobe's, which say which colours there are. */
+/** Removes comments and application data from a JPEG, except JFIF's and Adobe's, which state the colour space. */
 export function jpegEdits(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Edit[] {
   const edits: Edit[] = [];
   let exifWanted = keepOrientation;
   try {
     for (const segment of segments(file)) {
       const { marker, at, end } = segment;
-      // Cut off: the decoder is to see that.
+      // A truncated segment stays, so that the decoder refuses it.
       if (!isMetadata(segment) || end > file.length) continue;
       const isExif = exifWanted && hasExif(file, segment);
       if (isExif) exifWanted = false;
@@ -21,7 +21,7 @@ export function jpegEdits(bytes: Uint8Array, file: ByteWindow, keepOrientation: 
       edits.push(orientation ? { at, end, put: exifSegment(marker, orientation) } : { at, end });
     }
   } catch (error) {
-    // The decoder is to see it, too.
+    // Left to the decoder, which refuses the file.
     if (!(error instanceof HeaderDamaged)) throw error;
   }
   return edits;

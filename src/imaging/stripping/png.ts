@@ -4,15 +4,15 @@ import { exifOf, orientationOf } from '../headers/exif.js';
 import { chunks } from '../headers/png-chunks.js';
 import type { Edit } from './splice.js';
 
-/** A small first letter says that a chunk may be left out; other names than of four letters the decoder is to refuse. */
+/** A lower-case first letter marks an optional chunk. Names that are not four letters are left for the decoder to refuse. */
 const ANCILLARY = /^[a-z][A-Za-z]{3}$/;
 
-/** What goes of a PNG: all chunks that may be left out, but transparency. */
+/** Removes all optional chunks from a PNG, except transparency. */
 export function pngEdits(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Edit[] {
   const edits: Edit[] = [];
   let exifWanted = keepOrientation;
   for (const { name, at, end } of chunks(file)) {
-    // Cut off: the decoder is to see that.
+    // A truncated chunk stays, so that the decoder refuses it.
     if (end > file.length || name === 'IEND') break;
     if (name === 'tRNS' || !ANCILLARY.test(name)) continue;
     const isExif = exifWanted && name === 'eXIf';

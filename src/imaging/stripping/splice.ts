@@ -1,26 +1,29 @@
-/** Part of a file, from its first byte to before its last, and what takes its place. */
+/** Replaces the bytes of a file from `at` to before `end`. */
 export interface Edit {
   at: number;
   end: number;
-  /** By default nothing. */
+  /** The replacement; by default nothing. */
   put?: Uint8Array;
 }
 
-/** The bytes with some parts replaced, which are in order and do not overlap; `bytes` itself where there are none. */
+/**
+ * Applies edits, which must be in order and not overlap.
+ * @returns a copy, or `bytes` itself if there are no edits
+ */
 export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
   if (edits.length === 0) return bytes;
   const grown = edits.reduce((sum, { at, end, put }) => sum + (put?.length ?? 0) - (end - at), 0);
   const result = new Uint8Array(bytes.length + grown);
   let [from, to] = [0, 0];
-  const take = (part: Uint8Array) => {
+  const append = (part: Uint8Array) => {
     result.set(part, to);
     to += part.length;
   };
   for (const { at, end, put } of edits) {
-    take(bytes.subarray(from, at));
-    if (put) take(put);
+    append(bytes.subarray(from, at));
+    if (put) append(put);
     from = end;
   }
-  take(bytes.subarray(from));
+  append(bytes.subarray(from));
   return result;
 }

@@ -5,19 +5,19 @@ import { VP8X_FLAGS } from '../headers/webp.js';
 import { type Edit, splice } from './splice.js';
 
 const KEPT = new Set(['VP8X', 'VP8 ', 'VP8L', 'ALPH', 'ANIM', 'ANMF']);
-/** Some write EXIF data as JPEG has it. */
+/** Some programs write this before EXIF data, as in JPEG. */
 const EXIF_PREFIX = Buffer.from('Exif\0\0');
 
-/** A WebP without colour profile, XMP, and whatever else is not known to have to do with pixels. */
+/** Removes the colour profile, XMP, and every other chunk that is not known to affect pixels. */
 export function stripWebp(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Uint8Array {
-  // Only the extended format has such chunks: its first one is VP8X.
+  // Only the extended format, whose first chunk is VP8X, has such chunks.
   if (file.length < 30 || file.name(12) !== 'VP8X') return bytes;
   const length = file.u32(4, true);
   const edits: Edit[] = [];
   let exifWanted = keepOrientation;
   let flags = file.u8(20) & ~(VP8X_FLAGS.icc | VP8X_FLAGS.xmp | VP8X_FLAGS.exif);
   for (const { name, at, end } of riffChunks(file)) {
-    // Cut off, or behind the picture: the decoder is to see that.
+    // A chunk that is truncated or lies after the picture stays, so that the decoder sees it.
     if (end > Math.min(file.length, length + 8)) break;
     if (KEPT.has(name)) continue;
     const isExif = exifWanted && name === 'EXIF';

@@ -4,8 +4,8 @@ import { type Field, fieldsOf, notOnnx, textOf } from './wire.js';
 
 type Message = 'model' | 'graph' | 'node' | 'attribute' | 'sparse' | 'function' | 'training' | 'tensor';
 
-/** The fields of onnx.proto3 through which a message leads to tensors, by number. */
-const LEADS_TO: Record<Exclude<Message, 'tensor'>, Readonly<Record<number, Message>>> = {
+/** The fields of onnx.proto3, by number, whose messages are or may contain tensors. */
+const CHILDREN: Record<Exclude<Message, 'tensor'>, Readonly<Record<number, Message>>> = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },
   graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
   node: { 5: 'attribute' },
@@ -14,15 +14,15 @@ const LEADS_TO: Record<Exclude<Message, 'tensor'>, Readonly<Record<number, Messa
   function: { 7: 'node', 11: 'attribute' },
   training: { 1: 'graph', 2: 'graph' },
 };
-/** Messages within each other that protobuf itself reads. */
+/** The nesting depth up to which protobuf itself reads messages. */
 const MAX_DEPTH = 100;
 const [TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION, EXTERNAL] = [13, 14, 1n];
 const [ENTRY_KEY, ENTRY_VALUE] = [1, 2];
 
 /**
- * The files beside an ONNX file in which values of its tensors lie, as it names them, each once.
- * @throws MenagerieError `not_onnx` where the bytes are no ONNX model; `invalid_network` where a tensor that is no weight of the main
- *   graph has external data: the runtime would take it from the working directory, unverified
+ * The names, as written in an ONNX file, of the files beside it that contain values of its tensors, each once.
+ * @throws MenagerieError `not_onnx` if the bytes are not an ONNX model; `invalid_network` if a tensor other than a weight of the
+ *   main graph has external data: the runtime would read it, unverified, from the working directory
  */
 export function externalFiles(source: ByteSource): string[] {
   const names = new Set<string>();
@@ -38,7 +38,7 @@ export function externalFiles(source: ByteSource): string[] {
   return [...names];
 }
 
-/** @param path the messages that led here, below the model */
+/** Finds the tensors with external data in a message. @param path the messages from the model to this one */
 function visit(
   source: ByteSource,
   message: Message,
@@ -53,11 +53,12 @@ function visit(
     return;
   }
   for (const field of fieldsOf(source, start, end)) {
-    const next = LEADS_TO[message][field.number];
+    const next = CHILDREN[message][field.number];
     if (next && field.wireType === 2) visit(source, next, field, [...path, next], onExternal);
   }
 }
 
+/** The name of the file with the tensor's values; undefined if they are in the ONNX file. */
 function locationOf(source: ByteSource, { start, end }: Pick<Field, 'start' | 'end'>): string | undefined {
   let external = false;
   let location: string | undefined;

@@ -4,20 +4,20 @@ import { INT64 } from './tensor-types.js';
 import { topologicalOrder } from './topological-order.js';
 import { type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
 
-// An ONNX file as data (onnx.proto3 of github.com/onnx/onnx). Weights are not read: of large tensors only the shape is kept.
+// Reads the structure of ONNX files (onnx.proto3 of github.com/onnx/onnx). Weights are not read, only their shapes.
 
-/** A tensor stored in the file. */
+/** A tensor that is stored in the file. */
 export interface Initializer {
   name: string;
   /** TensorProto.DataType. */
   dataType: number;
   dims: number[];
-  /** Where the whole TensorProto lies in the file. */
+  /** Position of the TensorProto in the file. */
   start: number;
   end: number;
-  /** Whether its values lie in another file. */
+  /** Whether its values are in another file. */
   external: boolean;
-  /** The values of a short list of int64, such as a shape. */
+  /** The values, if they are a short list of int64, such as a shape. */
   integers: number[] | undefined;
 }
 
@@ -26,7 +26,7 @@ interface GraphValue {
   name: string;
   /** TensorProto.DataType; 0 if unknown. */
   dataType: number;
-  /** Numbers, or names for sizes that may vary; undefined if the file does not say. */
+  /** Numbers, or names of variable dimensions; undefined if the file does not say. */
   dims: (number | string)[] | undefined;
 }
 
@@ -35,24 +35,24 @@ export interface OnnxModel {
   /** Version of each operator set, by domain; '' is ONNX itself. */
   opsets: Record<string, number>;
   producer: string;
-  /** Whether the file says that its weights mean nothing. */
+  /** Whether the file states that its weights are untrained. */
   untrained: boolean;
   name: string;
   nodes: Node[];
   initializers: Map<string, Initializer>;
-  /** Without those that merely repeat initializers, as files before IR version 4 have them. */
+  /** Without those that repeat initializers, as in files before IR version 4. */
   inputs: GraphValue[];
   outputs: GraphValue[];
 }
 
 const MAX_NODES = 100_000;
 const MAX_INTEGERS_BYTES = 64;
-/** In `metadata_props`: nobody has trained this network. */
+/** The entry of `metadata_props` that marks a network as untrained. */
 export const UNTRAINED = { key: 'menagerie.untrained', value: 'true' } as const;
 
 /**
  * Reads the structure of an ONNX file.
- * @throws MenagerieError `not_onnx` where the bytes are no ONNX model, `cyclic_graph`
+ * @throws MenagerieError `not_onnx` if the bytes are not an ONNX model, `cyclic_graph`
  */
 export function readModel(source: ByteSource): OnnxModel {
   const model: OnnxModel = {
@@ -89,7 +89,7 @@ export function readModel(source: ByteSource): OnnxModel {
       }
     }
   }
-  if (graphs === 0 || model.nodes.length === 0) throw notOnnx('there is no graph in it');
+  if (graphs === 0 || model.nodes.length === 0) throw notOnnx('it has no graph');
   if (model.irVersion === 0 || Object.keys(model.opsets).length === 0) throw notOnnx('it names no operator set');
   model.inputs = model.inputs.filter(({ name }) => !model.initializers.has(name));
   nameNodes(model.nodes);
@@ -139,7 +139,7 @@ function readInitializer(source: ByteSource, { start, end }: Field): Initializer
     if (field.number === 2) tensor.dataType = Number(field.value);
     if (field.number === 8) tensor.name = textOf(source, field);
     if (field.number === 14) tensor.external = field.value === 1n;
-    // int64_data; raw_data, which comes after the type
+    // 7 is int64_data, 9 is raw_data, which comes after the type.
     if (field.number === 7) tensor.integers = [...(tensor.integers ?? []), ...integersOf(source, field).map(Number)];
     if (field.number === 9 && tensor.dataType === INT64 && field.end - field.start <= MAX_INTEGERS_BYTES) {
       const bytes = Buffer.from(source.slice(field.start, field.end));
@@ -180,7 +180,7 @@ function readShape(source: ByteSource, { start, end }: Field): (number | string)
   return dims;
 }
 
-/** Gives every node its index and a name of its own, keeping those the file has. */
+/** Gives every node its index and a unique name; names in the file are kept if unique. */
 function nameNodes(nodes: Node[]): void {
   nodes
     .filter(({ operator }) => operator !== 'Constant')

@@ -1,18 +1,18 @@
 import { type ByteSource, bytesInMemory } from '../../core/byte-source.js';
 import { type Field, fieldsOf, integersOf, textOf } from './wire.js';
 
-/** Of a tensor, its TensorProto.DataType. */
+/** The value of an attribute; of a tensor only its TensorProto.DataType. */
 export type Attribute = number | number[] | string;
 
 export interface Node {
-  /** Unique: the name in the file, or one made from the operator and the position. */
+  /** Unique: the name in the file, or one made of the operator and the position. */
   name: string;
   operator: string;
-  /** Names of tensors; '' for one left out. */
+  /** Names of tensors; '' for an omitted one. */
   inputs: string[];
   outputs: string[];
   attributes: Record<string, Attribute>;
-  /** Position among the nodes of the file that are no `Constant`: the runtime's own number for it. */
+  /** Position among the nodes in the file except `Constant`: the number that the runtime uses. */
   index: number;
   start: number;
   end: number;
@@ -53,7 +53,7 @@ export function readNode(file: ByteSource, { start, end }: Field): Node {
   return node;
 }
 
-/** Numbers, lists of them, texts and the types of tensors; graphs are of no interest here. */
+/** Reads numbers, lists of numbers, strings and the types of tensors; ignores graphs. */
 function readAttribute(source: ByteSource, { start, end }: Field, attributes: Record<string, Attribute>): void {
   let name = '';
   let value: Attribute | undefined;

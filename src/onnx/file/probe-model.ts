@@ -5,7 +5,7 @@ import type { Node } from './node.js';
 import { FLOAT, TENSOR_TYPES } from './tensor-types.js';
 import { type Encodable, encode, fieldsOf } from './wire.js';
 
-/** A tensor to feed. */
+/** An input of a probe model. */
 export interface ProbeFeed {
   name: string;
   /** TensorProto.DataType. */
@@ -16,34 +16,37 @@ export interface ProbeFeed {
 export interface ProbeModel {
   /** The ONNX file to run. */
   bytes: Uint8Array;
-  /** The graph's own inputs, then the weights that were taken out or are not made. */
+  /** The graph's inputs, then the removed weights, stored or generated. */
   feeds: ProbeFeed[];
-  /** Every tensor that a node makes, in order. */
+  /** The outputs of all nodes, in order. */
   fetches: string[];
 }
 
-/** Tensors up to this many values stay in the file: shapes, axes and scales, whose values decide shapes. */
-const MOST_KEPT_VALUES = 1024;
+/** Tensors with at most this many values stay in the file: shapes, axes and scales, whose values determine shapes. */
+const MAX_KEPT_VALUES = 1024;
 
 /**
- * The same graph with every intermediate tensor as an output, and without its weights: those become inputs, so that the
- * file is small whatever the network's size and any values can be fed. Running it once, unoptimised, tells the exact
- * shape of every tensor, for any operator.
- * @param inputDims dimensions for the graph's inputs, by name
+ * The same graph with every intermediate tensor as an output, and with its weights as inputs, so that the file is small for any
+ * network, and any values can be fed. Running it once, unoptimised, gives the exact shape of every tensor, for any operator.
+ * @param inputDims dimensions of the graph's inputs, by name
  */
 export function probeModel(source: ByteSource, model: OnnxModel, inputDims: ReadonlyMap<string, number[]>): ProbeModel {
-  const inputs = model.inputs.map(({ name, dataType }) => ({ name, dataType, dims: inputDims.get(name) as number[] }));
-  const made = model.nodes.flatMap((node) => madeWeight(node, model) ?? []);
-  const isMade = new Set(made.map(({ name }) => name));
-  const nodes = model.nodes.filter(({ outputs }) => !isMade.has(outputs[0] ?? ''));
+  const inputs = model.inputs.map(({ name, dataType }) => {
+    const dims = inputDims.get(name);
+    if (!dims) throw new Error(`the dimensions of input ${name} are missing`);
+    return { name, dataType, dims };
+  });
+  const generated = model.nodes.flatMap((node) => generatedWeight(node, model) ?? []);
+  const isGenerated = new Set(generated.map(({ name }) => name));
+  const nodes = model.nodes.filter(({ outputs }) => !isGenerated.has(outputs[0] ?? ''));
   // ONNX Runtime refuses files of old versions in which an initializer is neither an input nor used.
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const all = [...model.initializers.values()].filter(({ name }) => used.has(name));
-  const isLarge = (tensor: Initializer) => tensor.external || countOf(tensor.dims) > MOST_KEPT_VALUES;
+  const isLarge = (tensor: Initializer) => tensor.external || countOf(tensor.dims) > MAX_KEPT_VALUES;
   const large = all.filter((tensor) => isLarge(tensor) && TENSOR_TYPES[tensor.dataType]?.array);
   const weights = large.map(({ name, dataType, dims }) => ({ name, dataType, dims }));
   const kept = all.filter((tensor) => !large.includes(tensor));
-  const feeds = [...inputs, ...weights, ...made];
+  const feeds = [...inputs, ...weights, ...generated];
   const fetches = [...new Set(nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))];
   const copy = ({ start, end }: Pick<Initializer, 'start' | 'end'>) => source.slice(start, end).slice();
   const graph: Encodable[] = [
@@ -56,18 +59,20 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
   return { bytes: encode([...modelFields(source), [7, graph]]), feeds, fetches };
 }
 
-/** The tensor of a large constant that the graph itself makes, which need not be made for the probe. */
-function madeWeight(
+/** The output of a node that generates a large constant; undefined for other nodes. The probe model does not generate it. */
+function generatedWeight(
   { operator, inputs, outputs, attributes }: Node,
   { initializers }: OnnxModel,
 ): ProbeFeed | undefined {
   const dims = operator === 'ConstantOfShape' ? initializers.get(inputs[0] ?? '')?.integers : undefined;
   const dataType = typeof attributes.value === 'number' ? attributes.value : FLOAT;
-  if (!dims || countOf(dims) <= MOST_KEPT_VALUES || !TENSOR_TYPES[dataType]?.array) return undefined;
-  return { name: outputs[0] as string, dataType, dims };
+  const [name] = outputs;
+  if (!dims || countOf(dims) <= MAX_KEPT_VALUES || !TENSOR_TYPES[dataType]?.array || name === undefined)
+    return undefined;
+  return { name, dataType, dims };
 }
 
-/** What an ONNX file says besides its graph. */
+/** The versions, operator sets and functions of an ONNX file. */
 function modelFields(source: ByteSource): Encodable[] {
   const wanted = new Set([1, 8, 25]);
   const fields: Encodable[] = [];

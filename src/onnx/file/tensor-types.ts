@@ -1,9 +1,10 @@
-/** A TensorProto.DataType (onnx.proto3). */
+/** An element type: TensorProto.DataType in onnx.proto3. */
 export interface TensorType {
-  /** As the runtime calls it. */
+  /** The name in ONNX Runtime. */
   name: string;
+  /** Bytes per element. */
   bytes: number;
-  /** What holds its values in JavaScript; undefined for types that the runtime cannot be fed. */
+  /** The JavaScript array for its values; undefined for types that cannot be fed to ONNX Runtime. */
   array?:
     | Float32ArrayConstructor
     | Float64ArrayConstructor
@@ -17,7 +18,7 @@ export interface TensorType {
     | BigUint64ArrayConstructor;
 }
 
-/** Numbers of types. */
+/** The numbers of two types. */
 export const [FLOAT, INT64] = [1, 7] as const;
 
 /** The types by number. */

@@ -1,43 +1,56 @@
 import { MenagerieError } from '../../core/errors.js';
 import type { Node } from './node.js';
 
+interface Vertex {
+  node: Node;
+  /** Position in the file. */
+  index: number;
+  /** Number of nodes before it that are not in the order yet. */
+  missing: number;
+  /** The nodes that take its outputs. */
+  targets: Vertex[];
+}
+
 /**
- * Nodes so that each comes after those whose outputs it takes; files usually have them so already, and then the order
- * stays as it is.
+ * Sorts nodes so that each comes after those whose outputs it takes. Nodes that are in such an order, as in most files, stay in
+ * it.
  * @throws MenagerieError `cyclic_graph`
  */
 export function topologicalOrder(nodes: readonly Node[]): Node[] {
-  const producer = new Map<string, number>();
-  nodes.forEach((node, i) => {
-    for (const name of node.outputs) if (name !== '') producer.set(name, i);
-  });
-  const targets: number[][] = nodes.map(() => []);
-  const missing = nodes.map((node, i) => {
-    const sources = new Set(node.inputs.flatMap((name) => producer.get(name) ?? []));
-    for (const source of sources) targets[source]?.push(i);
-    return sources.size;
-  });
+  const producers = new Map<string, Vertex>();
+  const vertices = nodes.map((node, index): Vertex => ({ node, index, missing: 0, targets: [] }));
+  for (const vertex of vertices) {
+    for (const name of vertex.node.outputs) if (name !== '') producers.set(name, vertex);
+  }
+  for (const vertex of vertices) {
+    const sources = new Set(vertex.node.inputs.flatMap((name) => producers.get(name) ?? []));
+    for (const source of sources) source.targets.push(vertex);
+    vertex.missing = sources.size;
+  }
   const ordered: Node[] = [];
-  // Kahn's algorithm; of the nodes that can come next, always the first in the file.
-  let pending = nodes.flatMap((_, i) => (missing[i] === 0 ? [i] : []));
+  // Kahn's algorithm, in rounds; the nodes of a round are in the order of the file.
+  let pending = vertices.filter(({ missing }) => missing === 0);
   while (pending.length > 0) {
-    const freed: number[] = [];
-    for (const i of pending) {
-      ordered.push(nodes[i] as Node);
-      for (const target of targets[i] ?? []) {
-        missing[target] = (missing[target] as number) - 1;
-        if (missing[target] === 0) freed.push(target);
+    const freed: Vertex[] = [];
+    for (const { node, targets } of pending) {
+      ordered.push(node);
+      for (const target of targets) {
+        target.missing--;
+        if (target.missing === 0) freed.push(target);
       }
     }
-    pending = freed.sort((a, b) => a - b);
+    pending = freed.sort((a, b) => a.index - b.index);
   }
   if (ordered.length < nodes.length) {
-    const stuck = nodes.find((_, i) => (missing[i] as number) > 0);
-    throw new MenagerieError('cyclic_graph', `The graph is cyclic: node "${stuck?.name}" depends on its own output.`);
+    const stuck = vertices.find(({ missing }) => missing > 0);
+    throw new MenagerieError(
+      'cyclic_graph',
+      `The graph is cyclic: node "${stuck?.node.name}" depends on its own output.`,
+    );
   }
-  return isOrdered(nodes, producer) ? [...nodes] : ordered;
+  return isOrdered(vertices, producers) ? [...nodes] : ordered;
 }
 
-function isOrdered(nodes: readonly Node[], producer: ReadonlyMap<string, number>): boolean {
-  return nodes.every((node, i) => node.inputs.every((name) => (producer.get(name) ?? -1) < i));
+function isOrdered(vertices: readonly Vertex[], producers: ReadonlyMap<string, Vertex>): boolean {
+  return vertices.every(({ node, index }) => node.inputs.every((name) => (producers.get(name)?.index ?? -1) < index));
 }

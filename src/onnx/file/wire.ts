@@ -1,7 +1,7 @@
 import type { ByteSource } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 
-// The protocol-buffer wire format (protobuf.dev/programming-guides/encoding), as far as ONNX files need it.
+// The part of the protocol-buffer wire format (protobuf.dev/programming-guides/encoding) that ONNX files use.
 
 /** One field of a message. */
 export interface Field {
@@ -10,21 +10,21 @@ export interface Field {
   wireType: number;
   /** The varint's value; 0 for other wire types. */
   value: bigint;
-  /** Where the content lies; for a length-delimited field, without its length. */
+  /** Position of the content; for a length-delimited field, without the length. */
   start: number;
   end: number;
 }
 
 const MAX_VARINT_BYTES = 10;
 
-/** The error for bytes that are no ONNX file. */
+/** The error for bytes that are not an ONNX file. */
 export function notOnnx(what: string): MenagerieError {
   return new MenagerieError('not_onnx', `Not a readable ONNX file: ${what}.`);
 }
 
 /**
- * The fields of the message from `start` to before `end`, in order.
- * @throws MenagerieError `not_onnx` where the bytes are no message
+ * The fields of the message from `start` up to but not including `end`, in order.
+ * @throws MenagerieError `not_onnx` if the bytes are not a message
  */
 export function* fieldsOf(source: ByteSource, start = 0, end = source.length): Generator<Field> {
   let at = start;
@@ -55,7 +55,7 @@ export function* fieldsOf(source: ByteSource, start = 0, end = source.length): G
         to = from + 4;
         break;
       default:
-        throw notOnnx(`byte ${at} starts a field of unknown kind ${wireType}`);
+        throw notOnnx(`byte ${at} starts a field of unknown wire type ${wireType}`);
     }
     if (number === 0 || to > end)
       throw notOnnx(`the field at byte ${at} ends outside its message; the file may be truncated`);
@@ -67,8 +67,7 @@ export function* fieldsOf(source: ByteSource, start = 0, end = source.length): G
 function readVarint(source: ByteSource, start: number, end: number): { value: bigint; next: number } {
   const bytes = source.slice(start, Math.min(end, start + MAX_VARINT_BYTES));
   let value = 0n;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
+  for (const [i, byte] of bytes.entries()) {
     value |= BigInt(byte & 0x7f) << BigInt(7 * i);
     if (byte < 0x80) return { value, next: start + i + 1 };
   }
@@ -94,10 +93,10 @@ export function textOf(source: ByteSource, { start, end }: Field): string {
 
 // Writing
 
-/** A field to write: an integer, text, bytes, or a message given by its fields. */
+/** A field to write: an integer, a string, bytes, or a message as a list of fields. */
 export type Encodable = [number: number, value: number | bigint | string | Uint8Array | Encodable[]];
 
-/** Encodes a message; repeated fields are given several times. */
+/** Encodes a message. A repeated field is given several times. */
 export function encode(fields: readonly Encodable[]): Uint8Array {
   return Buffer.concat(fields.flatMap(([number, value]) => encodeField(number, value)));
 }

@@ -1,34 +1,34 @@
 import { dominatorsOf, type LayerGraph, PICTURE } from './layer-graph.js';
 import type { Layer } from './layers.js';
 
-/** What a fork and the join of its branches make. */
+/** The layers between a fork and the join of its branches. */
 export interface Block {
   /** residual: joined by addition. inception, fire, dense: concatenated. */
   kind: 'residual' | 'inception' | 'fire' | 'dense' | 'parallel';
-  /** How the residual's input reaches the sum: as it is, or through a layer with weightedLayers that fits its shape. */
+  /** How the input of a residual block reaches the sum: unchanged, or through weighted layers that match the shape. */
   shortcut: 'identity' | 'projection' | null;
-  /** The layers that narrow a fire module's input before its branches. */
+  /** The layers that reduce a fire module's channels before its branches. */
   squeeze: string[];
   /** Names of the layers of each branch, the longest first; an identity has none. */
   branches: string[][];
-  /** The join, and an activation right after it. */
+  /** The join, and an activation directly after it. */
   join: string[];
   output: number[];
 }
 
-/** A part of a network from its input to its output. */
+/** A section of a network. */
 export interface Part {
-  /** A stage holds blocks whose outputs have the same height and width; the others hold layers. */
+  /** A stage consists of blocks whose outputs have the same height and width; the other parts consist of layers. */
   kind: 'stem' | 'stage' | 'transition' | 'head' | 'layers';
   layers: string[];
   blocks: Block[];
-  /** Shape of what the part gives. */
+  /** Shape of the output. */
   output: number[];
 }
 
 const JOINS = new Set(['Add', 'Sum', 'Concat']);
 const ACTIVATIONS = new Set(['Relu', 'Clip', 'LeakyRelu', 'PRelu', 'Sigmoid', 'HardSwish', 'Elu', 'Tanh']);
-/** Each is followed back to its fork, so that a file made to have very many would take for ever. */
+/** Limits the time for malicious files: every block is traced back to its fork. */
 const MAX_BLOCKS = 10_000;
 
 interface Region {
@@ -40,9 +40,9 @@ interface Region {
 }
 
 /**
- * Reads a network as stem, stages of blocks, and head: a block is what lies between a join (an addition or a
- * concatenation of several layers' outputs) and the nearest layer that all of its branches come from.
- * @param layers those of the graph, in the same order
+ * Divides a network into stem, stages of blocks, and head. A block consists of the layers between a join (an addition or a
+ * concatenation of several layers' outputs) and the nearest layer from which all of its branches come.
+ * @param layers the layers of the graph, in the same order
  */
 export function partsOf(graph: LayerGraph, layers: readonly Layer[]): Part[] {
   const regions = outermost(regionsOf(graph)).map((region) => describeBlock(region, graph, layers));
@@ -83,7 +83,7 @@ function regionsOf(graph: LayerGraph): Region[] {
       pending.push(...(graph.sources[next] ?? []));
     }
     const after = graph.targets[join] ?? [];
-    const follower = after.length === 1 ? (after[0] as number) : -1;
+    const follower = (after.length === 1 ? after[0] : undefined) ?? PICTURE;
     const isActivated = ACTIVATIONS.has(graph.nodes[follower]?.operator ?? '');
     const end = isActivated ? follower : join;
     members.add(end);
@@ -92,7 +92,7 @@ function regionsOf(graph: LayerGraph): Region[] {
   return regions;
 }
 
-/** Leaves out blocks inside other blocks. */
+/** The blocks that are not inside other blocks. */
 function outermost(regions: readonly Region[]): Region[] {
   return regions
     .filter(
@@ -119,7 +119,7 @@ function branchesOf({ fork, join, members }: Region, { sources }: LayerGraph): n
   return (sources[join] ?? []).map(back).sort((a, b) => b.length - a.length);
 }
 
-/** What the branches make of the join. */
+/** The kind of a block. @param weightedLayers number of weighted layers in each branch */
 function kindOfBlock(branches: readonly number[][], weightedLayers: readonly number[], isSum: boolean): Block['kind'] {
   if (isSum) return 'residual';
   const isShared = branches.flat().length > new Set(branches.flat()).size;
@@ -131,14 +131,13 @@ function kindOfBlock(branches: readonly number[][], weightedLayers: readonly num
 
 /** The 1x1 convolution, and its activation, whose output a fire module's branches share. */
 function squeezeOf({ fork }: Region, graph: LayerGraph, layers: readonly Layer[]): number[] {
-  const isSqueeze = (i: number | undefined) =>
-    layers[i ?? PICTURE]?.weighted && layers[i ?? PICTURE]?.kernel?.every((k) => k === 1);
+  const isSqueeze = (i: number) => layers[i]?.weighted && layers[i]?.kernel?.every((k) => k === 1);
   if (isSqueeze(fork)) return [fork];
-  const [before] = graph.sources[fork] ?? [];
-  return ACTIVATIONS.has(graph.nodes[fork]?.operator ?? '') && isSqueeze(before) ? [before as number, fork] : [];
+  const [before = PICTURE] = graph.sources[fork] ?? [];
+  return ACTIVATIONS.has(graph.nodes[fork]?.operator ?? '') && isSqueeze(before) ? [before, fork] : [];
 }
 
-/** A region as a block, and all that is in it: a fire module begins before its fork. */
+/** Describes a region as a block, and lists its layers: a fire module begins before its fork. */
 function describeBlock(region: Region, graph: LayerGraph, layers: readonly Layer[]) {
   const { join, end, members } = region;
   const branches = branchesOf(region, graph);
@@ -146,14 +145,19 @@ function describeBlock(region: Region, graph: LayerGraph, layers: readonly Layer
   const isSum = graph.nodes[join]?.operator !== 'Concat';
   const kind = kindOfBlock(branches, weightedLayers, isSum);
   const squeeze = kind === 'fire' ? squeezeOf(region, graph, layers) : [];
-  const names = (indices: readonly number[]) => indices.map((i) => (layers[i] as Layer).name);
+  const layer = (i: number): Layer => {
+    const found = layers[i];
+    if (!found) throw new RangeError(`There is no layer ${i}`);
+    return found;
+  };
+  const names = (indices: readonly number[]) => indices.map((i) => layer(i).name);
   const block: Block = {
     kind,
     shortcut: isSum ? (Math.min(...weightedLayers) === 0 ? 'identity' : 'projection') : null,
     squeeze: names(squeeze),
     branches: branches.map(names),
     join: names([...new Set([join, end])]),
-    output: (layers[end] as Layer).output,
+    output: layer(end).output,
   };
   return { block, end, members: [...squeeze, ...members] };
 }

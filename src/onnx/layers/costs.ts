@@ -4,7 +4,7 @@ import type { Node } from '../file/node.js';
 /** Dimensions of a tensor by name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** The inputs of an operator that are learned parameters when they are constant; others are settings. */
+/** The inputs of each operator that are learned parameters if they are constant; other constant inputs are settings. */
 const PARAMETER_INPUTS: Record<string, number[]> = {
   Conv: [1, 2],
   ConvTranspose: [1, 2],
@@ -25,14 +25,14 @@ const PARAMETER_INPUTS: Record<string, number[]> = {
   RNN: [1, 2, 3],
   Gather: [0],
 };
-/** Operators that scale or shift by a constant; a single number is a setting, more are learned. */
+/** Operators that scale or shift by a constant, which is a setting if it is a single number, and learned otherwise. */
 const ELEMENTWISE = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sum']);
-/** Operators that compute most of a network, and make up its depth. */
+/** The operators of layers with weights, which determine a network's depth. */
 const WEIGHTED = new Set(
   'Conv ConvTranspose ConvInteger QLinearConv Gemm MatMul MatMulInteger QLinearMatMul QGemm'.split(' '),
 );
 
-/** Whether a node is a layer with weights, as papers count them: a convolution or a full connection. */
+/** Whether a node is a layer with weights as papers count them: a convolution or a fully connected layer. */
 export function isWeighted(node: Node, constants: ReadonlySet<string>): boolean {
   return WEIGHTED.has(node.operator) && parameterTensors(node, constants, new Map()).length > 0;
 }
@@ -50,9 +50,8 @@ export function parameterTensors(node: Node, constants: ReadonlySet<string>, sha
 }
 
 /**
- * Multiply-accumulates of a node: for a convolution output values x kernel values x input channels of a group, for a
- * matrix product output values x inner dimension. Biases, activations, pooling and normalisation count as none, as in
- * the papers' figures.
+ * Multiply-accumulates of a node: for a convolution, output values x kernel values x input channels of a group; for a matrix
+ * product, output values x inner dimension. Biases, activations, pooling and normalisation count as 0, as in the papers.
  */
 export function macsOf(node: Node, shapes: Shapes): number {
   const shape = (index: number) => shapes.get(node.inputs[index] ?? '') ?? [];

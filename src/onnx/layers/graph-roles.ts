@@ -1,23 +1,23 @@
 import type { OnnxModel } from '../file/model.js';
 import type { Node } from '../file/node.js';
 
-// Which part a node plays in inference: most of the nodes of a file are not layers.
+// Classifies the nodes of a graph: most nodes in a file are not layers.
 
-/** What the graph does with its nodes and tensors. */
+/** The roles of nodes and tensors in a graph. */
 export interface GraphRoles {
-  /** Tensors whose values do not depend on the picture: weights, and what is computed of weights alone. */
+  /** Tensors that do not depend on the picture: weights, and tensors computed from weights alone. */
   constants: ReadonlySet<string>;
-  /** Those of the tensors that depend on the picture. */
+  /** The tensors among `tensors` that depend on the picture. */
   varying(tensors: readonly string[]): string[];
   /** Nodes that are not layers: constants, shape arithmetic, identities, (de)quantisation. */
   auxiliary: ReadonlySet<Node>;
-  /** The tensor a tensor merely passes on: that before an identity or a (de)quantisation; itself otherwise. */
+  /** The tensor before identities and (de)quantisations; `tensor` itself if there are none. */
   origin(tensor: string): string;
 }
 
-/** Operators that hand their first input on unchanged, or in another number format. */
+/** Operators that return their first input unchanged, or in another number format. */
 const PASS_ON = new Set(['Identity', 'Dropout', 'QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'Cast']);
-/** Operators whose output says something of a shape, not of the picture. */
+/** Operators whose output depends on a shape, not on the picture. */
 const SHAPE_OF = new Set(['Shape', 'Size']);
 
 /** Finds the roles by following the graph from its weights and inputs. */
@@ -38,7 +38,8 @@ export function rolesOf({ nodes, initializers }: OnnxModel): GraphRoles {
       auxiliary.add(node);
     } else if (PASS_ON.has(node.operator)) {
       auxiliary.add(node);
-      passedOn.set(node.outputs[0] as string, node.inputs[0] as string);
+      const [input, output] = [node.inputs[0], node.outputs[0]];
+      if (input !== undefined && output !== undefined) passedOn.set(output, input);
     }
   }
   const origin = (tensor: string): string => {

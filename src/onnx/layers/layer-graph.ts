@@ -1,14 +1,15 @@
+import { at } from '../../core/at.js';
 import type { OnnxModel } from '../file/model.js';
 import type { Node } from '../file/node.js';
 import type { GraphRoles } from './graph-roles.js';
 
-/** The layers of a network as a graph: auxiliary nodes are left out, their neighbours joined. */
+/** The layers of a network as a graph, without auxiliary nodes, whose neighbours are connected directly. */
 export interface LayerGraph {
-  /** In execution order; an index stands for a layer in what follows. */
+  /** In execution order. Indices into this array identify layers below. */
   nodes: Node[];
-  /** The layers that a layer takes its inputs from; -1 is the picture. An input that comes twice stands twice. */
+  /** The layers from which each layer takes its inputs, -1 being the picture; with repetitions. */
   sources: number[][];
-  /** The layers that take a layer's output. */
+  /** The layers that take each layer's output. */
   targets: number[][];
 }
 
@@ -21,7 +22,7 @@ export function layerGraphOf(model: OnnxModel, roles: GraphRoles): LayerGraph {
   const targets: number[][] = nodes.map(() => []);
   nodes.forEach((node, i) => {
     const varying = roles.varying(node.inputs);
-    // Shapes computed on the way (a Reshape's second input) are no data: nothing that is a layer makes them.
+    // Computed shapes, such as a Reshape's second input, are not data: no layer produces them.
     const from = varying.flatMap((name) => producer.get(roles.origin(name)) ?? (isInput(name) ? PICTURE : []));
     sources.push(from);
     for (const source of new Set(from)) if (source !== PICTURE) targets[source]?.push(i);
@@ -34,7 +35,7 @@ export function layerGraphOf(model: OnnxModel, roles: GraphRoles): LayerGraph {
   }
 }
 
-/** For each layer the nearest one that every path from the picture to it passes: its immediate dominator. */
+/** The immediate dominator of each layer: the nearest layer on every path from the picture to it. */
 export function dominatorsOf({ nodes, sources }: LayerGraph): number[] {
   // Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm (2001); in execution order one pass is enough.
   const dominator: number[] = [];
@@ -44,8 +45,8 @@ export function dominatorsOf({ nodes, sources }: LayerGraph): number[] {
       others.reduce((a, b) => {
         let [x, y] = [a, b];
         while (x !== y) {
-          if (x > y) x = dominator[x] as number;
-          else y = dominator[y] as number;
+          if (x > y) x = at(dominator, x);
+          else y = at(dominator, y);
         }
         return x;
       }, first),
@@ -54,7 +55,7 @@ export function dominatorsOf({ nodes, sources }: LayerGraph): number[] {
   return dominator;
 }
 
-/** The most layers for which `counts` holds that lie on one path through the network. */
+/** The most layers on one path through the network that satisfy `counts`. */
 export function longestPath({ nodes, sources }: LayerGraph, counts: (node: Node) => boolean): number {
   const length: number[] = [];
   nodes.forEach((node, i) => {

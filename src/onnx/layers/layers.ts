@@ -6,40 +6,40 @@ import { isWeighted, macsOf, parameterTensors, type Shapes } from './costs.js';
 import type { GraphRoles } from './graph-roles.js';
 import { joinFields, type ReceptiveField, receptiveFieldAfter } from './receptive-field.js';
 
-/** What running a graph once told of every tensor. */
+/** What running a graph once showed of every tensor. */
 export interface Observed {
   shapes: Shapes;
   /** TensorProto.DataType by tensor. */
   types: ReadonlyMap<string, number>;
 }
 
-/** One node of a network and what it costs. */
+/** A node of a network and its costs. */
 export interface Layer {
   name: string;
   operator: string;
   /** Height, width. */
   kernel: number[] | undefined;
   stride: number[] | undefined;
-  /** Top, left, bottom, right; or the rule the file names instead (SAME_UPPER ...). */
+  /** Top, left, bottom, right; or the rule in the file (SAME_UPPER ...). */
   padding: number[] | string | undefined;
   dilation: number[] | undefined;
   groups: number | undefined;
   /** Shapes of the inputs that depend on the picture. */
   inputs: number[][];
   output: number[];
-  /** Learned values; a tensor that several nodes share counts at the first. */
+  /** Number of learned values; a tensor that several nodes share counts at the first. */
   parameters: number;
   macs: number;
-  /** Bytes of the output as the runtime holds it. */
+  /** Bytes of the output in the runtime's memory. */
   activationBytes: number;
   receptiveField: ReceptiveField | undefined;
-  /** Whether it is a convolution or a full connection with weights. */
+  /** Whether it is a convolution or a fully connected layer with weights. */
   weighted: boolean;
-  /** Whether it is no layer: a constant, shape arithmetic, an identity, a (de)quantisation. */
+  /** Whether it is not a layer but a constant, shape arithmetic, an identity or a (de)quantisation. */
   auxiliary: boolean;
 }
 
-/** The layers of a graph in execution order, auxiliary nodes among them. */
+/** The layers of a graph in execution order, including auxiliary nodes. */
 export function layersOf(model: OnnxModel, roles: GraphRoles, observed: Observed): Layer[] {
   const { shapes } = observed;
   const counted = new Set<string>();
@@ -82,12 +82,12 @@ export function layersOf(model: OnnxModel, roles: GraphRoles, observed: Observed
   });
 }
 
-/** Bytes of a tensor as the runtime holds it. */
+/** Bytes of a tensor in the runtime's memory. */
 export function bytesOf(tensor: string, { shapes, types }: Observed): number {
   return countOf(shapes.get(tensor) ?? []) * (TENSOR_TYPES[types.get(tensor) ?? 0]?.bytes ?? 0);
 }
 
-/** Spatial size of a node's kernel: of its attribute, or of its weights; that of a global pool is its input. */
+/** Spatial size of a node's kernel, from its attribute or its weights; for a global pool, the size of its input. */
 function kernelSize(node: Node, shapes: Shapes): number[] | undefined {
   const stated = numbers(node.attributes.kernel_shape);
   if (stated) return stated;

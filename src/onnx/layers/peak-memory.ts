@@ -3,8 +3,8 @@ import type { GraphRoles } from './graph-roles.js';
 import { bytesOf, type Observed } from './layers.js';
 
 /**
- * The most bytes of activations that exist at a time when nodes run in order and a tensor is freed after its last use.
- * Tensors that are merely passed on count once; nothing is computed in place, so a runtime may need less.
+ * Peak memory of the activations in bytes, if nodes run in order and a tensor is freed after its last use. Tensors that are passed
+ * on unchanged count once. A runtime that computes in place may need less.
  */
 export function peakActivationBytes(model: OnnxModel, roles: GraphRoles, observed: Observed): number {
   const lastUse = new Map<string, number>();
@@ -22,8 +22,9 @@ export function peakActivationBytes(model: OnnxModel, roles: GraphRoles, observe
   model.nodes.forEach((node, i) => {
     for (const name of tensorsOf(node.outputs)) {
       if (live.has(name)) continue;
-      live.set(name, bytesOf(name, observed));
-      now += live.get(name) as number;
+      const bytes = bytesOf(name, observed);
+      live.set(name, bytes);
+      now += bytes;
     }
     peak = Math.max(peak, now);
     for (const name of tensorsOf([...node.inputs, ...node.outputs])) {

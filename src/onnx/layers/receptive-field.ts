@@ -1,16 +1,17 @@
+import { at } from '../../core/at.js';
 import type { Node } from '../file/node.js';
 
-/** What one position of a tensor sees of the input, in pixels, per spatial dimension. */
+/** The part of the input on which one position of a tensor depends, in pixels per spatial dimension. */
 export interface ReceptiveField {
   size: number[];
-  /** Distance in the input between neighbouring positions. */
+  /** Distance in the input between the fields of neighbouring positions. */
   stride: number[];
 }
 
-/** What the field of a node's output depends on. */
+/** What determines the receptive field of a node's output. */
 export interface SpatialContext {
   input: ReceptiveField;
-  /** Spatial dimensions of the first input and the output; empty where there are none. */
+  /** Spatial dimensions of the first input and the output; empty if there are none. */
   inputSize: readonly number[];
   outputSize: readonly number[];
   /** Spatial dimensions of the kernel; undefined for operators without one. */
@@ -19,8 +20,8 @@ export interface SpatialContext {
 
 /**
  * The receptive field after a node (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks,
- * Distill 2019): `size += (kernel - 1) * dilation * stride; stride *= step`. Where the spatial dimensions end, a value
- * sees what all positions together see.
+ * Distill 2019): `size += (kernel - 1) * dilation * stride; stride *= step`. After the spatial dimensions end, a value depends on
+ * the fields of all positions together.
  */
 export function receptiveFieldAfter(
   node: Node,
@@ -34,13 +35,13 @@ export function receptiveFieldAfter(
   return {
     size: input.size.map((size, d) => {
       const extent = global ? (window[d] ?? 1) - 1 : ((window[d] ?? 1) - 1) * (dilations[d] ?? 1);
-      return size + extent * (input.stride[d] as number);
+      return size + extent * at(input.stride, d);
     }),
     stride: input.stride.map((stride, d) => stride * (global ? (window[d] ?? 1) : (steps[d] ?? 1))),
   };
 }
 
-/** The field that covers those of several inputs. */
+/** The smallest field that covers those of several inputs. */
 export function joinFields(fields: readonly ReceptiveField[]): ReceptiveField | undefined {
   const [first, ...others] = fields;
   if (!first) return undefined;

@@ -12,7 +12,7 @@ interface Port {
   shape: number[];
 }
 
-/** What a picture meets in a network. */
+/** The structure and the costs of a network. */
 export interface Summary {
   inputs: Port[];
   outputs: Port[];
@@ -20,23 +20,23 @@ export interface Summary {
   layers: Layer[];
   parts: Part[];
   totals: {
-    /** Learned values, batch normalisation's running statistics among them where the file still has it. */
+    /** Learned values, including running statistics if the file still has batch normalisation. */
     parameters: number;
-    /** Multiply-accumulates of convolutions and full connections for one picture. */
+    /** Multiply-accumulates of convolutions and fully connected layers for one picture. */
     macs: number;
-    /** Layers with weights on the longest path, as the numbers in the networks' names count. */
+    /** Layers with weights on the longest path, as counted in names such as ResNet-50. */
     depth: number;
     /** All layers with weights. */
     weightedLayers: number;
     /** Bytes of the tensors stored in the file. */
     weightBytes: number;
-    /** Bytes of all layers' outputs. */
+    /** Bytes of the outputs of all layers. */
     activationBytes: number;
     peakActivationBytes: number;
   };
 }
 
-/** Everything there is to say of a network whose tensors have been observed for one picture. */
+/** Summarises a network whose tensors have been observed for one picture. */
 export function summarise(model: OnnxModel, observed: Observed): Summary {
   const roles = rolesOf(model);
   const layers = layersOf(model, roles, observed);

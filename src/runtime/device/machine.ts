@@ -3,40 +3,40 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** What this process may use of the machine it runs on. */
+/** What this process may use of its machine. */
 export interface Machine {
   /** Name of the processor. */
   cpu: string;
-  /** Instruction sets that decide how fast networks run, among those looked for; undefined where they cannot be read. */
+  /** Instruction sets that make networks faster, out of FEATURES; undefined if they cannot be read. */
   features: string[] | undefined;
-  /** Cores that the system lets this process run on. */
+  /** Cores that this process may run on. */
   cores: number;
-  /** Cores' worth of time that a control group allows; undefined: no limit. */
+  /** Processor time that control groups allow, in cores; undefined: no limit. */
   cpuLimit: number | undefined;
-  /** Threads that can compute at once: the smaller of both, at least one. */
+  /** Threads that can compute at the same time: the smaller of both, rounded down, at least 1. */
   usableCores: number;
   /** Bytes of memory. */
   memory: number;
-  /** Bytes that a control group allows; undefined: no limit. */
+  /** Bytes that control groups allow; undefined: no limit. */
   memoryLimit: number | undefined;
-  /** Bytes that can be used: the smaller of both. */
+  /** Usable bytes: the smaller of both. */
   usableMemory: number;
   /**
-   * Whether the kernel, short of memory, ends all processes of the control group together (memory.oom.group), as Kubernetes has it
-   * from 1.28 on; undefined where there is no such thing.
+   * Whether the kernel, when memory runs out, ends all processes of the control group (memory.oom.group), as Kubernetes sets it since
+   * 1.28; undefined if the system has no such setting.
    */
   oomGroup: boolean | undefined;
 }
 
-/** What networks gain from, as /proc/cpuinfo calls it: float32, then int8, then matrices. */
+/** Instruction sets that make networks faster, as /proc/cpuinfo names them: for float32, then int8, then matrices. */
 const FEATURES = ['avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_tile', 'amx_int8', 'asimddp'];
 
-/** @param root where the system's files lie; another one in tests */
+/** @param root folder of /proc and /sys; another one in tests */
 export function readMachine(root = '/'): Machine {
   const cores = availableParallelism();
   const cpuLimit = cpuLimitOf(root);
   const memory = totalmem();
-  // 0 and absurdly large numbers mean that there is none.
+  // 0 and very large numbers mean that there is no limit.
   const constrained = process.constrainedMemory();
   const memoryLimit = constrained > 0 && constrained < memory ? constrained : undefined;
   return {
@@ -44,7 +44,7 @@ export function readMachine(root = '/'): Machine {
     features: featuresOf(root),
     cores,
     cpuLimit,
-    // A part of a core is none: the group would be halted at the end of every period, and all that wait with it.
+    // Rounded down: otherwise the kernel would halt the group at the end of every period, and with it every waiting request.
     usableCores: Math.max(1, Math.min(cores, Math.floor(cpuLimit ?? cores))),
     memory,
     memoryLimit,
@@ -54,8 +54,8 @@ export function readMachine(root = '/'): Machine {
 }
 
 /**
- * Cores' worth of time that the control groups of this process allow, the strictest of them: `cpu.max` of version 2 or
- * `cpu.cfs_quota_us` of version 1 (Linux, Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst).
+ * The smallest processor time, in cores, that the control groups of this process allow: `cpu.max` of version 2 or `cpu.cfs_quota_us`
+ * of version 1 (Linux, Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst).
  */
 function cpuLimitOf(root: string): number | undefined {
   const limits = controlGroups(root).flatMap(({ controllers, folder }) => {
@@ -65,7 +65,7 @@ function cpuLimitOf(root: string): number | undefined {
   return limits.length > 0 ? Math.min(...limits) : undefined;
 }
 
-/** `memory.oom.group` of this process's control group, or of any around it (version 2 only). */
+/** Whether `memory.oom.group` is set for this process's control group or one that contains it (version 2 only). */
 function oomGroupOf(root: string): boolean | undefined {
   const settings = controlGroups(root).flatMap(({ controllers, folder }) => {
     return (controllers === '' && readText(join(folder, 'memory.oom.group'))?.trim()) || [];
@@ -73,13 +73,13 @@ function oomGroupOf(root: string): boolean | undefined {
   return settings.length > 0 ? settings.includes('1') : undefined;
 }
 
-/** The control groups of this process and those around them; the controllers of version 2 have no name. */
+/** The control groups of this process and those that contain them. For version 2, `controllers` is empty. */
 function controlGroups(root: string): { controllers: string; folder: string }[] {
   const lines = readText(join(root, 'proc/self/cgroup'))?.split('\n') ?? [];
   return lines.flatMap((line) => {
     const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     const mount = controllers === '' ? 'sys/fs/cgroup' : `sys/fs/cgroup/${controllers}`;
-    // Inside a container the path may be that of the host, which is not there: then the mount itself is the group.
+    // Inside a container the path may be the host's, which does not exist here: then the mount itself is the group.
     const names = path.split('/').filter((name) => name !== '' && name !== '..');
     return Array.from({ length: names.length + 1 }, (_, i) => {
       return { controllers, folder: join(root, mount, ...names.slice(0, names.length - i)) };
@@ -92,7 +92,7 @@ function quotaOf(group: string, unified: boolean): number | undefined {
     ? (readText(join(group, 'cpu.max'))?.trim().split(' ') ?? [])
     : [readText(join(group, 'cpu.cfs_quota_us')), readText(join(group, 'cpu.cfs_period_us'))];
   const cores = Number(quota) / Number(period);
-  // "max" and -1: none.
+  // "max" and -1 mean no limit.
   return cores > 0 && Number.isFinite(cores) ? cores : undefined;
 }
 
@@ -113,6 +113,8 @@ function readText(file: string): string | undefined {
 
 /** Version of ONNX Runtime. */
 export function runtimeVersion(): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return version;
+  const description: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');
+  const known = typeof description === 'object' && description !== null && 'version' in description;
+  if (known && typeof description.version === 'string') return description.version;
+  throw new Error('onnxruntime-node has no version');
 }

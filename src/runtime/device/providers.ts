@@ -4,28 +4,27 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 
-/** ONNX Runtime's execution provider that runs a network. */
+/** An execution provider of ONNX Runtime. */
 export type Provider = 'cpu' | 'cuda';
 /**
- * Which provider to use. `auto` takes CUDA where its library is installed and works, the CPU otherwise; `cuda` the same, and
- * says so too where none is installed; `cuda-required` takes nothing else.
+ * Which provider to use. `auto`: CUDA if its library is installed and works, else the CPU. `cuda`: the same, but it is also reported
+ * when no library is installed. `cuda-required`: CUDA only.
  */
 export type Device = 'auto' | Provider | 'cuda-required';
 
-/** Which providers to try for a network, in order. */
+/** The providers to try for a network, in order. */
 export interface ProviderPlan {
   providers: Provider[];
-  /** Why CUDA, though it was asked for, is not even tried. */
+  /** Why CUDA is not tried although it was requested. */
   fallback: string | undefined;
 }
 
-/** What keeps the CUDA provider from being loaded, before anything is loaded. */
+/** Why the CUDA provider cannot be loaded, as far as its files tell. */
 export type CudaObstacle = { kind: 'not_installed' } | { kind: 'missing_libraries'; names: string[] } | undefined;
 
 /**
- * The providers to try for a device. Only `auto` takes a runtime without CUDA as a matter of course; whoever asks for
- * CUDA is told why there is none.
- * @throws MenagerieError `provider_unavailable` where CUDA is required and something is in its way
+ * The providers to try for a device. If CUDA is not installed, `auto` silently uses the CPU; the others say why.
+ * @throws MenagerieError `provider_unavailable` if CUDA is required and cannot be loaded
  */
 export function planProviders(device: Device, obstacle: () => CudaObstacle): ProviderPlan {
   if (device === 'cpu') return { providers: ['cpu'], fallback: undefined };
@@ -37,26 +36,26 @@ export function planProviders(device: Device, obstacle: () => CudaObstacle): Pro
   return { providers: ['cpu'], fallback: `cuda: ${reason}` };
 }
 
-/** What to say of an obstacle. */
+/** The obstacle in words. */
 export function obstacleText(obstacle: NonNullable<CudaObstacle>): string {
   return obstacle.kind === 'not_installed'
     ? 'the CUDA provider is not installed (npm run install:cuda fetches it)'
     : `libraries that the CUDA provider needs are missing: ${obstacle.names.join(', ')}`;
 }
 
-/** The error for CUDA that is required and cannot be used. */
+/** The error if CUDA is required and cannot be used. */
 export function cudaRequired(reason: string): MenagerieError {
   return new MenagerieError('provider_unavailable', `DEVICE is cuda-required, but ${reason}.`);
 }
 
-/** Whether networks are to run on a GPU here. */
+/** Whether networks run on a GPU on this machine. */
 export function usesCuda(device: Device): boolean {
   return device !== 'cpu' && cudaObstacle() === undefined;
 }
 
 let known: { obstacle: CudaObstacle } | undefined;
 
-/** Looks for the CUDA provider's library beside the runtime, and for the libraries that one needs. Once for the process. */
+/** Looks for the CUDA provider's library and the libraries it needs. The result is kept for the life of the process. */
 export function cudaObstacle(): CudaObstacle {
   known ??= { obstacle: findObstacle(cudaProviderFile()) };
   return known.obstacle;
@@ -75,15 +74,15 @@ function cudaProviderFile(): string {
 }
 
 /**
- * Names of the shared libraries that a library needs and the loader does not find. The runtime's own error does not name
- * them. None where there is no `ldd` to ask.
+ * The shared libraries that a library needs and the loader does not find. The runtime's own error does not name them. Empty if
+ * there is no `ldd`.
  */
 export function missingLibraries(file: string): string[] {
   const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
-  return [...(stdout ?? '').matchAll(/^\s*(\S+) => not found$/gm)].map(([, name]) => name as string);
+  return [...(stdout ?? '').matchAll(/^\s*(\S+) => not found$/gm)].flatMap(([, name]) => name ?? []);
 }
 
-/** An error of the runtime about a file, for whoever uses the server: one line, without the folders of this machine. */
+/** An error of the runtime about a file, as clients may see it: one line, without the folders of this machine. */
 export function runtimeReason(error: unknown, file: string): string {
   const text = error instanceof Error ? error.message : String(error);
   const [line = ''] = text.replaceAll(file, basename(file)).trim().split('\n');

@@ -1,22 +1,23 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
-import { countOf } from '../../core/shape.js';
+import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
 import { type OnnxModel, readModel } from '../../onnx/file/model.js';
 import { type ProbeFeed, probeModel } from '../../onnx/file/probe-model.js';
 import { TENSOR_TYPES } from '../../onnx/file/tensor-types.js';
 import type { Observed } from '../../onnx/layers/layers.js';
 import { summarise } from '../../onnx/layers/summary.js';
 import { FileBytes } from '../networks/file-bytes.js';
-import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../networks/memory-errors.js';
+import { createTensor } from '../networks/tensor.js';
 import type { Inspection, InspectRequest } from './inspection.js';
 import { timeLayers } from './time-layers.js';
 
-// Where it is there (Node 24), the runtime makes float16 tensors of it, and then takes them to be empty
-// (https://github.com/microsoft/onnxruntime/pull/32323). Where it is not, Uint16Array does.
+// If Float16Array exists (Node 24), the runtime uses it for float16 tensors and then treats them as empty
+// (https://github.com/microsoft/onnxruntime/pull/32323). Without it the runtime uses Uint16Array, which works.
 Reflect.deleteProperty(globalThis, 'Float16Array');
 
 /**
- * Looks into an ONNX file: reads its structure, runs it once without weights to see every tensor's shape, and counts.
+ * Inspects an ONNX file: reads its structure, runs it once without weights to learn the shape of every tensor, and counts
+ * parameters and operations.
  * @throws MenagerieError `not_onnx`, `cyclic_graph`, `unsupported_opset`, `unsupported_operator`, `invalid_network`,
  *   `invalid_input_shape`, `memory_exceeded`
  */
@@ -30,7 +31,7 @@ export async function inspect({ file, inputShape, timing }: InspectRequest): Pro
       const what = inputShape === undefined ? 'The network' : `The network with an input of ${inputShape.join('x')}`;
       throw memoryExceeded(what, bytesAskedFor(error), undefined, error);
     }
-    const reason = firstLine(error as Error);
+    const reason = firstLine(error);
     throw new MenagerieError('invalid_network', `The runtime cannot run the network: ${reason}`, { cause: error });
   } finally {
     source.close();
@@ -49,7 +50,7 @@ async function inspectSource(source: FileBytes, { file, inputShape, timing }: In
   return { summary, opsets, producer, irVersion, untrained, fileBytes: source.length, timings };
 }
 
-/** One picture at a time where the file leaves it open; the asked-for shape for a network with one input. */
+/** The shapes of the inputs: as requested, for a network with one input; else the file's, with a batch of 1 if that is open. */
 function inputDims({ inputs }: OnnxModel, wanted: readonly number[] | undefined): Map<string, number[]> {
   if (wanted && inputs.length !== 1)
     throw badShape(`The network has ${inputs.length} inputs; only one can be given a shape.`);
@@ -67,13 +68,13 @@ function inputDims({ inputs }: OnnxModel, wanted: readonly number[] | undefined)
         typeof size === 'number' && size > 0 ? size : i === 0 ? 1 : Number.NaN,
       );
       if (sizes.some(Number.isNaN))
-        throw badShape(`The input "${name}" is open (${dims?.join('x') ?? 'no shape'}): give it a shape.`);
+        throw badShape(`The input "${name}" has no fixed shape (${dims?.join('x') ?? 'none'}): specify one.`);
       return [name, sizes];
     }),
   );
 }
 
-/** Runs the probe once and notes shape and type of every tensor. */
+/** Runs the probe once and records the shape and type of every tensor. */
 async function observe(
   model: OnnxModel,
   bytes: Uint8Array,
@@ -91,7 +92,7 @@ async function observe(
   );
   const results = await session
     .run(Object.fromEntries(feeds.map((feed) => [feed.name, zeros(feed)])))
-    .catch((error: Error) => {
+    .catch((error: unknown) => {
       if (isMemoryRefused(error)) throw error;
       const shape = feeds[0]?.dims.join('x');
       throw new MenagerieError(
@@ -110,11 +111,11 @@ async function observe(
   return { shapes, types };
 }
 
-/** The operating system gives zeroed memory that is not really there until it is written, so weights cost nothing. */
+/** A tensor of zeros. The operating system provides zeroed memory only when it is written to, so these tensors take no memory. */
 function zeros({ name, dataType, dims }: ProbeFeed): Tensor {
-  const type = TENSOR_TYPES[dataType];
-  if (!type?.array) throw badShape(`The input "${name}" is of a type that cannot be fed.`);
-  return new Tensor(type.name as 'float32', new type.array(countOf(dims)) as Float32Array, dims);
+  const tensor = createTensor(TENSOR_TYPES[dataType]?.name ?? '', dims);
+  if (!tensor) throw badShape(`The input "${name}" is of a type that cannot be fed.`);
+  return tensor;
 }
 
 async function createProbeSession(create: () => Promise<InferenceSession>): Promise<InferenceSession> {
@@ -122,7 +123,7 @@ async function createProbeSession(create: () => Promise<InferenceSession>): Prom
     return await create();
   } catch (error) {
     if (isMemoryRefused(error)) throw error;
-    const reason = firstLine(error as Error);
+    const reason = firstLine(error);
     if (/opset \d+ is under development|official released onnx opset/i.test(reason)) {
       throw new MenagerieError('unsupported_opset', `The runtime does not know the network's operator set: ${reason}`);
     }
@@ -135,9 +136,9 @@ async function createProbeSession(create: () => Promise<InferenceSession>): Prom
   }
 }
 
-/** A message of the runtime without the places in its own source, and of bearable length. */
-function firstLine(error: Error): string {
-  const line = error.message.split('\n', 1)[0] as string;
+/** The first line of an error of the runtime, without the position in its source, shortened. */
+function firstLine(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
   return line.replace(/^\/onnxruntime_src\/\S+:\d+ .*?\) (?=\w)/, '').slice(0, 300);
 }
 

@@ -1,29 +1,29 @@
 import type { Summary } from '../../onnx/layers/summary.js';
 
-/** A file to look into. */
+/** A request to inspect a file. */
 export interface InspectRequest {
   file: string;
-  /** Shape of the input; default: the file's own, for one picture. */
+  /** Shape of the input; default: the shape in the file, for one picture. */
   inputShape?: readonly number[] | undefined;
-  /** Whether to measure milliseconds. */
+  /** Whether to measure how long the layers take. */
   timing: boolean;
 }
 
-/** Measured milliseconds, medians. */
+/** Measured milliseconds: medians. */
 export interface LayerTimings {
-  /** The whole network, fully optimised, as it is served. */
+  /** The whole network, fully optimised, as in serving. */
   totalMs: number;
-  /** By layer, with such optimisations as leave layers apart; what the runtime has optimised away is missing. */
+  /** By layer, with only those optimisations that do not merge layers. Layers that were optimised away are missing. */
   layerMs: Record<string, number>;
 }
 
-/** What there is to know of an ONNX file. */
+/** What inspecting an ONNX file finds out. */
 export interface Inspection {
   summary: Summary;
   opsets: Record<string, number>;
   producer: string;
   irVersion: number;
-  /** Whether the file says that its weights mean nothing. */
+  /** Whether the file says that its weights are not trained. */
   untrained: boolean;
   fileBytes: number;
   timings?: LayerTimings | undefined;

@@ -4,12 +4,13 @@ import type { Node } from '../../onnx/file/node.js';
 import { kernelOf, type ProfileEvent, profiled } from '../networks/profile.js';
 import type { LayerTimings } from './inspection.js';
 
-/** Runs that a median is of, after one that warms up. */
+/** Measured runs, after one that warms up. */
 const RUNS = 7;
 
 /**
- * Milliseconds of every layer by ONNX Runtime's profile, the median of several runs. Optimised as far as layers stay
- * apart; beside it the whole network's time with all optimisations, as it is served.
+ * Measures milliseconds for every layer, from ONNX Runtime's profile, with only those optimisations that do not merge layers; and
+ * for the whole network with all optimisations, as in serving. All are medians of several runs.
+ * @param feeds the inputs of the network, by name
  */
 export async function timeLayers(
   file: string,
@@ -26,7 +27,7 @@ export async function timeLayers(
     totals.push(performance.now() - started);
   }
   await served.release();
-  // Quantised layers are separate (de)quantisations and float layers until the next level.
+  // At the basic level a quantised layer is still a float layer between (de)quantisations.
   const graphOptimizationLevel = nodes.some(({ operator }) => operator === 'QuantizeLinear') ? 'extended' : 'basic';
   const { session, events } = await profiled(file, { ...common, graphOptimizationLevel }, async (opened) => {
     for (let i = 0; i <= RUNS; i++) await opened.run(feeds);
@@ -44,7 +45,7 @@ function layerTimes(events: readonly ProfileEvent[], nodes: readonly Node[]): Re
   for (const event of events) {
     const name = kernelOf(event);
     if (name === undefined) continue;
-    // A fused layer has a number of its own, but the name of its first node.
+    // A fused layer has an index of its own, but the name of its first node.
     const layer = names.has(name) ? name : byIndex.get(Number(event.args?.node_index));
     if (layer !== undefined) samples.set(layer, [...(samples.get(layer) ?? []), event.dur / 1000]);
   }

@@ -1,22 +1,22 @@
 import type { Provider } from '../device/providers.js';
 
-/** Sizes that are tried, each only if the one before paid. */
+/** Batch sizes that are tried on a CPU, each only if the one before was faster. */
 const SIZES = [4, 16];
-/** The same on a GPU. */
+/** The same for a GPU. */
 const GPU_SIZES = [2, 4, 8, 16, 32];
-/** Time for a row that a larger batch must save to be worth its wait. */
+/** Share of the time per row that a larger batch must save, to be worth the longer wait. */
 const GAIN = 0.15;
-/** Networks that take longer on one picture keep a CPU's core busy by themselves. */
+/** A network that takes longer than this for one row keeps a CPU core busy without batches. */
 const SLOW_MS = 20;
 const REPEATS = 3;
 
 /**
- * Measures how many rows a run should take. On a GPU every number of rows up to that has been run then: the first run of each
- * looks for the fastest kernels, and no request should wait for that.
+ * Measures how many rows a run should have. On a GPU it also runs every smaller number of rows once: the first run of each number
+ * searches for the fastest kernels, and no request should wait for that.
  * @param run runs the network on so many rows of zeros
- * @param wanted as configured: it is not measured against other sizes then
- * @returns most rows of a run, and milliseconds for one row of such a run
- * @throws what running one row throws; a size that fails is taken as too large
+ * @param wanted the configured size, which is then used if it works at all
+ * @returns the maximum number of rows, and milliseconds per row in a run of that size
+ * @throws what running one row throws; a larger size that fails is too large
  */
 export async function bestBatch(
   run: (rows: number) => Promise<unknown>,
@@ -39,7 +39,7 @@ export async function bestBatch(
   return best;
 }
 
-/** The first run of a size is slower than the others; of those the fastest was disturbed least. */
+/** Milliseconds of the fastest run, the first not counted: it is slower, and the fastest was disturbed least. */
 async function fastest(run: (rows: number) => Promise<unknown>, rows: number): Promise<number> {
   await run(rows);
   let best = Number.POSITIVE_INFINITY;

@@ -3,7 +3,7 @@ import type { ByteSource } from '../../core/byte-source.js';
 
 const READ_WINDOW = 1 << 16;
 
-/** A file as bytes, of which only what is asked for is read; the last page stays in memory. */
+/** The bytes of a file, read on demand; the last page read stays in memory. */
 export class FileBytes implements ByteSource {
   readonly length: number;
   readonly #descriptor: number;

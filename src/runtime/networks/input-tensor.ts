@@ -1,16 +1,18 @@
 /**
- * The memory of a worker's input tensors, used again for every run. What it holds is used again too where the next run wants the
- * same: the members of an ensemble that prepare pictures alike come one after another.
+ * The memory for a worker's input tensors, reused for every run. Its values are reused too if the next run needs the same, as members
+ * of an ensemble with equal preprocessing do one after another.
  */
 export class InputTensor {
   #memory = new Float32Array();
-  /** What the memory holds. */
+  /** Key of the values in the memory. */
   #key: string | undefined;
 
   /**
-   * @param key says of which pixels, and how they are normalised
+   * The values of an input tensor.
+   * @param key stands for the pixels and their normalisation: equal keys mean equal values
+   * @param length number of values
    * @param fill writes all values
-   * @returns so many values, until the next call
+   * @returns the values, valid until the next call
    */
   values(key: string, length: number, fill: (values: Float32Array) => void): Float32Array {
     if (this.#memory.length < length) this.#memory = new Float32Array(length);

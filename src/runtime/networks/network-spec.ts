@@ -1,42 +1,42 @@
 import type { Manifest } from '../../core/manifest/manifest.js';
 import type { Provider } from '../device/providers.js';
 
-/** A network to load: the file and what its manifest says about it. */
+/** A network to load: its file, and what the manifest says about it. */
 export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch'> {
-  /** Name of the loaded network, unique among all that are loaded. */
+  /** Name of the loaded network, unique among all loaded networks; see `nameOf`. */
   key: string;
   /** The ONNX file. */
   file: string;
-  /** Size of the weights, by which memory is planned. */
+  /** Size of the weights, for planning memory. */
   bytes: number;
-  /** SHA-256 in hex that the file must have, as its manifest states it. */
+  /** SHA-256 of the file in hex, as its manifest states it. */
   fileSha256?: string | undefined;
-  /** SHA-256 that all of the weights had when they were loaded for the first time (see weights.ts). */
+  /** SHA-256 of all weights in hex, as the first load found it (see weights.ts). */
   sha256?: string | undefined;
-  /** Rows of a batch, unless the worker's settings say. */
+  /** Rows of a batch, if the worker's settings do not say. */
   rows?: number | undefined;
 }
 
-/** What loading a network told. */
+/** Facts about a loaded network. */
 export interface NetworkInfo {
   provider: Provider;
-  /** Why CUDA is not used although it was asked for. */
+  /** Why CUDA is not used although it was requested. */
   fallback?: string | undefined;
-  /** Layers, as "name (operator)", that the CPU runs although the provider is another. */
+  /** Layers, as "name (operator)", that the CPU runs although the provider is CUDA. */
   layersOnCpu: string[];
-  /** SHA-256 of the weights that were loaded, in hex. */
+  /** SHA-256 of the loaded weights, in hex. */
   sha256: string;
-  /** Number of scores the network gives. */
+  /** Number of scores that the network gives. */
   classes: number;
-  /** Most rows that a run takes: as many as were measured to pay, or as configured. */
+  /** Maximum number of rows in a run, as measured or configured. */
   batch: number;
   loadMs: number;
   warmupMs: number;
-  /** Time for one row in batches of that size. */
+  /** Milliseconds per row in a run of that size. */
   viewMs: number;
 }
 
-/** What a network is called in messages: the model's id, of keys such as `lenet5@fp32#1`. */
+/** The name of a network in messages: the model's id, from a key such as `lenet5@fp32#1`. */
 export function nameOf({ key }: Pick<NetworkSpec, 'key'>): string {
   return key.replace(/@.*$/, '');
 }

@@ -1,12 +1,12 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
 import { inputShape } from '../../core/manifest/input-shape.js';
+import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
 import { createNormalise, type Normalise } from '../../core/pixels/normalise.js';
 import { countOf } from '../../core/shape.js';
 import { runtimeReason } from '../device/providers.js';
 import { bestBatch } from './best-batch.js';
 import type { InputTensor } from './input-tensor.js';
-import { bytesAskedFor, isMemoryRefused, memoryExceeded } from './memory-errors.js';
 import { loadingBytes } from './network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from './network-spec.js';
 import {
@@ -19,26 +19,26 @@ import {
   runSession,
 } from './session.js';
 
-/** Pixels to run a network on: u8 views as renderViews makes them. */
+/** Views to run a network on: u8 pixels as renderViews makes them, one row for each view. */
 export interface Rows {
-  /** Tells them from others. */
+  /** Equal names stand for equal pixels. */
   name: string;
   data: Uint8Array;
   rows: number;
 }
 
-/** What became of the rows of one input: scores as the network gives them, rows x classes. */
+/** The outcome for one input: scores as the network gives them, rows x classes; or an error. */
 export type Scores = { scores: Float32Array<ArrayBuffer> } | { error: unknown };
 
-/** A network in memory. `run` blocks the thread while it computes, so this lives in workers only. */
+/** A loaded network. `run` blocks the thread, so this is used in workers only. */
 export class Network {
   readonly info: NetworkInfo;
   readonly #session: InferenceSession;
   readonly spec: NetworkSpec;
   readonly #normalise: Normalise;
-  /** Networks with equal ones make the same tensor of the same pixels. */
+  /** Networks for which this is equal make equal tensors from equal pixels. */
   readonly #normalisation: string;
-  /** Values of one row of the input tensor. */
+  /** Number of values in one row of the input tensor. */
   readonly #length: number;
   readonly #runBytes: number | undefined;
 
@@ -55,8 +55,8 @@ export class Network {
   }
 
   /**
-   * Reads and verifies a file, loads it, checks that its inputs and outputs are those of the manifest, runs it, and finds out how
-   * many rows at a time it does best.
+   * Reads and verifies a file, loads it, checks its inputs and outputs against the manifest, runs it, and measures the best batch
+   * size.
    * @throws MenagerieError what readWeights throws; `provider_unavailable`, `invalid_network`, `signature_mismatch`,
    *   `memory_exceeded`
    */
@@ -97,9 +97,10 @@ export class Network {
   }
 
   /**
-   * Scores of several inputs, in one run where the network takes that many rows. An input that the network fails on fails
-   * alone.
-   * @param tensor its memory
+   * Runs the network on several inputs together. If that fails, each input is run alone, so that one input does not fail the
+   * others.
+   * @param tensor memory for the input tensor
+   * @returns one outcome for each input, in order
    */
   async run(
     inputs: readonly Rows[],
@@ -115,9 +116,9 @@ export class Network {
   /**
    * Runs the network on tensors.
    * @param fetches names of outputs
-   * @throws MenagerieError `invalid_request` for inputs or outputs that it does not have or takes otherwise
+   * @throws MenagerieError `invalid_request` for unknown inputs or outputs, or tensors that do not fit; `memory_exceeded`
    */
-  async compute(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[]): Promise<Record<string, Tensor>> {
+  async compute(feeds: InferenceSession.FeedsType, fetches: readonly string[]): Promise<InferenceSession.ReturnType> {
     const { inputNames, outputNames } = this.#session;
     const unknown = [
       ...Object.keys(feeds).filter((name) => !inputNames.includes(name)),
@@ -128,7 +129,7 @@ export class Network {
       throw new MenagerieError('invalid_request', `The network has no ${quote(unknown)}; it has ${known}.`);
     }
     try {
-      return (await this.#session.run(feeds, fetches)) as Record<string, Tensor>;
+      return await this.#session.run(feeds, fetches);
     } catch (error) {
       if (isMemoryRefused(error)) throw this.#tooMuch(error);
       const reason = runtimeReason(error, this.spec.file);
@@ -140,7 +141,7 @@ export class Network {
     await this.#session.release();
   }
 
-  /** The normalised pixels of all inputs, one after the other. */
+  /** The normalised pixels of all inputs, row after row. */
   #values(inputs: readonly Rows[], tensor: InputTensor): Float32Array {
     const key = [...inputs.map(({ name }) => name), this.#normalisation].join();
     return tensor.values(key, countRows(inputs) * this.#length, (values) => {
@@ -182,10 +183,10 @@ export class Network {
     return memoryExceeded(`Running ${nameOf(this.spec)}`, bytesAskedFor(error), this.#runBytes, error);
   }
 
-  /** Scores of all rows. */
+  /** Scores of all rows: rows x classes. */
   async #scores(values: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const total = values.length / this.#length;
-    // One row a run where the file takes no more, however many are asked for.
+    // With a batch size of 1, row by row: a picture may have several views.
     const most = this.info.batch === 1 ? 1 : total;
     const scores = new Float32Array(total * this.info.classes);
     for (let row = 0; row < total; row += most) {

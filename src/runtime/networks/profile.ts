@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import type { Provider } from '../device/providers.js';
 
-/** An entry of ONNX Runtime's profile, as far as it is used. */
+/** An entry of ONNX Runtime's profile: the fields used here. */
 export interface ProfileEvent {
   cat: string;
   name: string;
@@ -14,10 +14,10 @@ export interface ProfileEvent {
 }
 
 /**
- * Opens a network, has it used, and reads the profile of that.
- * @param model its file, or what that holds
- * @param use runs it; what comes later is not profiled and takes no longer for it
- * @returns the session, still open, and the profile's events
+ * Opens a network and profiles its use.
+ * @param model path or content of the ONNX file
+ * @param use runs the network; later runs are not profiled, and not slowed down
+ * @returns the session, still open, and the events of the profile
  */
 export async function profiled(
   model: Uint8Array | string,
@@ -26,11 +26,10 @@ export async function profiled(
 ): Promise<{ session: InferenceSession; events: ProfileEvent[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'menagerie-profile-'));
   try {
-    const session = await InferenceSession.create(model as Uint8Array, {
-      ...options,
-      enableProfiling: true,
-      profileFilePrefix: join(folder, 'profile'),
-    });
+    const profiling = { ...options, enableProfiling: true, profileFilePrefix: join(folder, 'profile') };
+    const session = await (typeof model === 'string'
+      ? InferenceSession.create(model, profiling)
+      : InferenceSession.create(model, profiling));
     try {
       await use(session);
     } catch (error) {
@@ -38,22 +37,33 @@ export async function profiled(
       throw error;
     }
     session.endProfiling();
-    const [profile] = readdirSync(folder);
-    const events = JSON.parse(readFileSync(join(folder, profile as string), 'utf8')) as ProfileEvent[];
-    return { session, events };
+    const [profile = ''] = readdirSync(folder);
+    return { session, events: parseEvents(readFileSync(join(folder, profile), 'utf8')) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function parseEvents(text: string): ProfileEvent[] {
+  const entries: unknown = JSON.parse(text);
+  if (!Array.isArray(entries)) throw new Error('the profile is not a list of events');
+  return entries.filter(isEvent);
+}
+
+function isEvent(entry: unknown): entry is ProfileEvent {
+  if (typeof entry !== 'object' || entry === null || !('cat' in entry && 'name' in entry && 'dur' in entry))
+    return false;
+  return typeof entry.cat === 'string' && typeof entry.name === 'string' && typeof entry.dur === 'number';
+}
+
 const EXECUTION_PROVIDERS: Record<Provider, string> = { cpu: 'CPUExecutionProvider', cuda: 'CUDAExecutionProvider' };
 
-/** The name of the layer that an event is a run of, if it is one. */
+/** The layer that an event is a run of; undefined for other events. */
 export function kernelOf(event: ProfileEvent): string | undefined {
   return event.cat === 'Node' ? /^(.*)_kernel_time$/.exec(event.name)?.[1] : undefined;
 }
 
-/** The layers that another provider ran than the one that was asked, as "name (operator)", each once. */
+/** The layers that ran on another provider than the given one, as "name (operator)", each once. */
 export function layersElsewhere(events: readonly ProfileEvent[], provider: Provider): string[] {
   const found = events.flatMap((event) => {
     const name = kernelOf(event);

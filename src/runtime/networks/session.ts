@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
 import { inputShape } from '../../core/manifest/input-shape.js';
+import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
 import { release } from '../../core/pixels/release.js';
 import { countOf } from '../../core/shape.js';
 import {
@@ -11,24 +12,23 @@ import {
   planProviders,
   runtimeReason,
 } from '../device/providers.js';
-import { bytesAskedFor, isMemoryRefused, memoryExceeded } from './memory-errors.js';
 import { loadingBytes } from './network-memory.js';
 import { type NetworkSpec, nameOf } from './network-spec.js';
 import { layersElsewhere, profiled } from './profile.js';
 import { readWeights, type Weights } from './weights.js';
 
-/** How networks are to be run. */
+/** How to run networks. */
 export interface RunSettings {
   device: Device;
   /** Threads that one network computes with. */
   threads: number;
-  /** Rows of a batch; undefined: what is measured to pay. */
+  /** Rows of a batch; undefined: measured. */
   batch?: number | undefined;
-  /** Bytes that a run may take, for the error of one that takes more. */
+  /** Bytes that a run may take, for the message of the error when it takes more. */
   runBytes?: number | undefined;
 }
 
-/** A network that was loaded, and on what. */
+/** A session, and the provider that it runs on. */
 export interface OpenedSession {
   session: InferenceSession;
   provider: Provider;
@@ -37,7 +37,7 @@ export interface OpenedSession {
 }
 
 /**
- * Reads and verifies the weights and makes a session of them. They are in memory twice meanwhile, and no longer.
+ * Reads and verifies the weights and creates a session from them. The bytes are released afterwards.
  * @throws MenagerieError what readWeights throws; `provider_unavailable`, `invalid_network`, `memory_exceeded`
  */
 export async function openVerified(
@@ -82,7 +82,7 @@ async function createSession(
         const session = await InferenceSession.create(weights.model, options);
         opened = { session, provider, fallback, layersOnCpu: [] };
       } else {
-        // The runtime gives what CUDA does not know to the CPU without a word; only its profile tells.
+        // The runtime silently runs layers that CUDA does not support on the CPU; only its profile shows which.
         const zeros = new Float32Array(countOf(inputShape(spec, 1)));
         const use = (session: InferenceSession) => runSession(session, spec, zeros, 1);
         const { session, events } = await profiled(weights.model, options, use);
@@ -97,7 +97,7 @@ async function createSession(
     }
   }
   if (!opened) throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
-  // Tried on the CPU all the same: it tells a device that fails from a file that is faulty.
+  // The CPU is tried even then: if it works, the device is at fault, and not the file.
   if (device === 'cuda-required' && opened.provider !== 'cuda') {
     await opened.session.release();
     throw cudaRequired(`it cannot be used: ${fallback}`);
@@ -106,8 +106,8 @@ async function createSession(
 }
 
 /**
- * Checks that inputs and outputs are those of the manifest.
- * @returns whether the network takes several pictures at once
+ * Checks the inputs and outputs of a network against its manifest.
+ * @returns whether the network takes batches of more than one row
  * @throws MenagerieError `signature_mismatch`
  */
 export function checkSignature(session: InferenceSession, spec: NetworkSpec): boolean {
@@ -118,7 +118,7 @@ export function checkSignature(session: InferenceSession, spec: NetworkSpec): bo
   }
   if (!only.isTensor || only.type !== 'float32') throw mismatch(`the input "${name}" is not a float32 tensor`);
   const wanted = inputShape(spec, 1);
-  // Named (dynamic) and unknown (negative) dimensions take any number.
+  // Named (dynamic) and unknown (negative) dimensions accept any size.
   const open = (size: number | string | undefined) => typeof size === 'string' || (size !== undefined && size < 0);
   if (only.shape.length !== wanted.length || !only.shape.every((size, i) => open(size) || size === wanted[i])) {
     throw mismatch(`the manifest's input is ${wanted.join('x')}, the file's ${only.shape.join('x')}`);
@@ -131,7 +131,7 @@ export function checkSignature(session: InferenceSession, spec: NetworkSpec): bo
 
 /**
  * Runs a network on normalised pixels.
- * @param values rows x the values of one row of the input
+ * @param values rows x values per row of the input
  * @returns rows x classes
  * @throws MenagerieError `signature_mismatch`; what the runtime throws
  */
@@ -149,12 +149,12 @@ export async function runSession(
   return output.data;
 }
 
-/** The error for a file that is not what its manifest says. */
+/** The error for a file that differs from its manifest. */
 export function mismatch(what: string): MenagerieError {
   return new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
 }
 
-/** Names for a message. */
+/** Names in quotes, for a message. */
 export function quote(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
 }

@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { externalFiles } from '../../onnx/file/external-data.js';
 import { FileBytes } from './file-bytes.js';
 
-/** Bytes of an ONNX file and of the files in which it keeps external data, as far as they are there. */
+/** Size of an ONNX file and its external data files in bytes; files that do not exist count as 0. */
 export function weightBytes(file: string): number {
   const names = [file, ...externalOf(file).map((name) => join(dirname(file), name))];
   return names.reduce((sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
-/** Loading says what is wrong with a file. */
+/** Names of the external data files; none if the file is faulty, which loading reports. */
 function externalOf(file: string): string[] {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return [];
   try {

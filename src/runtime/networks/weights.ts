@@ -5,32 +5,32 @@ import { bytesInMemory } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { externalFiles } from '../../onnx/file/external-data.js';
 
-/** The weights of a network in memory: what was hashed is what the runtime is given. */
+/** The weights of a network in memory: the runtime gets the same bytes that were hashed. */
 export interface Weights {
   /** The ONNX file. */
   model: Uint8Array<ArrayBuffer>;
-  /** The files that it names, by the names it has for them. */
+  /** The external data files, by the paths that the ONNX file has for them. */
   external: { path: string; data: Uint8Array<ArrayBuffer> }[];
-  /** In hex: of the file, or where it has external data, of the hashes of all files with their names. */
+  /** In hex: of the file; with external data, of the hashes and paths of all files. */
   sha256: string;
 }
 
-/** What the weights must be, as far as it is known. */
+/** Hashes that the weights must have, if known. */
 export interface Expected {
   /** SHA-256 of the ONNX file alone, as its manifest states it. */
   fileSha256?: string | undefined;
-  /** SHA-256 of all, as an earlier load found it. */
+  /** SHA-256 of all weights, as an earlier load found it. */
   sha256?: string | undefined;
 }
 
-/** Protocol buffers hold no more, nor does ONNX Runtime read more from memory at once. */
+/** The limit of protocol buffers, and of what ONNX Runtime loads from memory. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 const BYTES_AT_A_TIME = 8 * 1024 * 1024;
 
 /**
- * Reads an ONNX file and its external data, once, and hashes what was read.
- * @throws MenagerieError `file_missing`, `io_error` for what is no regular file or cannot be read, `not_onnx`, `checksum_mismatch`,
- *   `invalid_network` for external data outside of the file's folder
+ * Reads an ONNX file and its external data, each once, and hashes the bytes.
+ * @throws MenagerieError `file_missing`, `io_error` for a file that cannot be read or is not a regular file, `not_onnx`,
+ *   `checksum_mismatch`, `invalid_network` for a file that is too large or external data outside the file's folder
  */
 export function readWeights(file: string, expected: Expected): Weights {
   const main = readAndHash(file);
@@ -51,7 +51,7 @@ export function readWeights(file: string, expected: Expected): Weights {
   return { model: main.bytes, external, sha256 };
 }
 
-/** The path of external data, which must lie in the folder of the file that names it. */
+/** The path of an external data file, which must be in the folder of the ONNX file. */
 function inFolder(file: string, path: string): string {
   const folder = realpathSync(dirname(file));
   let real: string;
@@ -72,10 +72,10 @@ function inFolder(file: string, path: string): string {
 function readAndHash(file: string): { bytes: Uint8Array<ArrayBuffer>; sha256: string } {
   let descriptor: number;
   try {
-    // Opening a pipe would otherwise wait for whoever writes to it.
+    // Otherwise opening a named pipe would wait for a writer.
     descriptor = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw missing
       ? new MenagerieError('file_missing', `${basename(file)} is not there.`, { cause: error })
       : unreadable(file, error);

@@ -1,42 +1,43 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Batcher, type Runner } from '../../core/queues/batcher.js';
-import { type Batch, inNoWorker, type Job } from './job.js';
+import { type AnyJob, type Batch, inNoWorker } from './job.js';
 import type { Place } from './place.js';
 import { WorkerLost } from './process/worker-end.js';
 import { Cancelled, type WorkerProcess, workerFailed } from './process/worker-process.js';
 import { sendJobs } from './send-jobs.js';
 
 export interface DispatcherOptions {
-  /** Where workers are. */
+  /** The places of the workers. */
   places: readonly Place[];
-  /** How long an idle worker waits for a batch to fill, in ms; 0: it runs what there is. */
+  /** How long an idle worker waits for a batch to fill, in ms; 0: it does not wait. */
   batchDelayMs: number;
-  /** A worker that takes longer for what it has in hand is ended. */
+  /** A worker that takes longer than this for a batch is ended. */
   runTimeoutMs: number;
   /**
-   * What is expected to take at most so many milliseconds is followed by the next at once: a worker has that waiting when it is
-   * done. Behind what takes longer it might wait while another worker is free.
+   * While a worker does jobs that are expected to take at most so many milliseconds, it already gets its next batch. Behind longer
+   * jobs a batch might wait while another worker is free.
    */
   aheadMs: number;
-  /** Rows that a run of a network takes at most. */
+  /** Maximum number of rows in a run of a network. */
   maxRows(key: string): number;
   events: {
-    /** A worker worked for so many milliseconds. */
+    /** A worker was busy for so many milliseconds. */
     workerBusy(worker: number, ms: number): void;
-    /** A worker ran a network once, on so many rows; whether anyone still waited for them does not matter. */
+    /** A worker ran a network once, on so many rows, whether or not the results were still wanted. */
     executed(key: string, rows: number, inferenceMs: number): void;
   };
 }
 
+/** Batches that a worker may have at a time: the one it does, and the next. */
 const MOST_IN_HAND = 2;
-/** What waits in a worker's hand behind something that takes longer than this is taken back, for others to do. */
+/** When a worker is busy with a batch for longer than this, its next one is taken back for other workers. */
 const STUCK_MS = 500;
 
-/** The queue of work in front of the workers, and what each of them has in hand. */
+/** Queues jobs and gives them to the workers in batches. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #queue: Batcher<Job>;
-  /** Set while an idle worker waits for a batch to fill. */
+  readonly #queue: Batcher<AnyJob>;
+  /** Set while a worker waits for a batch to fill. */
   #alarm: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -50,21 +51,21 @@ export class Dispatcher {
     return this.#queue.length;
   }
 
-  /** @returns the job's result; rejects with its error, or with the signal's reason */
-  do(job: Job, signal: AbortSignal): Promise<unknown> {
+  /** Queues a job. @returns its result @throws its error, or the signal's reason */
+  do<J extends AnyJob>(job: J, signal: AbortSignal): J['done'] {
     if (this.#stopped) job.reject(shuttingDown());
     else if (signal.aborted) job.reject(signal.reason);
-    // The workers may have lost it since the caller looked; it would wait for ever.
+    // The network may have been lost since the caller looked; the job would wait for ever.
     else if (!this.#options.places.some((place) => takes(place, job))) job.reject(inNoWorker());
     else {
-      job.follow(signal, () => this.#givenUp(job));
+      job.follow(signal, () => this.#abandon(job));
       this.#queue.push(job, job.flow, job.cost);
       this.pump();
     }
     return job.done;
   }
 
-  /** Gives every worker that has less in hand than it may its next batch: first those that have nothing. */
+  /** Gives the next batches to workers: first to idle ones, then to those that may have another. */
   pump(): void {
     if (this.#stopped) return;
     for (const ahead of [false, true]) {
@@ -72,26 +73,26 @@ export class Dispatcher {
         const { worker, inHand } = place;
         if (!worker || place.pumpControl() || place.wantsControl || ahead !== inHand.length > 0) continue;
         if (ahead && !this.#mayFollow(place)) continue;
-        const jobs = this.#queue.next(this.#runnerOf(place, ahead), performance.now());
-        if (jobs.length > 0) void this.#give(place, worker, { jobs });
+        const [first, ...others] = this.#queue.next(this.#runnerOf(place, ahead), performance.now());
+        if (first) void this.#give(place, worker, { jobs: [first, ...others] });
       }
     }
     this.#setAlarm();
   }
 
-  /** Takes back what waits in a worker's hand behind something that takes long. */
+  /** Takes the next batch back from every worker that is busy for too long. */
   freeStuck(): void {
     for (const { inHand, worker } of this.#options.places) {
       if ((worker?.busyMs ?? 0) > STUCK_MS) inHand[1]?.takeBack?.();
     }
   }
 
-  /** Fails what waits for a network. */
+  /** Rejects the queued jobs of a network. */
   reject(key: string, error: MenagerieError): void {
     for (const job of this.#queue.remove((waiting) => waiting.key === key)) job.reject(error);
   }
 
-  /** Fails what no worker can do any more: it would wait for ever. */
+  /** Rejects the queued jobs that no worker can do any more: they would wait for ever. */
   rejectStranded(): void {
     const { places } = this.#options;
     for (const job of this.#queue.remove((waiting) => !places.some((place) => takes(place, waiting)))) {
@@ -99,7 +100,7 @@ export class Dispatcher {
     }
   }
 
-  /** Fails all that waits, and takes nothing new. */
+  /** Rejects all queued jobs, and all jobs from now on. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#alarm);
@@ -113,9 +114,9 @@ export class Dispatcher {
     try {
       const ran = await sendJobs(worker, batch, runTimeoutMs);
       place.proven();
-      if (ran && ran.rows > 0) events.executed(batch.jobs[0]?.key ?? '', ran.rows, ran.inferenceMs);
+      if (ran && ran.rows > 0) events.executed(batch.jobs[0].key, ran.rows, ran.inferenceMs);
     } catch (error) {
-      this.#notDone(batch, error);
+      this.#handleFailure(batch, error);
     } finally {
       place.inHand.splice(place.inHand.indexOf(batch), 1);
       events.workerBusy(place.index, place.worked());
@@ -123,31 +124,32 @@ export class Dispatcher {
     }
   }
 
-  /** Puts back what a worker took with it, as far as that may be; the rest fails. */
-  #notDone({ jobs }: Batch, error: unknown): void {
+  /** Queues the jobs of a lost batch again if they may be sent again; rejects the others. */
+  #handleFailure({ jobs }: Batch, error: unknown): void {
     const lost = error instanceof WorkerLost ? error : undefined;
-    // Of several that were lost together only one was the culprit. Each may show once that it was not.
-    const innocents = lost?.begun === true && ['fault', 'lost'].includes(lost.end.kind) && jobs.length > 1;
+    // Only one job of the batch caused the loss. Each is sent once more, alone, to find out which.
+    const suspects = lost?.begun === true && ['fault', 'lost'].includes(lost.end.kind) && jobs.length > 1;
     for (const job of jobs) {
       if (job.settled) continue;
       const unbegun = error instanceof Cancelled || lost?.begun === false;
       if (this.#stopped) job.reject(shuttingDown());
-      else if (unbegun || (!job.sentAgain && (innocents || lost?.maySendAgain))) {
+      else if (unbegun || (!job.sentAgain && (suspects || lost?.maySendAgain))) {
         job.sentAgain ||= !unbegun;
-        job.alone ||= innocents;
+        job.alone ||= suspects;
         this.#queue.putBack(job, job.flow, job.cost);
       } else job.reject(lost ? workerFailed(lost) : error);
     }
     this.rejectStranded();
   }
 
-  #givenUp(job: Job): void {
+  /** Removes a job that was aborted; takes its batch back if all of it was. */
+  #abandon(job: AnyJob): void {
     this.#queue.remove((other) => other === job);
     const batch = this.#options.places.flatMap(({ inHand }) => inHand).find(({ jobs }) => jobs.includes(job));
     if (batch?.jobs.every(({ settled }) => settled)) batch.takeBack?.();
   }
 
-  /** Whether another batch may wait behind what a worker has in hand. */
+  /** Whether a busy worker may get its next batch. */
   #mayFollow({ inHand, worker }: Place): boolean {
     const jobs = inHand[0]?.jobs ?? [];
     if ((worker?.busyMs ?? 0) > STUCK_MS) return false;
@@ -155,11 +157,11 @@ export class Dispatcher {
     return inHand.length < MOST_IN_HAND && ms <= this.#options.aheadMs && !jobs.some(({ heavy }) => heavy);
   }
 
-  #runnerOf(place: Place, onlyFull: boolean): Runner<Job> {
+  #runnerOf(place: Place, onlyFull: boolean): Runner<AnyJob> {
     return { takes: (job) => takes(place, job), maxRows: this.#options.maxRows, onlyFull };
   }
 
-  /** Looks again when the next thing that waits for company has waited long enough. */
+  /** Pumps again when the next job has waited long enough for its batch to fill. */
   #setAlarm(): void {
     clearTimeout(this.#alarm);
     const now = performance.now();
@@ -169,14 +171,14 @@ export class Dispatcher {
   }
 }
 
-/** Whether a place's worker can do a job, when there is one. */
-function takes({ role, networks }: Place, { key, work, heavy }: Job): boolean {
-  if (work.kind !== 'render' && !networks.has(key)) return false;
-  const decodes = work.kind === 'render' || (work.kind === 'run' && work.input.kind === 'picture');
+/** Whether the worker of a place can do a job, now or after it has been replaced. */
+function takes({ role, networks }: Place, { kind, key, heavy }: AnyJob): boolean {
+  if (kind !== 'render' && !networks.has(key)) return false;
+  const decodes = kind === 'render' || kind === 'picture';
   return !decodes || (role.pictures && (role.heavy || !heavy));
 }
 
-/** The error for work that comes, or still waits, when the server stops. */
+/** The error for jobs that are queued when the server stops, or come later. */
 export function shuttingDown(): MenagerieError {
   return new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
 }

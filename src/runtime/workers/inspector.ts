@@ -9,27 +9,27 @@ import { processStatus, WATCH_MS, WorkerMemory } from './process/worker-memory.j
 import { WorkerProcess, workerFailed } from './process/worker-process.js';
 
 export interface InspectorOptions {
-  /** Program of a worker. */
+  /** The program of a worker. */
   script: URL;
   levers: Levers;
   env: NodeJS.ProcessEnv;
   timeoutMs: number;
-  /** Bytes that looking into a network may take, what its file holds left aside. */
+  /** Bytes that an inspection may take in addition to what the weights take. */
   memoryBytes: number;
-  /** Files that may wait. */
+  /** Maximum number of inspections that wait or run. */
   maxPending?: number;
 }
 
-/** A summary takes about a second. */
+/** An inspection takes about a second. */
 const MAX_PENDING = 16;
-/** Below everything that serves. */
+/** Lower priority than everything that serves. */
 const INSPECTOR_NICENESS = 15;
-/** Without anything to do the process ends. */
+/** How long the process is kept while there is no inspection. */
 const IDLE_MS = 10_000;
-/** The runtime holds weights as they lie in the file, and as it computes with them. */
+/** Memory for weights, in sizes of the file: the runtime holds them as in the file, and as it computes with them. */
 const WEIGHTS_FACTOR = 3;
 
-/** Looks into ONNX files, one at a time, in a process of its own with the lowest priority. */
+/** Inspects ONNX files, one at a time, in a separate process of low priority. */
 export class Inspector {
   readonly #options: InspectorOptions;
   readonly #oneAtATime = new Semaphore(1);
@@ -42,14 +42,14 @@ export class Inspector {
   }
 
   /**
-   * @param signal ends it: the process is killed if it has begun
-   * @throws MenagerieError what `inspect` throws; `worker_failed` where the process died or took too long, `overloaded`; the signal's
+   * @param signal ends the inspection: if it has begun, the process is killed
+   * @throws MenagerieError what `inspect` throws; `worker_failed` if the process ended or took too long, `overloaded`; the signal's
    *   reason
    */
   async inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspection> {
     const { maxPending = MAX_PENDING } = this.#options;
     if (this.#pending >= maxPending) {
-      throw new MenagerieError('overloaded', `${maxPending} files are waiting to be looked into; try again later.`, {
+      throw new MenagerieError('overloaded', `${maxPending} inspections are waiting; try again later.`, {
         retryAfterS: 5,
       });
     }
@@ -61,7 +61,7 @@ export class Inspector {
     }
   }
 
-  /** Ends the process, whatever it does. */
+  /** Ends the process. */
   async stop(): Promise<void> {
     clearTimeout(this.#idle);
     await this.#worker?.stop();
@@ -79,7 +79,7 @@ export class Inspector {
     await memory.afterLoading(worker.pid);
     const onAbort = () => worker.kill({ kind: 'stopped', reason: 'nobody waits for it any more' });
     const watch = setInterval(() => {
-      memory.enforceShare(worker, processStatus(worker.pid)?.held ?? 0, 'Looking into the network');
+      memory.enforceShare(worker, processStatus(worker.pid)?.held ?? 0, 'Inspecting the network');
     }, WATCH_MS);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {

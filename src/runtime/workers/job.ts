@@ -5,25 +5,26 @@ import type { Flow } from '../../core/queues/fair-queue.js';
 import type { Ask, PictureFacts, RunInput, TensorInfo } from './protocol/calls.js';
 import type { Bytes } from './protocol/frame.js';
 
-/** Whose work it is, and when it is not wanted any more. */
+/** Who a job belongs to, what it is expected to take, and when it is no longer wanted. */
 export interface Turn {
-  /** Takes turns with others. */
+  /** Flows take turns. */
   flow: Flow;
-  /** Cost of the work, in the unit that all share. */
+  /** Cost of the job, in the unit that all flows use. */
   cost: number;
-  /** Milliseconds that it is expected to take. */
+  /** Milliseconds that the job is expected to take. */
   ms: number;
-  /** Ends the waiting: what has not started by then never does. */
+  /** Ends the wait: a job that has not begun when it aborts never does. */
   signal: AbortSignal;
 }
 
-/** A picture's file, and whether decoding it takes so much that the worker kept for small ones must not. */
+/** A picture's file. */
 export interface PictureFile {
   bytes: Uint8Array | Pieces;
+  /** Whether decoding takes so much that the worker reserved for light pictures must not do it. */
   heavy: boolean;
 }
 
-/** Scores of the rows of an input, and what they took. */
+/** Scores of the rows of an input, and the time they took. */
 export interface RunResult {
   /** rows x classes, as the network gives them. */
   scores: Float32Array<ArrayBuffer>;
@@ -31,14 +32,14 @@ export interface RunResult {
   inferenceMs: number;
 }
 
-/** The same of a picture that one worker has done whole. */
+/** The result of a picture that one worker decoded, rendered and ran. */
 export interface PictureResult extends RunResult {
   picture: PictureFacts;
   /** How often each row counts. */
   counts: number[];
 }
 
-/** A picture's views, rendered for each of several geometries. */
+/** A picture's views, for each rendering that was asked for. */
 export interface Rendered {
   picture: PictureFacts;
   renderings: { pixels: Uint8Array<ArrayBuffer>; counts: number[] }[];
@@ -49,33 +50,43 @@ export interface TensorBytes extends TensorInfo {
   bytes: Uint8Array;
 }
 
-/** What a worker is to do, as data. */
-export type Work =
-  | { kind: 'run'; input: RunInput; part: Bytes }
-  | { kind: 'render'; ask: Ask<'render'>; part: Bytes }
-  | { kind: 'compute'; ask: Ask<'compute'>; parts: readonly Uint8Array[] };
+type InputOf<K extends RunInput['kind']> = Extract<RunInput, { kind: K }>;
 
-/** Work that waits for a worker or is in its hands. */
-export class Job implements BatchItem {
+/** The kinds of jobs: their work, as data, and their results. */
+interface Jobs {
+  views: { work: { input: InputOf<'views'>; part: Bytes }; result: RunResult };
+  picture: { work: { input: InputOf<'picture'>; part: Bytes }; result: PictureResult };
+  render: { work: { ask: Ask<'render'>; part: Bytes }; result: Rendered };
+  compute: { work: { ask: Ask<'compute'>; parts: readonly Uint8Array[] }; result: TensorBytes[] };
+}
+type JobKind = keyof Jobs;
+
+/** Work that waits for a worker or is being done by one. */
+export class Job<K extends JobKind> implements BatchItem {
+  readonly kind: K;
   readonly key: string;
   readonly rows: number;
   readonly enqueued = performance.now();
-  readonly work: Work;
+  readonly work: Jobs[K]['work'];
   readonly heavy: boolean;
   readonly flow: Flow;
   readonly cost: number;
   readonly ms: number;
-  /** Its result or error. */
-  readonly done: Promise<unknown>;
-  /** Whether a worker has died of it, or of something that was with it. */
+  readonly done: Promise<Jobs[K]['result']>;
+  /** Whether it was in a batch that a worker was lost with. */
   sentAgain = false;
   alone: boolean;
   #settled = false;
-  #resolve: (result: unknown) => void = () => {};
+  #resolve: (result: Jobs[K]['result']) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #unfollow = () => {};
 
-  constructor(key: string, rows: number, work: Work, { flow, cost, ms }: Turn, heavy = false) {
+  /**
+   * @param key only jobs of one key share a batch: that of their network
+   * @param rows rows that it takes of a batch
+   */
+  constructor(kind: K, key: string, rows: number, work: Jobs[K]['work'], { flow, cost, ms }: Turn, heavy = false) {
+    this.kind = kind;
     this.key = key;
     this.rows = rows;
     this.work = work;
@@ -83,7 +94,7 @@ export class Job implements BatchItem {
     this.cost = cost;
     this.ms = ms;
     this.heavy = heavy;
-    // A batch of large pictures would hold all of their files at once.
+    // A batch of heavy pictures would hold all of their files at once.
     this.alone = heavy;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -91,12 +102,12 @@ export class Job implements BatchItem {
     });
   }
 
-  /** Whether nobody waits for it any more. */
+  /** Whether it was resolved or rejected. */
   get settled(): boolean {
     return this.#settled;
   }
 
-  /** Rejects when the signal aborts; what has begun by then is not stopped. */
+  /** Rejects the job when the signal aborts, then calls `onAbort`. Work that has begun is not interrupted. */
   follow(signal: AbortSignal, onAbort: () => void): void {
     const abort = () => {
       this.reject(signal.reason);
@@ -106,7 +117,7 @@ export class Job implements BatchItem {
     this.#unfollow = () => signal.removeEventListener('abort', abort);
   }
 
-  resolve(result: unknown): void {
+  resolve(result: Jobs[K]['result']): void {
     this.#settled = true;
     this.#unfollow();
     this.#resolve(result);
@@ -119,14 +130,17 @@ export class Job implements BatchItem {
   }
 }
 
-/** Jobs of one kind and key that a worker has in hand together. */
+/** A job of any kind; `kind` tells which. */
+export type AnyJob = { [K in JobKind]: Job<K> }[JobKind];
+
+/** Jobs of one kind and key that a worker gets together. */
 export interface Batch {
-  jobs: readonly Job[];
-  /** Takes it back from a worker that has not begun with it; undefined before it is sent. */
+  jobs: readonly [AnyJob, ...AnyJob[]];
+  /** Takes the batch back from a worker that has not begun it; undefined before it is sent. */
   takeBack?: () => void;
 }
 
-/** The error for work of a network that no worker holds. */
+/** The error for work for a network that no worker holds. */
 export function inNoWorker(): MenagerieError {
   return new MenagerieError('model_not_loaded', 'The model is not loaded.');
 }

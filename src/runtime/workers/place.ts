@@ -1,28 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
+import { heldBytes } from '../networks/network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { Batch } from './job.js';
 import { type WorkerEnd, WorkerLost } from './process/worker-end.js';
 import { processStatus, type WorkerMemory } from './process/worker-memory.js';
 import { type WorkerProcess, workerFailed } from './process/worker-process.js';
 
-/** What a place's workers are for. */
+/** Which work the workers of a place do. */
 export interface Role {
   /** Whether they hold networks. */
   networks: boolean;
   /** Whether they decode pictures. */
   pictures: boolean;
-  /** Whether they decode those that take long. */
+  /** Whether they decode heavy pictures. */
   heavy: boolean;
 }
 
-/** What happens in the places, for metrics and logs. */
+/** Events in the places. */
 interface PlaceEvents {
-  /** A worker died and is being replaced. */
+  /** A worker ended and is being replaced. */
   replaced(place: number, reason: string): void;
-  /** A network could not be loaded into the replacement of a worker. */
+  /** A network could not be loaded into a worker's replacement. */
   lost(place: number, key: string, error: MenagerieError): void;
-  /** There is a worker again, or one less; or a network more or less in it. */
+  /** The worker has started, has ended, or has loaded or unloaded a network. */
   changed(): void;
 }
 
@@ -35,40 +36,42 @@ export interface PlaceOptions {
   events: PlaceEvents;
 }
 
-/** Something to be done with a worker when it has nothing in hand. */
+/** A load or unload, which needs an idle worker. */
 interface Control {
   act(worker: WorkerProcess): Promise<void>;
   reject(error: unknown): void;
 }
 
+/** How often a network is loaded into replacements before it is given up. */
 const RELOAD_ATTEMPTS = 3;
+/** A worker that is stopped for more checks in a row is replaced. */
 const MOST_CHECKS_STOPPED = 10;
 const RESPAWN_DELAY_MS = 100;
 const MAX_RESPAWN_DELAY_MS = 10_000;
 
-/** A place for a worker: when one dies, the next takes its place, with the same networks. */
+/** A place for one worker. When the worker ends, the place starts another with the same networks. */
 export class Place {
   readonly index: number;
   readonly role: Role;
-  /** The networks this place holds, and gets again when its worker is replaced. */
+  /** The networks in the worker, by key. A replacement loads them too. */
   readonly networks = new Map<string, NetworkSpec>();
-  /** What the worker has in hand, in order. */
+  /** Batches that the worker has, in order. */
   readonly inHand: Batch[] = [];
   readonly #options: PlaceOptions;
-  /** Loads and unloads waiting for the worker to be free; they go before pictures. */
+  /** Loads and unloads that wait for the worker to be idle; they come before jobs. */
   readonly #control: Control[] = [];
   #worker: WorkerProcess | undefined;
-  /** What will take a dead worker's place once its networks are loaded. */
+  /** The replacement of an ended worker, while it loads the networks. */
   #successor: WorkerProcess | undefined;
-  /** Workers it has lost since one last finished something. */
+  /** Workers lost since one last finished a batch. */
   #deaths = 0;
-  /** Resolves when a worker has its first limit on memory. */
+  /** Resolves when a worker has its first memory limit. */
   readonly #limited = new WeakMap<WorkerProcess, Promise<void>>();
   #controlling = false;
-  /** Bytes that its worker held when it last had loaded something. */
+  /** Bytes that the worker held after its last load or unload. */
   #heldAtRest: number | undefined;
   #workingSince = 0;
-  /** How often in a row the worker was seen stopped. */
+  /** Number of checks in a row that found the worker stopped. */
   #checksStopped = 0;
   #stopped: MenagerieError | undefined;
 
@@ -79,7 +82,7 @@ export class Place {
     this.#take(this.#start());
   }
 
-  /** The worker, if it can be given work. */
+  /** The worker, if it is running and has its networks. */
   get worker(): WorkerProcess | undefined {
     return this.#worker?.alive ? this.#worker : undefined;
   }
@@ -88,12 +91,17 @@ export class Place {
     return this.#controlling || this.inHand.length > 0;
   }
 
-  /** Whether it waits for its worker to be free, to load or unload something. */
+  /** Whether a load or unload waits or is being done. */
   get wantsControl(): boolean {
     return this.#controlling || this.#control.length > 0;
   }
 
-  /** Milliseconds that the worker has worked since it was last asked this, or since it last began. */
+  /** Bytes that decoding one picture may take here. */
+  get decodeBytes(): number {
+    return this.#options.memory.decodeBytesBeside(this.#heldAtRest ?? heldBytes(this.networks.values()));
+  }
+
+  /** Milliseconds since the last call of this or of `begins`. */
   worked(): number {
     const now = performance.now();
     const ms = now - this.#workingSince;
@@ -101,17 +109,17 @@ export class Place {
     return ms;
   }
 
-  /** Notes that a worker which had nothing to do begins. */
+  /** Notes that an idle worker begins to work. */
   begins(): void {
     this.#workingSince = performance.now();
   }
 
-  /** Notes that the worker has done something. */
+  /** Notes that the worker has finished a batch. */
   proven(): void {
     this.#deaths = 0;
   }
 
-  /** Loads a network when the worker is free. */
+  /** Loads a network when the worker is idle. */
   load(spec: NetworkSpec): Promise<NetworkInfo> {
     return this.#whenFree(async (worker) => {
       this.#options.memory.assertFits(spec, this.networks.values());
@@ -122,7 +130,7 @@ export class Place {
     });
   }
 
-  /** Unloads a network when the worker is free. What dies meanwhile does not get it again. */
+  /** Unloads a network when the worker is idle. From now on a replacement does not load it. */
   async unload(key: string): Promise<void> {
     if (!this.networks.delete(key)) return;
     await this.#whenFree(async (worker) => {
@@ -132,7 +140,7 @@ export class Place {
     });
   }
 
-  /** Does the next load or unload, if there is one and the worker is free for it. @returns whether there was one */
+  /** Starts the next load or unload if the worker is idle. @returns whether one is being done */
   pumpControl(): boolean {
     const { worker } = this;
     if (!worker || this.busy) return this.#controlling;
@@ -147,32 +155,32 @@ export class Place {
   }
 
   /**
-   * Ends the worker if it holds more memory than it may, or much more than it needs and has nothing to do; or if somebody has
-   * stopped it.
+   * Ends the worker if it is busy and holds more memory than its share, if it is idle and holds much more than it needs, or if it
+   * has been stopped.
    */
   watch(): void {
     const { memory } = this.#options;
     const { worker } = this;
     const status = worker && processStatus(worker.pid);
     if (!worker || !status) return;
-    // What it holds at rest another would hold too.
+    // Not while idle: a replacement with the same networks would hold as much.
     if (this.busy) memory.enforceShare(worker, status.held, 'The work');
     else if (this.#heldAtRest !== undefined && memory.isFat(status.held, this.#heldAtRest)) {
       worker.kill({ kind: 'stopped', reason: 'held memory that it no longer needed' });
     }
-    // When a machine or a group of processes was halted, the server may go on a moment before its workers.
+    // After a suspended machine or group of processes resumes, the server may run a moment before its workers.
     this.#checksStopped = status.stopped ? this.#checksStopped + 1 : 0;
     if (this.#checksStopped > MOST_CHECKS_STOPPED) worker.kill({ kind: 'lost', reason: 'was stopped' });
   }
 
-  /** Fails what waits to be loaded, and ends the worker. */
+  /** Rejects the loads and unloads that wait, and ends the worker. */
   async stop(error: MenagerieError): Promise<void> {
     this.#stopped = error;
     this.#rejectControl(error);
     await Promise.all([this.#worker?.stop(), this.#successor?.stop()]);
   }
 
-  /** Whatever waits for a worker that cannot be started is not left to wait. */
+  /** Rejects the loads and unloads that wait. */
   #rejectControl(error: MenagerieError): void {
     for (const control of this.#control.splice(0)) control.reject(error);
   }
@@ -189,7 +197,7 @@ export class Place {
 
   async #loadInto(worker: WorkerProcess, spec: NetworkSpec): Promise<NetworkInfo> {
     const { memory, loadTimeoutMs } = this.#options;
-    // Its first limit must not come after this one.
+    // The worker's first memory limit must not replace the one set here.
     await this.#limited.get(worker);
     await memory.beforeLoading(worker.pid, spec);
     try {
@@ -204,7 +212,7 @@ export class Place {
     }
   }
 
-  /** Starts a worker. What it may ask for is known when it runs: engines differ by half a gigabyte in what they ask for themselves. */
+  /** Starts a worker. Its memory limit is set once it runs: Node versions differ by half a gigabyte in what they allocate themselves. */
   #start(): WorkerProcess {
     const { memory, start } = this.#options;
     const worker = start();
@@ -219,15 +227,15 @@ export class Place {
     void worker.ended.then((end) => this.#replace(end));
   }
 
-  /** Puts a new worker with the same networks in place of a dead one; gives a network up that keeps killing it. */
+  /** Starts workers until one has loaded the same networks. Gives up a network that ends worker after worker. */
   async #replace(end: WorkerEnd): Promise<void> {
     if (this.#stopped) return;
     const { events } = this.#options;
-    // What the server ends on purpose, with nothing in hand, is no incident.
+    // An idle worker that the server ended on purpose is not an incident.
     if (end.kind !== 'stopped') events.replaced(this.index, end.reason);
     events.changed();
     for (let attempt = 1; ; attempt++) {
-      // Longer each time, so that a worker that cannot even start is not tried ten times a second.
+      // The pauses grow, so that a worker that cannot start is not started ten times a second.
       if (this.#deaths > 0) await sleep(Math.min(MAX_RESPAWN_DELAY_MS, RESPAWN_DELAY_MS * 2 ** (this.#deaths - 1)));
       this.#deaths++;
       if (this.#stopped) return;
@@ -252,7 +260,7 @@ export class Place {
     }
   }
 
-  /** @returns what went wrong, and with the loading of which network, if it was not the start itself */
+  /** Loads the networks into a new worker. @returns the error and the key of the network; no key if the worker did not start */
   async #reload(worker: WorkerProcess): Promise<{ key: string | undefined; error: MenagerieError } | undefined> {
     let key: string | undefined;
     try {

@@ -21,51 +21,52 @@ import type { WorkerSettings } from './protocol/worker-settings.js';
 
 type WorkEvents = DispatcherOptions['events'];
 
-/** What happens in the workers, for metrics and logs. */
+/** Events in the workers, for metrics and logs. */
 export interface PoolEvents extends WorkEvents {
-  /** A worker died and is being replaced. */
+  /** A worker ended and is being replaced. */
   workerReplaced(worker: number, reason: string): void;
-  /** A network could not be loaded into the replacement of a worker; `remaining` others still hold it. */
+  /** A network could not be loaded into a worker's replacement; `remaining` other workers still hold it. */
   networkLost(key: string, reason: string, remaining: number): void;
-  /** So many workers can answer for a network now. */
+  /** The number of workers that can run a network has changed. */
   instancesChanged(key: string, instances: number): void;
 }
 
 export interface PoolOptions extends Omit<WorkerSettings, 'runBytes'> {
-  /** Workers that hold networks. Workers times threads should not exceed the cores. */
+  /** Number of workers that hold networks. Workers times threads should not exceed the number of cores. */
   workers: number;
-  /** Further ones that only decode and render, where those that hold networks do not: on a GPU. */
+  /** Number of further workers that only decode and render. With these, the others do not: for a GPU. */
   renderers?: number;
-  /** Program of a worker. */
+  /** The program of a worker. */
   script: URL;
   levers: Levers;
   memory: MemoryPlan;
   env: NodeJS.ProcessEnv;
-  /** How long an idle worker waits for a batch to fill, in ms; 0: it runs what there is. */
+  /** How long an idle worker waits for a batch to fill, in ms; 0: it does not wait. */
   batchDelayMs: number;
-  /** Milliseconds of what another may wait behind in a worker's hands. */
+  /** See DispatcherOptions. */
   aheadMs: number;
-  /** A worker that takes longer for what it has in hand is ended. */
+  /** A worker that takes longer than this for a batch is ended. */
   runTimeoutMs: number;
-  /** The same for loading a network. */
+  /** A worker that takes longer than this to load a network is ended. */
   loadTimeoutMs: number;
   events: PoolEvents;
 }
 
-/** Steps of niceness: three quarters of a core stay with the server where both want all of it. */
+/** With this niceness the server gets three quarters of a core for which it and a worker compete. */
 const WORKER_NICENESS = 5;
-/** All renderings have this key: they never share a batch. */
-const RENDER = '';
+/** Key of all render jobs, which never share a batch. */
+const RENDER_KEY = '';
 
-/** Workers, the networks in them, and one queue of work in front of them. */
+/** The workers, the networks in them, and the queue of jobs for them. */
 export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #places: Place[];
   readonly #dispatcher: Dispatcher;
-  /** Rows that a run of each loaded network takes at most. */
+  /** Maximum number of rows in a run, for each loaded network. */
   readonly #maxRows = new Map<string, number>();
+  /** Number of workers that can run each network, as last reported. */
   readonly #instances = new Map<string, number>();
-  /** One worker is always left to serve while others load, where there is more than one. */
+  /** With more than one worker, keeps one from loading, so that it can serve. */
   readonly #loading: Semaphore;
   readonly #watch: NodeJS.Timeout;
   #stopped = false;
@@ -78,7 +79,7 @@ export class WorkerPool {
     const decoders = renderers > 0 ? renderers : workers;
     this.#places = Array.from({ length: workers + renderers }, (_, index) => {
       const pictures = renderers === 0 || index >= workers;
-      // One of those that decode is kept for pictures that do not take long.
+      // One of the workers that decode does only light pictures.
       const heavy = pictures && (decoders === 1 || index !== workers + renderers - decoders);
       return new Place({
         index,
@@ -88,14 +89,14 @@ export class WorkerPool {
         loadTimeoutMs,
         events: {
           replaced: (place, reason) => events.workerReplaced(place, reason),
-          lost: (_place, key, error) => this.#lost(key, error),
-          changed: () => this.#changed(),
+          lost: (_place, key, error) => this.#networkLost(key, error),
+          changed: () => this.#update(),
         },
       });
     });
     const maxRows = (key: string) => this.#maxRows.get(key) ?? 1;
     this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
-    this.#watch = setInterval(() => this.#check(), WATCH_MS).unref();
+    this.#watch = setInterval(() => this.#checkWorkers(), WATCH_MS).unref();
   }
 
   /** Number of workers that hold networks. */
@@ -108,35 +109,40 @@ export class WorkerPool {
     return this.#dispatcher.waiting;
   }
 
-  /** Workers that are up, and those of them that are working. */
+  /** Number of running workers, and of those among them that are busy. */
   get workers(): { alive: number; busy: number } {
     const alive = this.#places.filter(({ worker }) => worker);
     return { alive: alive.length, busy: alive.filter(({ busy }) => busy).length };
   }
 
-  /** Process ids of the workers that are up. */
+  /** Bytes that decoding one picture may take, in whichever worker gets it. */
+  get decodeBytes(): number {
+    return Math.min(...this.#places.filter(({ role }) => role.pictures).map(({ decodeBytes }) => decodeBytes));
+  }
+
+  /** Process ids of the running workers. */
   get pids(): number[] {
     return this.#places.flatMap(({ worker }) => worker?.pid ?? []);
   }
 
-  /** Whether any worker has a network, or will get it when it is replaced. */
+  /** Whether any worker holds a network, or its replacement will. */
   holds(key: string): boolean {
     return this.#places.some(({ networks }) => networks.has(key));
   }
 
-  /** Workers that can answer for a network now. */
+  /** Number of workers that can run a network now. */
   instances(key: string): number {
     return this.#places.filter(({ worker, networks }) => worker && networks.has(key)).length;
   }
 
   /**
-   * Loads a network into so many workers, those that hold the fewest.
-   * @throws MenagerieError what Network.load throws; `memory_exceeded`, `worker_failed`; the network is then in no worker
+   * Loads a network into so many workers, those that hold the fewest networks.
+   * @throws MenagerieError what Network.load throws; `memory_exceeded`, `worker_failed`; no worker holds the network then
    */
   async load(spec: NetworkSpec, instances: number): Promise<NetworkInfo> {
     const holders = this.#places.filter(({ role }) => role.networks);
     const chosen = holders.sort((a, b) => a.networks.size - b.networks.size).slice(0, instances);
-    // As long as nothing serves, nobody is kept from anything.
+    // Before the first network is loaded, no worker needs to be kept free for serving.
     const loads = chosen.map((place) => {
       return this.#maxRows.size === 0 ? place.load(spec) : this.#loading.run(() => place.load(spec));
     });
@@ -150,41 +156,41 @@ export class WorkerPool {
         failed?.reason ?? new MenagerieError('checksum_mismatch', 'The weights changed while they were being loaded.')
       );
     }
-    // Measured in every worker: the most careful wins.
+    // Every worker has measured its own; the smallest suits all.
     const batch = Math.min(...infos.map((info) => info.batch));
     this.#maxRows.set(spec.key, batch);
     return { ...first, batch };
   }
 
-  /** Removes a network from all workers and fails what still waits for it. */
+  /** Removes a network from all workers and rejects its queued jobs. */
   async unload(key: string): Promise<void> {
     const holders = this.#places.filter(({ networks }) => networks.has(key));
     const unloading = holders.map((place) => place.unload(key));
     this.#maxRows.delete(key);
     this.#dispatcher.reject(key, inNoWorker());
-    this.#changed();
+    this.#update();
     await Promise.allSettled(unloading);
   }
 
-  /** Whether one worker can do a picture whole: decode it and run the network. */
+  /** Whether some worker can both decode a picture and run the network. */
   takesWhole(key: string, heavy: boolean): boolean {
     return this.#places.some(({ role, networks }) => networks.has(key) && role.pictures && (role.heavy || !heavy));
   }
 
   /**
-   * Runs a network on views, in the first free worker that holds it, together with others where that pays.
-   * @param views of so many rows, one after the other; told from all others by their name
+   * Runs a network on views, in the first free worker that holds it; possibly in a batch with other jobs.
+   * @param views u8 pixels of so many rows, one after the other; equal names stand for equal pixels
    * @throws MenagerieError `worker_failed`, `memory_exceeded`, `model_not_loaded`, `shutting_down`, or the signal's reason
    */
   run(key: string, views: { name: string; rows: number; data: Uint8Array }, turn: Turn): Promise<RunResult> {
     const { name, rows, data } = views;
-    const work = { kind: 'run', input: { kind: 'views', name, rows }, part: data } as const;
-    return this.#dispatcher.do(new Job(key, rows, work, turn), turn.signal) as Promise<RunResult>;
+    const work = { input: { kind: 'views', name, rows }, part: data } as const;
+    return this.#dispatcher.do(new Job('views', key, rows, work, turn), turn.signal);
   }
 
   /**
-   * Has one worker do a picture whole. See `takesWhole`.
-   * @param rows views that it is shown in at most
+   * Decodes a picture and runs a network on its views, all in one worker. See `takesWhole`.
+   * @param rows maximum number of views
    * @throws MenagerieError what readPicture throws, and as `run`
    */
   classify(
@@ -194,33 +200,33 @@ export class WorkerPool {
     rows: number,
     turn: Turn,
   ): Promise<PictureResult> {
-    const work = { kind: 'run', input: { kind: 'picture', ...request }, part: bytes } as const;
-    return this.#dispatcher.do(new Job(key, rows, work, turn, heavy), turn.signal) as Promise<PictureResult>;
+    const work = { input: { kind: 'picture', ...request }, part: bytes } as const;
+    return this.#dispatcher.do(new Job('picture', key, rows, work, turn, heavy), turn.signal);
   }
 
   /**
-   * Decodes a picture and renders what networks of several geometries are to see of it.
+   * Decodes a picture and renders its views, for networks of several geometries.
    * @throws MenagerieError what readPicture throws, and as `run`
    */
   render({ bytes, heavy }: PictureFile, ask: Ask<'render'>, turn: Turn): Promise<Rendered> {
-    const job = new Job(RENDER, 1, { kind: 'render', ask, part: bytes }, turn, heavy);
-    return this.#dispatcher.do(job, turn.signal) as Promise<Rendered>;
+    const job = new Job('render', RENDER_KEY, 1, { ask, part: bytes }, turn, heavy);
+    return this.#dispatcher.do(job, turn.signal);
   }
 
   /**
    * Runs a network on tensors.
-   * @param fetches names of the outputs that are wanted
+   * @param fetches names of the outputs to return
    * @throws MenagerieError `invalid_request` for tensors that the network does not take, and as `run`
    */
   compute(key: string, feeds: readonly TensorBytes[], fetches: readonly string[], turn: Turn): Promise<TensorBytes[]> {
     const infos = feeds.map(({ name, type, dims }) => ({ name, type, dims }));
     const parts = feeds.map(({ bytes }) => bytes);
-    const job = new Job(key, 1, { kind: 'compute', ask: { key, feeds: infos, fetches }, parts }, turn);
+    const job = new Job('compute', key, 1, { ask: { key, feeds: infos, fetches }, parts }, turn);
     job.alone = true;
-    return this.#dispatcher.do(job, turn.signal) as Promise<TensorBytes[]>;
+    return this.#dispatcher.do(job, turn.signal);
   }
 
-  /** Fails all that waits or is being done, and ends all workers. */
+  /** Rejects all jobs and ends all workers. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#watch);
@@ -235,20 +241,20 @@ export class WorkerPool {
     return new WorkerProcess(options, { device, threads, batch, decode, runBytes });
   }
 
-  #check(): void {
+  #checkWorkers(): void {
     for (const place of this.#places) place.watch();
     this.#dispatcher.freeStuck();
   }
 
-  #lost(key: string, error: MenagerieError): void {
+  #networkLost(key: string, error: MenagerieError): void {
     const remaining = this.#places.filter(({ networks }) => networks.has(key)).length;
     if (remaining === 0) this.#dispatcher.reject(key, new MenagerieError('model_failed', 'The model no longer loads.'));
     this.#dispatcher.rejectStranded();
     this.#options.events.networkLost(key, error.message, remaining);
   }
 
-  /** Tells of every network how many workers can answer for it, where that has changed. */
-  #changed(): void {
+  /** Reports every network whose number of workers has changed, then hands out jobs. */
+  #update(): void {
     if (this.#stopped) return;
     for (const key of new Set([
       ...this.#instances.keys(),

@@ -1,6 +1,6 @@
 import type { Pieces } from '../../core/byte-source.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
-import type { PictureResult, Turn } from '../../runtime/workers/job.js';
+import type { PictureFile, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { PictureFacts } from '../../runtime/workers/protocol/calls.js';
 import type { Plan } from '../asking/plan.js';
@@ -10,20 +10,20 @@ import { type Conclusion, conclude, type MemberScores } from './conclude.js';
 import { type Group, runMembers } from './member-runs.js';
 import type { Timings } from './timings.js';
 
-/** Everything there is to say of one picture. */
+/** The answer for one picture. */
 export interface Answer extends Conclusion {
   width: number;
   height: number;
   format: string;
-  /** How many different views of the picture were looked at; the most where networks differ. */
+  /** Number of different views of the picture; the largest number if members differ. */
   views: number;
   missing: readonly Missing[];
 }
 
-/** A picture to be answered. */
+/** A picture to answer. */
 export interface PictureWork {
   bytes: Pieces;
-  /** Pixels by its header; 0 where that says nothing. */
+  /** Width x height by its header; 0 if unknown. */
   pixels: number;
   /** Cost of decoding and rendering it. */
   reading: Cost;
@@ -31,22 +31,28 @@ export interface PictureWork {
 
 export interface AnswererOptions {
   pool: WorkerPool;
-  /** Bytes that views on their way between workers may take, all together. */
+  /** Bytes that all views that are sent between workers may take together. */
   viewBytes: number;
 }
 
-/** What comes of a picture before it is concluded. */
+/** The scores of a picture, before they are averaged. */
 interface ScoredPicture {
   picture: PictureFacts;
   scored: MemberScores[];
   missing: Missing[];
 }
 
-/** Larger pictures, and those that take as long, are kept from one of the workers, so that small ones are not held up by them. */
+/** Pictures beyond these limits are heavy: one of several workers does not decode them, so that small ones never wait for them. */
 const LIGHT_PIXELS = 4_000_000;
 const LIGHT_GMACS = 3;
 
-/** Takes one picture from its bytes to an answer. */
+/** The only member of a plan, if one worker can do a picture whole. */
+interface Single {
+  member: Member;
+  group: Plan['groups'][number];
+}
+
+/** Computes the answer for one picture from its bytes. */
 export class Answerer {
   readonly #pool: WorkerPool;
   readonly #views: Semaphore;
@@ -56,21 +62,21 @@ export class Answerer {
     this.#views = new Semaphore(viewBytes);
   }
 
-  /** @throws MenagerieError of the picture, the workers or the network; the signal's reason */
+  /** @throws MenagerieError from the picture, the workers or the network; the signal's reason */
   async answer(
     work: PictureWork,
     plan: Plan,
     { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
   ): Promise<{ answer: Answer; timings: Timings }> {
-    const asked = performance.now();
+    const started = performance.now();
     const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
     const { pixels, reading } = work;
     const file = { bytes: work.bytes, heavy: pixels > LIGHT_PIXELS || reading.gmacs > LIGHT_GMACS };
-    const alone = this.#aloneAt(plan, file.heavy);
-    const { gmacs, ms } = alone ? sumOf([reading, plan.cost]) : reading;
+    const single = this.#singleOf(plan, file.heavy);
+    const { gmacs, ms } = single ? sumOf([reading, plan.cost]) : reading;
     const turn: Turn = { flow, signal, cost: gmacs, ms };
-    const { picture, scored, missing } = alone
-      ? await this.#whole(alone, file, plan, turn, timings)
+    const { picture, scored, missing } = single
+      ? await this.#whole(single, file, plan.autoOrient, turn, timings)
       : await this.#views.run(() => this.#inParts(file, plan, turn, timings), signal, flow, plan.viewBytes);
     timings.decode += picture.decodeMs;
     timings.preprocess += picture.renderMs;
@@ -83,57 +89,51 @@ export class Answerer {
       ...conclude(scored, target.ensemble, average),
       missing: [...target.missing, ...missing],
     };
-    return { answer, timings: withQueue(timings, performance.now() - asked) };
+    return { answer, timings: withQueue(timings, performance.now() - started) };
   }
 
-  /** The only member, if one worker can do the picture whole and in one run. */
-  #aloneAt({ target, groups }: Plan, heavy: boolean): Member | undefined {
+  /** The only member, if one worker can decode the picture and run all views together. */
+  #singleOf({ target, groups }: Plan, heavy: boolean): Single | undefined {
     const [member, ...others] = target.members;
-    const views = groups[0]?.views ?? 0;
-    if (!member || others.length > 0 || views > member.model.info.batch) return undefined;
-    return this.#pool.takesWhole(member.model.key, heavy) ? member : undefined;
+    const [group] = groups;
+    if (!member || !group || others.length > 0 || group.views > member.model.info.batch) return undefined;
+    return this.#pool.takesWhole(member.model.key, heavy) ? { member, group } : undefined;
   }
 
-  /** One hop there and one back. */
+  /** One worker does everything. */
   async #whole(
-    member: Member,
-    file: Parameters<WorkerPool['classify']>[1],
-    { groups, autoOrient }: Plan,
+    { member, group: { viewOptions, views } }: Single,
+    file: PictureFile,
+    autoOrient: boolean,
     turn: Turn,
     timings: Timings,
   ): Promise<ScoredPicture> {
-    const [{ viewOptions, views }] = groups as [Plan['groups'][number]];
-    const result: PictureResult = await this.#pool.classify(
-      member.model.key,
-      file,
-      { autoOrient, viewOptions },
-      views,
-      turn,
-    );
+    const request = { autoOrient, viewOptions };
+    const result = await this.#pool.classify(member.model.key, file, request, views, turn);
     const { picture, counts, scores, normaliseMs, inferenceMs } = result;
     timings.preprocess += normaliseMs;
     timings.inference += inferenceMs;
     return { picture, scored: [{ member, counts, scores }], missing: [] };
   }
 
-  /** One worker renders the views, and all that hold the members run them. */
+  /** One worker renders the views, and the workers that hold the members run them. */
   async #inParts(
-    file: Parameters<WorkerPool['render']>[0],
+    file: PictureFile,
     { target, groups, autoOrient }: Plan,
     turn: Turn,
     timings: Timings,
   ): Promise<ScoredPicture> {
     const renderings = groups.map(({ geometry, viewOptions }) => ({ geometry, viewOptions }));
     const { picture, renderings: rendered } = await this.#pool.render(file, { autoOrient, renderings }, turn);
-    const shown = groups.map(({ members }, i): Group => {
+    const seen = groups.map(({ members }, i): Group => {
       const { pixels = new Uint8Array(), counts = [] } = rendered[i] ?? {};
       return { members, counts, pixels };
     });
-    return { picture, ...(await runMembers(this.#pool, target, shown, turn, timings)) };
+    return { picture, ...(await runMembers(this.#pool, target, seen, turn, timings)) };
   }
 }
 
-/** What is not accounted for was waiting: runs side by side may have taken longer than the clock. */
+/** Counts the remaining time as waiting; 0 if the summed runs of several workers exceed the elapsed time. */
 function withQueue(timings: Timings, elapsedMs: number): Timings {
   const { decode, preprocess, inference } = timings;
   return { ...timings, queue: Math.max(0, elapsedMs - decode - preprocess - inference) };

@@ -10,23 +10,24 @@ import {
 import { topK } from '../../core/scores/top-k.js';
 import type { Member, Target } from '../asking/target.js';
 
-/** Scores of one member for its views: rows x classes, as its network gives them. */
+/** Scores of one member for all views. */
 export interface MemberScores {
   member: Member;
   /** How often each view counts. */
   counts: readonly number[];
+  /** views x classes, as the network gives them. */
   scores: Float32Array;
 }
 
-/** What comes of the scores of all members. */
+/** The result of all members' scores. */
 export interface Conclusion {
   combined: Combined;
-  /** Of an ensemble: what each member says. */
+  /** For an ensemble: the probabilities of each member. */
   members: readonly { id: string; probabilities: Float32Array }[];
   agreement: Agreement | undefined;
 }
 
-/** Averages over the views of each member, and over the members of an ensemble. */
+/** Averages over the views of each member, and combines the members of an ensemble. */
 export function conclude(
   scored: readonly MemberScores[],
   ensemble: Target['ensemble'],
@@ -34,17 +35,17 @@ export function conclude(
 ): Conclusion {
   if (!ensemble) {
     const [alone] = scored;
-    if (!alone) throw new Error('no network answered');
+    if (!alone) throw new Error('no model answered');
     return { combined: { scores: overViews(meanOverViews, alone, average) }, members: [], agreement: undefined };
   }
-  const answers = scored.map((each) => overViews(memberAnswer, each, average));
+  const answers = scored.map((each) => ({ id: each.member.model.id, ...overViews(memberAnswer, each, average) }));
   const weights = scored.map(({ member }) => member.weight);
   const combined = combineMembers(answers, weights, ensemble.combine);
   const probabilities = answers.map((answer) => answer.probabilities);
   const [winner] = topK(combined.scores, 1, combined.tieBreak);
   return {
     combined,
-    members: scored.map(({ member }, i) => ({ id: member.model.id, probabilities: probabilities[i] as Float32Array })),
+    members: answers.map((answer) => ({ id: answer.id, probabilities: answer.probabilities })),
     agreement: agreement(probabilities, weights, winner?.index ?? 0),
   };
 }

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pieces } from '../../core/byte-source.js';
 
-/** Bytes hashed at a time, which takes about a millisecond; others have their turn in between. */
+/** Bytes hashed at a time, in about a millisecond. Other work gets a turn in between. */
 const HASHED_AT_A_TIME = 1024 * 1024;
 
-/** SHA-256 in base64. */
+/** SHA-256 of a file in base64. */
 export async function fingerprint({ pieces }: Pieces): Promise<string> {
   const hash = createHash('sha256');
   let hashed = 0;

@@ -12,30 +12,36 @@ export interface Group {
   members: readonly Member[];
   /** How often each view counts. */
   counts: readonly number[];
-  /** Of these views, as renderViews makes them. */
+  /** u8 pixels of the views, as renderViews makes them. */
   pixels: Uint8Array;
 }
 
-/** Cost of handing a piece of work to a worker. */
+/** Cost of giving a piece to a worker. */
 const PIECE_GMACS = 0.01;
 
 /** Some of a group's views, for one of its members. */
 interface Piece {
-  member: Member;
-  /** Tells these pixels from all others. */
+  runs: MemberRuns;
+  /** Equal names stand for equal pixels. */
   name: string;
   rows: number;
   data: Uint8Array;
 }
 
-let picturesRun = 0;
+/** Names views: no two groups share a number. */
+let groupsRun = 0;
 
-/** What one member does. */
-class MemberWork {
-  readonly runs: Promise<RunResult>[] = [];
+/** The runs of one member. */
+class MemberRuns {
+  readonly member: Member;
+  /** How often each view counts. */
+  readonly counts: readonly number[];
+  readonly results: Promise<RunResult>[] = [];
   readonly #abort = new AbortController();
 
-  constructor() {
+  constructor(member: Member, { counts }: Group) {
+    this.member = member;
+    this.counts = counts;
     setMaxListeners(0, this.signal);
   }
 
@@ -43,17 +49,17 @@ class MemberWork {
     return this.#abort.signal;
   }
 
-  /** What has not begun never does. */
+  /** Cancels the runs that have not begun. */
   giveUp(reason: unknown): void {
     this.#abort.abort(reason);
   }
 }
 
 /**
- * Runs every member on the pixels of its views, piece by piece, so that others get their turns in between.
- * @param timings is added to
- * @returns scores of the members that answered, in the target's order, and those that failed where it can do without
- * @throws MenagerieError of a member that it cannot do without, naming it; the signal's reason
+ * Runs every member on its views, piece by piece, so that other requests get their turns in between.
+ * @param timings the times of the runs are added
+ * @returns the scores of the members that answered, in the target's order, and the members that failed
+ * @throws MenagerieError from a member, and naming it, if too few members are left; the signal's reason
  */
 export async function runMembers(
   pool: WorkerPool,
@@ -63,33 +69,33 @@ export async function runMembers(
   timings: Timings,
 ): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
   signal.throwIfAborted();
-  const work = new Map(target.members.map((member) => [member, new MemberWork()]));
+  const work = groups.map((group) => ({ group, members: group.members.map((each) => new MemberRuns(each, group)) }));
+  const all = work.flatMap(({ members }) => members);
   const giveUp = (reason: unknown) => {
-    for (const own of work.values()) own.giveUp(reason);
+    for (const runs of all) runs.giveUp(reason);
   };
   // Not AbortSignal.any, which takes several times as long.
   const onAbort = () => giveUp(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  for (const { member, ...piece } of groups.flatMap(runsOf)) {
-    const own = work.get(member) as MemberWork;
-    const { gmacs, viewMs } = member.model;
+  for (const { runs, ...piece } of work.flatMap(({ group, members }) => piecesOf(group, members))) {
+    const { key, gmacs, viewMs } = runs.member.model;
     const cost = piece.rows * gmacs + PIECE_GMACS;
-    const turn = { flow, cost, ms: piece.rows * viewMs, signal: own.signal };
-    own.runs.push(pool.run(member.model.key, piece, turn));
+    const turn = { flow, cost, ms: piece.rows * viewMs, signal: runs.signal };
+    runs.results.push(pool.run(key, piece, turn));
   }
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();
   const missing: Missing[] = [];
-  const finish = async (member: Member, { counts }: Group) => {
-    const own = work.get(member) as MemberWork;
+  const finish = async (runs: MemberRuns) => {
+    const { member, counts } = runs;
     try {
-      const results = await Promise.all(own.runs);
+      const results = await Promise.all(runs.results);
       for (const run of results) addRunTimes(timings, run);
       scored.set(member, { member, counts, scores: concatenated(results.map((run) => run.scores)) });
     } catch (error) {
       const lost = { id: member.model.id, error: toMenagerieError(error) };
-      own.giveUp(lost.error);
-      // If the request was aborted, or there is only one model, it is no member's fault.
+      runs.giveUp(lost.error);
+      // If the request was aborted, or there is only one model, this is the error of the request.
       if (signal.aborted || !target.ensemble) throw lost.error;
       missing.push(lost);
       if (target.members.length - missing.length >= needed) return;
@@ -99,7 +105,7 @@ export async function runMembers(
     }
   };
   try {
-    await Promise.all(groups.flatMap((group) => group.members.map((member) => finish(member, group))));
+    await Promise.all(all.map(finish));
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -107,20 +113,20 @@ export async function runMembers(
 }
 
 /**
- * The runs of a group's members: as many rows at a time as pays for each. Members that see the same rows come one after
- * another, so that a worker can use its tensor again.
+ * The pieces of a group, each of as many rows as the member's batch size. Pieces with the same rows come one after another, so
+ * that a worker can reuse its input tensor.
  */
-function runsOf({ members, counts, pixels }: Group): Piece[] {
-  const picture = ++picturesRun;
+function piecesOf({ counts, pixels }: Group, members: readonly MemberRuns[]): Piece[] {
+  const group = ++groupsRun;
   const all = counts.length;
   const length = pixels.length / all;
-  const pieces = members.flatMap((member) => {
-    const most = member.model.info.batch;
+  const pieces = members.flatMap((runs) => {
+    const most = runs.member.model.info.batch;
     return Array.from({ length: Math.ceil(all / most) }, (_, i) => {
       const from = i * most;
       const rows = Math.min(most, all - from);
       const data = pixels.subarray(from * length, (from + rows) * length);
-      return { member, from, name: `views ${picture}:${from}:${rows}`, rows, data };
+      return { runs, from, name: `views ${group}:${from}:${rows}`, rows, data };
     });
   });
   return pieces.sort((a, b) => a.from - b.from);

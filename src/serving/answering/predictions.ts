@@ -2,15 +2,19 @@ import type { Combined } from '../../core/scores/averaging.js';
 import { topK } from '../../core/scores/top-k.js';
 import type { Label } from '../../zoo/labels.js';
 
-/** One class and how probable it is. */
+/** One class and its score. */
 export interface Prediction {
   index: number;
   label: string;
-  /** Probability, 0..1; after a vote, the share of the votes. */
+  /** Probability, 0..1; for a vote, the share of the votes. */
   score: number;
 }
 
-/** The `k` best classes with their names. */
+/** The top `k` classes with their labels, best first. */
 export function predictionsOf({ scores, tieBreak }: Combined, k: number, labels: readonly Label[]): Prediction[] {
-  return topK(scores, k, tieBreak).map(({ index, score }) => ({ index, label: labels[index]?.name as string, score }));
+  return topK(scores, k, tieBreak).map(({ index, score }) => {
+    const label = labels[index];
+    if (!label) throw new Error(`class ${index} has no label`);
+    return { index, label: label.name, score };
+  });
 }

@@ -2,48 +2,49 @@ import { setMaxListeners } from 'node:events';
 import type { Answer } from './answerer.js';
 import type { AnswerSource, Timings } from './timings.js';
 
-/** An answer that was computed. */
+/** A computed answer. */
 export interface Computed {
   answer: Answer;
   timings: Timings;
 }
 
+/** A computation that has not ended. */
 interface Flight {
   promise: Promise<Computed>;
   abort: AbortController;
-  /** Requests that still want it. */
+  /** Number of requests that wait for it. */
   waiting: number;
 }
 
-/** Bytes that an answer takes besides its numbers. */
+/** Bytes that a cached answer takes in addition to its numbers. */
 const ANSWER_OVERHEAD_BYTES = 500;
 
 /**
- * Same question, same answer, once: requests for what is being computed wait for that, and a cache of bounded size, where it
- * is wanted, keeps what was computed.
+ * Computes equal answers once: requests for an answer that is being computed wait for it, and a cache of limited size keeps computed
+ * answers.
  */
 export class SharedAnswers {
   readonly #limit: number;
   readonly #flights = new Map<string, Flight>();
-  /** The least recently used first. */
+  /** Least recently used first. */
   readonly #cache = new Map<string, Answer>();
   #bytes = 0;
 
-  /** @param cacheBytes bound of the cache; 0: nothing is kept */
+  /** @param cacheBytes limit of the cache; 0: no cache */
   constructor(cacheBytes: number) {
     this.#limit = cacheBytes;
   }
 
-  /** What the cache takes. */
+  /** Bytes in the cache. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * The answer to a question.
-   * @param key equal for equal questions, and only for these
-   * @param signal ends this request's waiting; the computation ends when nobody waits for it any more
-   * @param compute called if there is no answer yet and none on its way; its signal says that nobody wants it any more
+   * The answer for a key.
+   * @param key equal exactly if the answers are equal
+   * @param signal ends the wait of this request; the computation ends when no request waits for it
+   * @param compute called if the answer is neither cached nor being computed; its signal aborts when no request waits for it
    * @throws what `compute` throws, or the signal's reason
    */
   async get(
@@ -93,7 +94,7 @@ export class SharedAnswers {
       const onAbort = () => {
         flight.waiting--;
         if (flight.waiting === 0) {
-          // Whoever asks now begins anew.
+          // The next request for this key starts a new computation.
           this.#land(key, flight);
           flight.abort.abort(signal.reason);
         }
@@ -105,10 +106,10 @@ export class SharedAnswers {
   }
 
   #keep(key: string, answer: Answer): void {
-    // An answer without some of its members is worth less than the next one may be.
+    // Not cached if members are missing: the next answer may have them.
     if (answer.missing.length > 0) return;
     const bytes = answerBytes(key, answer);
-    // It is there already if a computation that everyone had left has ended after all.
+    // It is already cached if an abandoned computation completed in spite of its signal.
     if (bytes > this.#limit || this.#cache.has(key)) return;
     this.#cache.set(key, answer);
     this.#bytes += bytes;

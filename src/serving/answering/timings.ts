@@ -1,8 +1,8 @@
-/** The stages of a picture's way. */
+/** The stages of answering a picture. */
 export const STAGES = ['decode', 'queue', 'preprocess', 'inference'] as const;
 
-/** Milliseconds that one picture, or the pictures of one request together, spent in each stage. */
+/** Milliseconds in each stage, for one picture or the sum for the pictures of a request. */
 export type Timings = Record<(typeof STAGES)[number], number>;
 
-/** Where an answer came from: a computation of its own, one that another request had begun, or the cache. */
+/** Where an answer came from: computed for this request, shared with a request that began it, or from the cache. */
 export type AnswerSource = 'computed' | 'shared' | 'cached';

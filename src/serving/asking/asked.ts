@@ -1,20 +1,20 @@
 import type { Combine } from '../../core/scores/ensemble.js';
 import type { Repository } from '../../zoo/repository.js';
 
-/** Networks that are to answer together, as a request or a file names them. */
+/** An ensemble, as a request or a file describes it. */
 export interface EnsembleRequest {
   members: readonly { model: string; weight: number }[];
   combine: Combine;
-  /** Answers are given while so many members can; the others are then named as missing. */
+  /** Number of members that must answer. The others may fail, and are then listed as missing. */
   minMembers: number;
 }
 
-/** Who is asked. */
+/** The model or ensemble that a request names. */
 export type Asked =
   /** Id of a model or of a named ensemble; undefined: the default. */
   { model: string | undefined } | { ensemble: EnsembleRequest };
 
-/** Ids of the models that are asked. */
+/** Ids of the models that a request names; none for the default. */
 export function membersOf({ ensembles }: Repository, asked: Asked): string[] {
   if ('ensemble' in asked) return asked.ensemble.members.map(({ model }) => model);
   if (asked.model === undefined) return [];

@@ -1,15 +1,15 @@
 import { MenagerieError } from '../../core/errors.js';
 import type { ServedModel } from '../models/model.js';
 
-/** A model for a request that names none, and why it is this one. */
+/** The model for a request that names none, and why it was chosen. */
 export interface Choice {
   id: string;
   because: string;
 }
 
 /**
- * Chooses the model for a request that names none: the configured one; else of those that serve one for photographs before one
- * for digits, then one that knows more classes, then the one whose weights have the best recorded top-1 accuracy.
+ * Chooses the model for a request that names none: the configured one; else among the serving models, one for photographs before one
+ * for digits, then the one with the most classes, then the one with the best top-1 accuracy in its manifest.
  * @throws MenagerieError `model_not_ready` if none serves
  */
 export function chooseModel(serving: readonly ServedModel[], configured: string | undefined): Choice {

@@ -6,34 +6,34 @@ import { type Cost, type ReadingSpeed, sumOf } from '../cost/cost.js';
 import type { Question } from './question.js';
 import type { Member, Target } from './target.js';
 
-/** Members that see the same views: networks of one geometry with the same view options. */
+/** Members that see the same views, because their geometry and view options are equal. */
 interface PlannedGroup {
   geometry: Geometry;
   viewOptions: ViewOptions;
-  /** Views of a picture, at most: equal ones are rendered once. */
+  /** Maximum number of views of a picture: equal ones are rendered once. */
   views: number;
   members: readonly Member[];
 }
 
-/** How a request's pictures are answered: made once, the same for all of them. */
+/** How the pictures of a request are answered. One plan serves all of them. */
 export interface Plan {
   target: Target;
   /** Whether EXIF orientation is applied. */
   autoOrient: boolean;
-  /** What is averaged over the views of a picture. */
+  /** What is averaged over the views. */
   average: ScoreKind;
   groups: readonly PlannedGroup[];
-  /** What the networks take for one picture. */
+  /** Cost of running the networks for one picture. */
   cost: Cost;
-  /** Bytes that the views of a picture take, at most. */
+  /** Maximum number of bytes of the views of a picture. */
   viewBytes: number;
-  /** Equal for plans that give equal pictures equal answers, and only for these. */
+  /** Equal exactly if two plans give the same answer for the same picture. */
   key: string;
 }
 
 /**
- * Plans how a question is answered by those who were found for it.
- * @throws MenagerieError `invalid_request` where the view options do not suit a member
+ * Plans how a target answers a question.
+ * @throws MenagerieError `invalid_request` if the view options do not suit a member
  */
 export function planFor({ crops, augmentation, seed, autoOrient, average }: Question, target: Target): Plan {
   const groups = new Map<string, PlannedGroup & { members: Member[] }>();
@@ -67,17 +67,17 @@ function planKey(
   autoOrient: boolean,
   average: ScoreKind,
 ): string {
-  const who = members.map(({ model: { key, version }, weight }, i) => [key, version, weight, allOptions[i]]);
+  const answering = members.map(({ model: { key, version }, weight }, i) => [key, version, weight, allOptions[i]]);
   const rule = ensemble && [ensemble.combine, ensemble.minMembers];
-  return JSON.stringify([autoOrient, average, who, missing.map(({ id }) => id), rule]);
+  return JSON.stringify([autoOrient, average, answering, missing.map(({ id }) => id), rule]);
 }
 
-/** Cost of one picture: it is decoded once, and every network runs on each of its views. @param reading of decoding it */
+/** Cost of one picture: decoding it once, and running every network on each view. @param reading cost of decoding and rendering */
 export function costOfPicture({ cost }: Plan, reading: Cost): Cost {
   return sumOf([reading, cost]);
 }
 
-/** Milliseconds until one ordinary picture is answered by an idle server: its views are spread over the workers. */
+/** Milliseconds in which an idle server answers one ordinary picture, its views spread over the workers. */
 export function expectedMs({ groups, cost }: Plan, workers: number, speed: ReadingSpeed): number {
   const viewMs = groups.flatMap(({ members }) => members.map(({ model }) => model.viewMs));
   return speed.costOf().ms + Math.max(cost.ms / workers, ...viewMs);

@@ -3,7 +3,7 @@ import type { ScoreKind } from '../../core/scores/averaging.js';
 import { PLAIN_VIEW_OPTIONS, type TestTimeAugmentation } from '../../core/views/test-time.js';
 import type { Asked } from './asked.js';
 
-/** Who is asked, and how pictures are to be looked at. */
+/** What a request asks: the models, and which views of the pictures they see. */
 export interface Question {
   asked: Asked;
   /** Whether EXIF orientation is applied. */
@@ -15,7 +15,7 @@ export interface Question {
   average: ScoreKind;
 }
 
-/** Pictures as a network was measured with: one view of each. */
+/** The question with one view of each picture, as networks are evaluated. */
 export const PLAIN_QUESTION: Question = {
   asked: { model: undefined },
   autoOrient: true,

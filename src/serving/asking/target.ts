@@ -4,36 +4,36 @@ import type { Label } from '../../zoo/labels.js';
 import type { ServedModel } from '../models/model.js';
 import type { EnsembleRequest } from './asked.js';
 
-/** A network that answers. */
+/** A model that answers. */
 export interface Member {
   model: ServedModel;
   weight: number;
-  /** What it is shown unless the request says otherwise. */
+  /** Crops, if the request does not say. */
   crops: Crops;
 }
 
-/** A network that cannot answer, and why. */
+/** A member that cannot answer, and why. */
 export interface Missing {
   id: string;
   error: MenagerieError;
 }
 
-/** Who answers a request. */
+/** The models that answer a request. */
 export interface Target {
-  /** Id of the model or ensemble; `ensemble` where the request put one together. */
+  /** Id of the model or named ensemble; `ensemble` for an ensemble that the request describes. */
   id: string;
-  /** Whether the id is that of a model or file, not made up for a request's ensemble. */
+  /** False for an ensemble that the request describes. */
   named: boolean;
-  /** Why it is this one, where the request named none. */
+  /** Why this model was chosen, if the request named none. */
   because: string | undefined;
-  /** Undefined for a network alone. */
+  /** Undefined if the target is a single model. */
   ensemble: EnsembleRequest | undefined;
   members: readonly Member[];
   missing: readonly Missing[];
   labels: readonly Label[];
 }
 
-/** The error of a member as that of the ensemble. */
+/** The error of a member, as an error of the ensemble. */
 export function memberError({ id, error: { code, message, cause, retryAfterS } }: Missing): MenagerieError {
   const options = { cause, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
   return new MenagerieError(code, `Member "${id}": ${message}`, options);

@@ -2,25 +2,25 @@ import { MenagerieError } from '../../core/errors.js';
 import { type Cost, sumOf } from './cost.js';
 
 export interface AdmissionOptions {
-  /** GMAC that may wait or be worked on. */
+  /** GMAC of all requests that wait or run. */
   capacity: number;
-  /** GMAC of one request. */
+  /** Maximum GMAC of one request. */
   limit: number;
-  /** How many pieces of work are done at a time. */
+  /** Number of workers. */
   workers: number;
 }
 
-/** What a request has taken: it shrinks as its pictures are answered. */
+/** The room that a request takes. It shrinks as pictures are answered. */
 export interface Reservation extends Cost {
   /** Pictures not yet answered. */
   pictures: number;
-  /** Gives back what the picture at a place has taken, once. */
+  /** Releases the room of the picture at this index; no effect if it was released before. */
   release(place: number): void;
-  /** Gives back all that is left. */
+  /** Releases all that is left. */
   close(): void;
 }
 
-/** Bounds the work that waits or is being done, by its cost, so that overload is refused at once instead of queued. */
+/** Limits the work that waits or runs, by its cost, so that an overloaded server refuses requests instead of queuing them. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #taken = new Set<Reservation>();
@@ -29,30 +29,30 @@ export class Admission {
     this.#options = options;
   }
 
-  /** GMAC of one request at most. */
+  /** Maximum GMAC of one request. */
   get limit(): number {
     return this.#options.limit;
   }
 
-  /** Pictures admitted and not yet answered. */
+  /** Number of admitted pictures without an answer. */
   get pending(): number {
     return this.#sum(({ pictures }) => pictures);
   }
 
-  /** Their cost. */
+  /** GMAC of these pictures. */
   get pendingGmacs(): number {
     return this.#sum(({ gmacs }) => gmacs);
   }
 
   /**
-   * Milliseconds that a request would wait. Requests take turns, so others delay it by no more than they would take, nor by
-   * more than it takes itself.
+   * Milliseconds that a request would wait. Requests take turns, so each other request delays it by at most the smaller of both
+   * durations.
    */
   waitMs({ ms }: Cost): number {
     return this.#sum((other) => Math.min(other.ms, ms)) / this.#options.workers;
   }
 
-  /** @throws MenagerieError `too_expensive` for what is never taken, however idle the server */
+  /** @throws MenagerieError `too_expensive` for more than one request may cost, even on an idle server */
   assertAffordable({ gmacs }: Cost): void {
     if (gmacs <= this.#options.limit) return;
     throw new MenagerieError(
@@ -63,14 +63,15 @@ export class Admission {
   }
 
   /**
-   * @param deadlineMs a request that would still be waiting by then is refused now
+   * Checks that there is room for a request.
+   * @param deadlineMs a request that would wait longer is refused
    * @throws MenagerieError `overloaded` if there is no room
    */
   assertRoom(cost: Cost, deadlineMs: number): void {
     const { capacity, workers } = this.#options;
     const pending = this.pendingGmacs;
     const excess = pending + cost.gmacs - capacity;
-    // What may be asked for at all is taken when there is nothing else.
+    // An idle server accepts any request within the limit, even one beyond the capacity.
     if (excess > 0 && pending > 0) {
       const pendingMs = this.#sum(({ ms }) => ms);
       const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / workers;
@@ -91,7 +92,7 @@ export class Admission {
 
   /**
    * Takes room for a request.
-   * @param costs of its pictures
+   * @param costs one for each picture
    * @throws MenagerieError `too_expensive`, `overloaded`
    */
   reserve(costs: readonly Cost[], deadlineMs: number): Reservation {
@@ -129,7 +130,7 @@ function queueFull(detail: string, ms: number): MenagerieError {
   return new MenagerieError('overloaded', detail, { retryAfterS: Math.max(1, Math.ceil(ms / 1000)) });
 }
 
-/** A number of GMAC for people. */
+/** A number of GMAC for a message. */
 function shownGmacs(gmacs: number): string {
   return gmacs < 10 ? gmacs.toPrecision(2) : String(Math.round(gmacs));
 }

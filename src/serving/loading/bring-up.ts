@@ -16,24 +16,24 @@ import { PLAIN_QUESTION } from '../asking/question.js';
 import { READING_GMACS } from '../cost/cost.js';
 import type { ServedModel } from '../models/model.js';
 
-/** What bringing a model up takes. */
+/** What loading a model needs. */
 export interface BringUpOptions {
   pool: Pick<WorkerPool, 'load' | 'unload' | 'instances' | 'holds'>;
-  /** Has golden pictures answered. */
+  /** Answers golden pictures. */
   answerer: Pick<Answerer, 'answer'>;
   /**
-   * Counts the multiply-accumulates of a file's network.
-   * @param inputShape of the input for one picture
+   * Counts the multiply-accumulates of a network.
+   * @param inputShape shape of the input for one picture
    */
   countMacs(file: string, inputShape: readonly number[]): Promise<number>;
-  /** In how many workers each model is loaded. */
+  /** Number of workers that load each model. */
   instances: number;
 }
 
 /**
- * Loads the weights, which every worker verifies as it reads them, and has the network answer its golden picture.
- * @param onLoaded called when what is left is trying it
- * @throws MenagerieError what loading throws, `signature_mismatch`, `golden_mismatch`; the network is then in no worker
+ * Loads a model into the workers, each of which verifies the weights, and checks its answer to its golden picture.
+ * @param onLoaded called after loading, before the check
+ * @throws MenagerieError what loading throws, `signature_mismatch`, `golden_mismatch`; no worker holds the network then
  */
 export async function bringUp(
   folder: ModelFolder,
@@ -46,7 +46,7 @@ export async function bringUp(
   await assertPulled(folder, variant);
   const { input, preprocess, output, batch } = folder.manifest;
   const file = weightsPath(folder, variant);
-  // Meanwhile, in a process of its own. Where they cannot be counted, the cost follows from the time it takes.
+  // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
   const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
   const info = await pool.load(
     { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },

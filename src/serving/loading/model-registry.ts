@@ -19,12 +19,12 @@ interface RegistryEntry {
   folder: ModelFolder;
   state: Exclude<ModelState, 'not_pulled' | 'refused'>;
   reason: string | undefined;
-  /** Whether a load or unload is going on. */
+  /** Whether the model is being loaded or unloaded. */
   busy: boolean;
   served: ServedModel | undefined;
 }
 
-/** What suits a model on this machine. */
+/** What `menagerie tune` found best for a model on this machine. */
 export interface ModelTuning {
   variant: VariantName;
   /** Rows of a batch. */
@@ -33,9 +33,9 @@ export interface ModelTuning {
 
 export interface ModelRegistryOptions extends BringUpOptions {
   repository: Repository;
-  /** By id; what is said here is done unless something else is asked for. */
+  /** By id; used unless a load names another variant. */
   tuned: ReadonlyMap<string, ModelTuning>;
-  /** Whether models without learned weights may be used. */
+  /** Whether models without trained weights may answer requests. */
   allowUntrained: boolean;
   events: ModelEvents;
 }
@@ -43,15 +43,15 @@ export interface ModelRegistryOptions extends BringUpOptions {
 const LISTED_AT_A_TIME = 32;
 const BEING_REPLACED = 'the worker that held it is being replaced';
 
-/** The models that are loaded, and the way there and back. What merely lies on disk is the repository's matter. */
+/** Loads and unloads the models of a repository, and knows their states. */
 export class ModelRegistry {
   readonly #options: ModelRegistryOptions;
   readonly #entries: Map<string, RegistryEntry>;
-  /** The models that are meant to serve: named at start, and not unloaded since. */
+  /** Ids of the models that must serve for the server to be ready: named at start, and not unloaded since. */
   readonly #wanted = new Set<string>();
-  /** Requests being answered, by network. */
+  /** Number of requests that hold each network, by key. */
   readonly #inFlight = new Map<string, { count: number; whenIdle: (() => void)[] }>();
-  /** Networks in the workers, by key: those that serve, and those that finish what they have begun. */
+  /** Networks in the workers, by key: those that serve, and those that finish their requests before they are unloaded. */
   readonly #loaded = new Map<string, ServedModel>();
   #generation = 0;
 
@@ -65,12 +65,12 @@ export class ModelRegistry {
     );
   }
 
-  /** Whether every model that is meant to serve does, and any does. What is loaded besides has no say in it. */
+  /** Whether all models named at start are ready, and at least one model serves. Models loaded later do not matter. */
   get ready(): boolean {
     return this.serving.length > 0 && [...this.#wanted].every((id) => this.#entries.get(id)?.state === 'ready');
   }
 
-  /** Says which models are meant to serve from the start. */
+  /** Names the models that must serve for the server to be ready. */
   expect(ids: readonly string[]): void {
     for (const id of ids) this.#wanted.add(id);
   }
@@ -85,7 +85,7 @@ export class ModelRegistry {
     const { ensembles, refused } = this.#options.repository;
     const ids = [...this.#entries.keys(), ...ensembles.keys()];
     const known: ModelStatus[] = [];
-    // A few at a time: there may be thousands, and others want their turn on the disk and on this thread.
+    // A few at a time: there may be thousands, and other work needs the disk and this thread too.
     for (let at = 0; at < ids.length; at += LISTED_AT_A_TIME) {
       known.push(...(await Promise.all(ids.slice(at, at + LISTED_AT_A_TIME).map((id) => this.status(id)))));
     }
@@ -113,9 +113,8 @@ export class ModelRegistry {
   }
 
   /**
-   * Loads a model, or loads it anew: a loaded one serves on until its successor has proven itself, and stays if that
-   * fails.
-   * @param name of the variant; default: the tuned one, else the manifest's, else another: the first that is pulled
+   * Loads a model, or replaces a loaded one, which serves until the new one is checked, and continues if that fails.
+   * @param name name of the variant; default: the first that is pulled of the tuned one, the manifest's default, the others
    * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_busy`, and what verifying and loading throw
    */
   async load(id: string, name?: string): Promise<ServedModel> {
@@ -133,7 +132,7 @@ export class ModelRegistry {
       const served = await bringUp(entry.folder, variant, { key, rows }, this.#options, () => {
         if (!old) this.#move(entry, 'warming');
       });
-      // Workers may have died since it was loaded.
+      // Its workers may have ended since it was loaded.
       if (!this.#options.pool.holds(key))
         throw new MenagerieError('worker_failed', 'The workers that had loaded it died.');
       entry.served = served;
@@ -145,7 +144,7 @@ export class ModelRegistry {
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
       const shown = withoutPaths(this.#options.repository, message);
-      // The old one may have been lost meanwhile.
+      // The old one may have been lost in the meantime.
       if (entry.served) this.#moveByInstances(entry, `Reloading failed: ${shown}`);
       else this.#move(entry, 'failed', shown);
       throw new MenagerieError(code, shown, { cause });
@@ -155,7 +154,7 @@ export class ModelRegistry {
   }
 
   /**
-   * Stops serving a model: what it has begun is finished first.
+   * Unloads a model, after the requests that hold it have ended.
    * @throws MenagerieError `unknown_model`, `model_not_loaded`, `model_busy`
    */
   async unload(id: string): Promise<void> {
@@ -177,7 +176,7 @@ export class ModelRegistry {
   }
 
   /**
-   * Holds on to a model: it stays loaded until it is released.
+   * Keeps a model loaded until it is released.
    * @throws MenagerieError `unknown_model`, `model_untrained`, `model_not_pulled`, `model_not_loaded`, `model_not_ready`,
    *   `model_failed`
    */
@@ -199,16 +198,16 @@ export class ModelRegistry {
     return { model: served, release };
   }
 
-  /** Notes that a network ran, and learns how long it takes. */
+  /** Notes a run of a network, and updates the expected time of the model. */
   executed(key: string, rows: number, ms: number): void {
     const served = this.#loaded.get(key);
-    // Before a model serves, it only tries itself.
+    // Runs of a model that does not serve yet, for its golden picture, do not count.
     if (!served) return;
     served.viewMs = smoothed(served.viewMs, ms / rows);
     this.#options.events.executed(served.id, served.variant, rows);
   }
 
-  /** Notes that more or fewer workers can answer for a network now. */
+  /** Notes that the number of workers that can run a network has changed. */
   instancesChanged(key: string): void {
     const entry = this.#entryOf(key);
     if (!entry) return;
@@ -216,7 +215,7 @@ export class ModelRegistry {
     if (ready !== (entry.state === 'ready')) this.#moveByInstances(entry);
   }
 
-  /** Notes that a network has gone from all workers on its own. */
+  /** Notes that no worker holds a network any more, though it was not unloaded. */
   networkLost(key: string, reason: string): void {
     const entry = this.#entryOf(key);
     if (!entry) return;
@@ -257,7 +256,7 @@ export class ModelRegistry {
     return [...this.#entries.values()].find(({ served }) => served?.key === key);
   }
 
-  /** A model that serves is ready only while a worker answers for it. Requests wait meanwhile. */
+  /** A served model is `ready` while a worker can run it, else `loading`; its requests wait meanwhile. */
   #moveByInstances(entry: RegistryEntry, reason?: string): void {
     const ready = this.#options.pool.instances(entry.served?.key ?? '') > 0;
     if (ready) this.#move(entry, 'ready', reason);

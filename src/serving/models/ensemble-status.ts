@@ -2,7 +2,7 @@ import { MenagerieError } from '../../core/errors.js';
 import type { EnsembleFile } from '../../zoo/repository.js';
 import type { ModelStatus } from './model.js';
 
-/** Where an ensemble stands: ready while enough of its members are, else where the first that is not ready stands. */
+/** The state of an ensemble: ready if enough of its members are, else the state of the first member that is not ready. */
 export function ensembleStatus({ id, ensemble, labels }: EnsembleFile, members: readonly ModelStatus[]): ModelStatus {
   const others = members.filter(({ state }) => state !== 'ready');
   const [first] = others;
@@ -19,7 +19,7 @@ export function ensembleStatus({ id, ensemble, labels }: EnsembleFile, members: 
   };
 }
 
-/** The error of whoever wants of an ensemble what only a single network has. */
+/** The error for a request to an ensemble that only a single model can answer. */
 export function notOneModel(ensembles: ReadonlyMap<string, EnsembleFile>, id: string): MenagerieError {
   const members = ensembles.get(id)?.ensemble.members.map(({ model }) => model) ?? [];
   return new MenagerieError(

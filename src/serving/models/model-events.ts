@@ -1,11 +1,11 @@
 import type { VariantName } from '../../core/manifest/manifest.js';
 import type { ModelState, ServedModel } from './model.js';
 
-/** What happens to models. */
+/** Events of models. */
 export interface ModelEvents {
-  /** A network ran once, on so many views of pictures. */
+  /** The network of a model ran once, on so many views. */
   executed(model: string, variant: VariantName, batchSize: number): void;
   modelStateChanged(model: string, state: ModelState, reason: string | undefined): void;
-  /** A model is in the workers and serves; `loadMs` until then. */
+  /** A model was loaded and serves. @param loadMs duration of the load */
   modelLoaded(model: ServedModel, loadMs: number): void;
 }

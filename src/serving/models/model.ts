@@ -4,7 +4,7 @@ import type { NetworkInfo } from '../../runtime/networks/network-spec.js';
 import type { Label } from '../../zoo/labels.js';
 import type { ModelFolder } from '../../zoo/repository.js';
 
-/** Where a model stands. `ready` models answer; the others say why they don't. */
+/** The states of a model. Only a `ready` model answers. */
 export const MODEL_STATES = [
   'not_pulled',
   'unloaded',
@@ -29,14 +29,14 @@ export interface ServedModel {
   info: NetworkInfo;
   /** Billions of multiply-accumulates for one view of a picture. */
   gmacs: number;
-  /** Milliseconds for one view, learned from what the workers take. */
+  /** Expected milliseconds for one view: a moving average of runs. */
   viewMs: number;
 }
 
-/** A model or ensemble as it stands now. */
+/** The current state of a model or ensemble. */
 export interface ModelStatus {
   id: string;
-  /** For an ensemble; its manifest is undefined, and nothing of it is pulled or served but its members. */
+  /** Set for an ensemble, whose `manifest` and `served` are undefined and whose `pulled` is empty. */
   ensemble: Ensemble | undefined;
   state: ModelState;
   /** Why it failed, was refused, or could not be reloaded. */

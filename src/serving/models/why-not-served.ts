@@ -2,7 +2,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { variantsOf } from '../../core/manifest/manifest.js';
 import type { ModelStatus } from './model.js';
 
-/** Seconds after which a model that is being loaded may be asked again. */
+/** `Retry-After` in seconds for a model that is being loaded. */
 export const LOADING_RETRY_S = 2;
 
 /** The error for a request to a model that does not serve. */
@@ -26,7 +26,7 @@ export function whyNotServed({ id, state, reason, manifest }: ModelStatus): Mena
   }
 }
 
-/** The error for a model that is on disk and nothing more. */
+/** The error for a model that is not loaded. */
 export function notLoaded(id: string): MenagerieError {
   return new MenagerieError('model_not_loaded', `Model "${id}" is not loaded.`);
 }

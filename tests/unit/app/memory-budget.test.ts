@@ -22,6 +22,9 @@ describe('memoryBudget', () => {
       fc.property(sizes, ({ memory, processes, uploadMemory, cache }) => {
         const budget = memoryBudget({ ...CONFIG, uploadMemory, cache }, memory, processes, LEVERS);
         const { workers, viewBytes, activationBytes } = budget;
+        for (const bytes of [workers.share, workers.decodeBytes, viewBytes, activationBytes, budget.inspectionBytes]) {
+          expect(Number.isInteger(bytes)).toBe(true);
+        }
         expect(workers.decodeBytes).toBeLessThanOrEqual(workers.share / 2);
         expect(viewBytes).toBeLessThanOrEqual(memory / 16);
         expect(activationBytes).toBeLessThanOrEqual(memory / 8);

@@ -58,6 +58,22 @@ describe('loadConfig', () => {
   });
 
   test.each([
+    ['10.0.0.1, 192.168.0.0/16,::1,fd00::/8', ['10.0.0.1', '192.168.0.0/16', '::1', 'fd00::/8']],
+    ['loopback,uniquelocal', ['loopback', 'uniquelocal']],
+  ])('trusted proxies may be %s', (text, entries) => {
+    expect(loadConfig({ MENAGERIE_TRUSTED_PROXIES: text }).trustedProxies).toEqual(entries);
+  });
+
+  test.each(['10.0.0.256', '10.0.0.0/33', '::1/129', '10.0.0.0/0', 'proxy.example', '1.2.3.4/8/8', '*'])(
+    'trusted proxies may not be %s',
+    (text) => {
+      expect(faultsOf({ MENAGERIE_TRUSTED_PROXIES: `127.0.0.1,${text}` })).toEqual([
+        expect.stringContaining('MENAGERIE_TRUSTED_PROXIES: must be addresses, networks such as'),
+      ]);
+    },
+  );
+
+  test.each([
     ['MENAGERIE_LANES', 'MENAGERIE_WORKERS'],
     ['MENAGERIE_LANE_TIMEOUT_MS', 'MENAGERIE_WORKER_TIMEOUT_MS'],
     ['MENAGERIE_MAX_PRICE', 'MENAGERIE_MAX_COST'],

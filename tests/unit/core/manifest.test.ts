@@ -97,23 +97,23 @@ describe('parseManifest', () => {
     ['preprocess.color', 'GRAY', 'preprocess.mean: must have 1 entries for GRAY, has 3'],
     ['preprocess.resize', { mode: 'exact' }, 'preprocess.resize.filter: required with mode "exact"'],
     ['preprocess.resize', { mode: 'shorter_side', filter: 'bilinear' }, 'preprocess.resize.size: required with mode'],
-    ['preprocess.resize', { mode: 'exact', size: 256, filter: 'bicubic' }, 'preprocess.resize.size: not taken with'],
+    ['preprocess.resize', { mode: 'exact', size: 256, filter: 'bicubic' }, 'preprocess.resize.size: not allowed with'],
     [
       'preprocess.resize',
       { mode: 'digit', filter: 'bicubic' },
-      'preprocess.resize.filter: not taken with mode "digit"',
+      'preprocess.resize.filter: not allowed with mode "digit"',
     ],
     ['preprocess.resize', { mode: 'digit' }, 'preprocess.color: must be GRAY with resize mode "digit"'],
     ['preprocess.resize.padding', 224, 'preprocess.resize.padding: 224 would leave nothing of the picture in a corner'],
     [
       'preprocess.resize',
       { mode: 'exact', filter: 'bicubic', padding: 1 },
-      'preprocess.resize.padding: not taken with mode "exact"',
+      'preprocess.resize.padding: not allowed with mode "exact"',
     ],
     ['preprocess.resize.size', 223, 'preprocess.resize.size: 223 is smaller than the input of 224x224'],
     ['variants.fp32.url', 'https://host/x.onnx', 'variants.fp32: sha256 and bytes are required with url'],
     ['variants.fp32.file', 'mine.pt', 'variants.fp32.file: must end in .onnx'],
-    ['variants.int8', { file: 'mine.onnx' }, 'variants.int8.file: is the file of variants.fp32 too'],
+    ['variants.int8', { file: 'mine.onnx' }, 'variants.int8.file: must not be the file of variants.fp32'],
     ['default_variant', 'int8', 'default_variant: variants has no "int8"'],
   ])('checks rules between fields: %s = %j', (path, value, message) => {
     expect(fault(withField(path, value))).toContain(message);

@@ -68,9 +68,9 @@ describe('parseAugmentation', () => {
   });
 
   test.each([
-    ['flip', '"flip" is unknown or stands there twice'],
-    ['mirror,mirror', '"mirror" is unknown or stands there twice'],
-    ['crops:2,mirror,crops:3', '"crops:3" is unknown or stands there twice'],
+    ['flip', '"flip" is unknown or given twice'],
+    ['mirror,mirror', '"mirror" is unknown or given twice'],
+    ['crops:2,mirror,crops:3', '"crops:3" is unknown or given twice'],
     ['mirror:1', '"mirror:1" is unknown'],
     ['mirror,', '"" is unknown'],
     [' mirror', '" mirror" is unknown'],

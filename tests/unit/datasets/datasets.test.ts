@@ -117,7 +117,7 @@ describe('a CSV file', () => {
     const root = await temporaryFolder();
     await writeTree(root, { 'a.csv': 'a.jpg,tench\nb.jpg\n', 'b.csv': 'a.jpg,tench\nb.jpg,fish\n' });
     await expect(openDataset(join(root, 'a.csv'), LABELS)).rejects.toMatchObject({
-      message: expect.stringMatching(/a\.csv:2: is not/),
+      message: expect.stringMatching(/a\.csv:2: the line is not/),
     });
     await expect(openDataset(join(root, 'b.csv'), LABELS)).rejects.toMatchObject({
       message: expect.stringMatching(/b\.csv:2: there is no class "fish"/),
@@ -152,8 +152,8 @@ describe("MNIST's files", () => {
   test.each([
     ['labels of another number', idx([2], [1, 2]), /2 labels for 1 pictures/],
     ['a label beyond the classes', idx([1], [10]), /label 0 is 10; the model has 10 classes/],
-    ['a header that lies', idx([5], [1]), /has 1 values, its header says 5/],
-    ['something else', Buffer.from('hello world'), /no IDX file/],
+    ['a header that lies', idx([5], [1]), /has 1 values; its header states 5/],
+    ['something else', Buffer.from('hello world'), /not an IDX file/],
   ])('with %s are refused', async (_, labels, message) => {
     const root = await temporaryFolder();
     await writeTree(root, { 't10k-images-idx3-ubyte': idx([1, 1, 1], [9]), 't10k-labels-idx1-ubyte': labels });
@@ -179,7 +179,7 @@ describe("CIFAR-10's binary files", () => {
     expect([...(picture as { data: Uint8Array }).data.subarray(0, 6)]).toEqual([1, 2, 3, 1, 2, 3]);
     await writeFile(join(root, 'batches/test_batch.bin'), record.subarray(1));
     await expect(openDataset(join(root, 'batches'), DIGITS)).rejects.toMatchObject({
-      message: expect.stringMatching(/no multiple of CIFAR-10's 3073/),
+      message: expect.stringMatching(/not a multiple of CIFAR-10's 3073/),
     });
   });
 });

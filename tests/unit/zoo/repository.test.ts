@@ -111,7 +111,7 @@ describe('openRepository', () => {
       ['binary', 'invalid_manifest', 'is not UTF-8 text'],
       ['huge', 'invalid_manifest', 'has 262145 bytes, 262144 are allowed'],
       ['unlabelled', 'invalid_labels', `labels: there is no file ${root}/labels/shapes.txt`],
-      ['tabs', 'invalid_labels', 'labels.txt:2: what stands before the tab is no WordNet id'],
+      ['tabs', 'invalid_labels', 'labels.txt:2: the text before the tab is not a WordNet id'],
       ['gap', 'invalid_labels', 'labels.txt:2: no name'],
       ['empty', 'invalid_labels', 'labels.txt: holds no labels'],
       ['blind', 'file_missing', `golden.image: there is no file ${root}/golden/no.png`],
@@ -217,9 +217,9 @@ describe('openRepository', () => {
     const [found, tuned] = [repository.models.get('weights'), repository.models.get('good')];
     if (!found || !tuned) throw new Error('refused');
     expect(await isPulled(found, findVariant(found))).toBe(false);
-    await expect(verifyWeights(found, findVariant(found))).rejects.toThrow(/fifo\.onnx is no regular file$/);
+    await expect(verifyWeights(found, findVariant(found))).rejects.toThrow(/fifo\.onnx is not a regular file$/);
     await expect(readTuned(tuned)).rejects.toThrow(/tuned\.json: it is a FIFO/);
-    await expect(writeTuned(tuned, {} as Tuned)).rejects.toThrow(/tuned\.json: it is no regular file/);
+    await expect(writeTuned(tuned, {} as Tuned)).rejects.toThrow(/tuned\.json: it is not a regular file/);
   });
 
   it('reads no file that links lead to outside the model directories, and quotes none', async () => {

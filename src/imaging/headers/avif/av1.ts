@@ -1,10 +1,10 @@
 import { type ByteWindow, HeaderDamaged, HeaderUnclear } from '../byte-window.js';
 
-/** AV1 of one picture: what a decoder goes through for it. */
+/** What determines the cost of decoding the AV1 data of one picture. */
 export interface Av1 {
-  /** Whether it has more than 8 bits a channel; so too where that is not easily told. */
+  /** Whether it has more than 8 bits per channel. Also true if that is not easily known. */
   isDeep: boolean;
-  /** Whether colour may be in full, not subsampled. */
+  /** Whether colour may be at full resolution, not subsampled. */
   isFull: boolean;
   /** Frames, shown or not. */
   frames: number;
@@ -13,7 +13,7 @@ export interface Av1 {
 const [SEQUENCE_HEADER, FRAME_HEADER, FRAME] = [1, 3, 6];
 
 /**
- * Counts the frames between two places of a file (AV1 Bitstream Specification, 5.3 and 5.5).
+ * Reads the AV1 data between two offsets of a file (AV1 Bitstream Specification, 5.3 and 5.5).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function av1(file: ByteWindow, start: number, end: number): Av1 {
@@ -25,7 +25,7 @@ export function av1(file: ByteWindow, start: number, end: number): Av1 {
     if (header & 4) at++;
     const unit = header & 2 ? sizedUnit(file, at) : { at, end };
     if (type === SEQUENCE_HEADER) {
-      // Another one may speak of larger pictures than the file does.
+      // A second one may state a larger picture than the file does.
       if (sequence) throw new HeaderUnclear();
       sequence = sequenceHeader(file, unit.at);
     }
@@ -36,7 +36,7 @@ export function av1(file: ByteWindow, start: number, end: number): Av1 {
   return { ...sequence, frames };
 }
 
-/** Profile 0 has subsampled colour, 2 may have 12 bits. */
+/** Profile 0 has subsampled colour; profile 2 may have 12 bits per channel. */
 function sequenceHeader(file: ByteWindow, start: number): Omit<Av1, 'frames'> {
   let at = 0;
   const bits = (count: number) => {
@@ -48,14 +48,14 @@ function sequenceHeader(file: ByteWindow, start: number): Omit<Av1, 'frames'> {
   bits(1);
   const isReduced = bits(1) === 1;
   if (!isReduced || profile > 1) return { isDeep: true, isFull: profile > 0 };
-  // Level; as many bits as width and height have, and these; six tools.
+  // Level; the number of bits of width and of height; width and height; flags of six tools; then high_bitdepth.
   bits(5);
   const [widthBits, heightBits] = [1 + bits(4), 1 + bits(4)];
   bits(widthBits + heightBits + 6);
   return { isDeep: bits(1) === 1, isFull: profile > 0 };
 }
 
-/** Where the bytes of a unit lie whose length stands before them, in groups of 7 bits, the lowest first. */
+/** The range of a unit that begins with its length in LEB128. */
 function sizedUnit(file: ByteWindow, start: number): { at: number; end: number } {
   let length = 0;
   for (let i = 0; i < 8; i++) {

@@ -4,14 +4,14 @@ import { type PictureHeader, USUAL } from '../picture-header.js';
 import { av1 } from './av1.js';
 import { heifItems, type Item } from './heif-items.js';
 
-/** A grid of many tiles is read at one place for each. */
+/** A grid of many tiles needs one window per tile. */
 const FILE_WINDOWS = 1024;
-/** libheif's own threads. */
+/** The number of libheif's threads. */
 const TILES_AT_ONCE = 4;
 
 /**
- * The picture of an AVIF, and of how many others it is made: tiles, transparency. libheif decodes none that is larger than the
- * file says it is (tests hold it to that).
+ * Reads the header of an AVIF, including the tiles and the transparency that its picture is made of. libheif decodes no item that
+ * is larger than the file says (tests check that).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function avifHeader(source: ByteSource): PictureHeader {
@@ -36,11 +36,11 @@ export function avifHeader(source: ByteSource): PictureHeader {
   };
 }
 
-/** Adds up what is decoded for an item, the same item every time that it is used. */
+/** Adds up the decoding work for an item. An item counts every time it is used. */
 class DecodingWork {
   isDeep = false;
   isFull = false;
-  /** Pixels of the largest coded picture. */
+  /** Pixels of the largest coded item. */
   largest = 0;
   readonly #file: ByteWindow;
   readonly #items: ReadonlyMap<number, Item>;
@@ -51,11 +51,11 @@ class DecodingWork {
     this.#items = items;
   }
 
-  /** In pixels times frames. */
+  /** Work for an item and all its parts, in pixels x frames. */
   of(id: number): number {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    // What is made of itself is refused by libheif.
+    // Ends the recursion: libheif refuses an item that contains itself.
     this.#known.set(id, 0);
     const item = this.#items.get(id);
     if (!item) return 0;
@@ -67,9 +67,9 @@ class DecodingWork {
 
   #own(item: Item): number {
     const pixels = item.width * item.height;
-    // An overlay says its size elsewhere.
+    // The size of an overlay is elsewhere.
     if (item.type === 'iovl') throw new HeaderUnclear();
-    // A picture made of others takes its own pixels to be put together.
+    // An item made of others costs its own pixels to be put together.
     if (item.type !== 'av01') return pixels;
     if (!item.extent) throw new HeaderUnclear();
     const { isDeep, isFull, frames } = av1(this.#file, item.extent.start, item.extent.end);

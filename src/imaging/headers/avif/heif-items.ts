@@ -6,29 +6,29 @@ export interface Item {
   type: string;
   width: number;
   height: number;
-  /** Whether it is shown turned by a quarter. */
+  /** Whether it is shown turned by 90 or 270 degrees. */
   turned: boolean;
-  /** Items that it is made of, in order; one may come several times. */
+  /** Ids of the items that it is made of, in order and with repetitions. */
   parts: number[];
-  /** Its transparency, its depth, and what else belongs to it. */
+  /** Ids of its auxiliary items: transparency, depth and others. */
   auxiliaries: number[];
-  /** Where its data lies, where that is one piece of the file itself. */
+  /** The range of its data, if that is one piece of this file. */
   extent?: { start: number; end: number };
 }
 
 export interface HeifItems {
   items: Map<number, Item>;
-  /** Which one is the picture. */
+  /** Id of the item that is the picture. */
   primary: number;
-  /** Bytes of all that are no pictures. */
+  /** Bytes of all items that are not pictures. */
   metadata: number;
 }
 
-/** Items that hold EXIF data, text, and the like. */
+/** Types of items that hold EXIF data, text and the like. */
 const METADATA = ['Exif', 'mime', 'uri '];
 
 /**
- * The items of a HEIF file, and which is the picture (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 6 and 9.3).
+ * Reads the items of a HEIF file (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 6 and 9.3).
  * @throws HeaderDamaged, HeaderUnclear
  */
 export function heifItems(file: ByteWindow): HeifItems {
@@ -70,9 +70,10 @@ function itemTypes(file: ByteWindow, iinf: IsoBox): Map<number, Item> {
 }
 
 /**
- * Where the items lie. Bytes may be those of several items, but no item has the same bytes twice, and metadata do not share any:
- * libheif would put gigabytes together of a file that says so.
+ * Reads where the items lie. Several items may share bytes, but no item may be longer than the file, nor may all metadata together:
+ * from such a file libheif would assemble gigabytes.
  * @returns bytes of all metadata
+ * @throws HeaderDamaged, HeaderUnclear
  */
 function locations(file: ByteWindow, iloc: IsoBox, items: Map<number, Item>): number {
   const ilocVersion = version(file, iloc);
@@ -110,7 +111,7 @@ function locations(file: ByteWindow, iloc: IsoBox, items: Map<number, Item>): nu
 
 const nibbles = (byte: number): [number, number] => [byte >> 4, byte & 15];
 
-/** Sizes and turns: a list of properties, and for each item the numbers of its own, counted from 1. */
+/** Reads sizes and rotations: a list of properties, and for each item the numbers of its properties, counted from 1. */
 function properties(file: ByteWindow, iprp: IsoBox, items: Map<number, Item>): void {
   const found = boxesIn(file, iprp);
   const ipco = found.get('ipco') ?? missing();
@@ -136,7 +137,7 @@ function properties(file: ByteWindow, iprp: IsoBox, items: Map<number, Item>): v
 function apply(file: ByteWindow, property: IsoBox, item: Item): void {
   if (property.name === 'irot') item.turned = (file.u8(property.at) & 1) === 1;
   if (property.name !== 'ispe') return;
-  // More than one would leave it open which holds.
+  // With two sizes it is unclear which one counts.
   if (item.width > 0) throw new HeaderUnclear();
   item.width = file.u32(property.at + 4);
   item.height = file.u32(property.at + 8);

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
 
-// A thread of a worker's process, where the kernel does not end that with the server. It watches a pipe that ends when the server
-// has ended, however that came about: an endless run in the main thread would not notice.
+// A thread of a worker process, used if the kernel cannot end workers with the server. It watches a pipe that closes when the server
+// ends, for whatever reason. The main thread could not do this, because it may be in an endless computation.
 
-/** It is there when the process starts (see launch.ts). Nothing is ever written to it. */
+/** File descriptor of the pipe, which is open from the start (see launch.ts). Nothing is ever written to it. */
 const PIPE = 4;
 const CHECK_MS = 500;
 
@@ -15,6 +15,6 @@ function isOpen(): boolean {
   try {
     return readSync(PIPE, new Uint8Array(1)) > 0;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EAGAIN';
+    return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
   }
 }

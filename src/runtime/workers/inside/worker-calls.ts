@@ -1,38 +1,40 @@
 import type { Tensor } from 'onnxruntime-node';
-import { MenagerieError } from '../../../core/errors.js';
 import { geometryOf } from '../../../core/views/views.js';
-// Before anything decodes: what libvips may load.
+// Must come before anything decodes: it sets which formats libvips may load.
 import '../../../imaging/loaders.js';
 import { type ReadPicture, readPicture } from '../../../imaging/read-picture.js';
 import { InputTensor } from '../../networks/input-tensor.js';
 import { Network, type Rows } from '../../networks/network.js';
 import {
   type Ask,
-  type AskHead,
   type CallAnswer,
+  type CallHead,
   type CallKind,
   failureOf,
   type PictureFacts,
   type RunInput,
   type RunOutcome,
+  type TensorInfo,
 } from '../protocol/calls.js';
 import type { Bytes } from '../protocol/frame.js';
 import { tensorOf, valuesOf } from '../protocol/tensor-parts.js';
 import type { WorkerSettings } from '../protocol/worker-settings.js';
 
-// What a worker does, one call after the other.
+// How a worker answers each kind of call.
 
-type PartBytes = Uint8Array<ArrayBuffer>;
+/** A part of a frame. */
+export type PartBytes = Uint8Array<ArrayBuffer>;
 type Reply<K extends CallKind> = { answer: CallAnswer<K>; parts?: readonly Bytes[] };
 
 let settings: WorkerSettings | undefined;
 const networks = new Map<string, Network>();
 const tensor = new InputTensor();
-let picturesDone = 0;
+/** Names pictures, so that the input tensor is reused only for the same one. */
+let picturesRendered = 0;
 
-/** Answers one call. */
+/** Answers one call. @throws whatever the call fails with */
 export async function answerCall(
-  call: Exclude<AskHead, { kind: 'cancel' }>,
+  call: CallHead,
   parts: readonly PartBytes[],
 ): Promise<{ answer: object; parts?: readonly Bytes[] }> {
   switch (call.kind) {
@@ -50,7 +52,7 @@ export async function answerCall(
     case 'compute':
       return compute(call.ask, parts);
     case 'inspect': {
-      // It changes what the runtime makes of this process's types (see there), and ordinary workers never need it.
+      // Imported only here: it deletes a global of this process (see there), and ordinary workers never need it.
       const { inspect } = await import('../../inspection/inspect.js');
       return { answer: { inspection: await inspect(call.ask.request) } };
     }
@@ -81,29 +83,28 @@ async function unload({ key }: Ask<'unload'>): Promise<Reply<'unload'>> {
   return { answer: {} };
 }
 
-/** Decodes the pictures among the inputs one after the other, and runs the network on all there is at once. */
+/** Decodes the pictures among the inputs one after the other, then runs the network on all rows together. */
 async function run({ key, inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise<Reply<'run'>> {
   const network = loaded(key);
   const outcomes: RunOutcome[] = [];
   const scores: PartBytes[] = inputs.map(() => new Uint8Array());
   const rows: Rows[] = [];
-  /** Which input the rows are of. */
+  /** Index of the input, for each entry of `rows`. */
   const places: number[] = [];
   for (const [i, input] of inputs.entries()) {
-    const started = performance.now();
     try {
-      const prepared = await prepare(network, input, parts[i] as PartBytes);
+      const prepared = await prepare(network, input, partOf(parts, i));
       outcomes.push({ type: 'scores', ...prepared.outcome });
       rows.push(prepared.rows);
       places.push(i);
     } catch (error) {
-      outcomes.push({ ...failureOf(error), decodeMs: performance.now() - started });
+      outcomes.push(failureOf(error));
     }
   }
   if (rows.length === 0) return { answer: { outcomes, normaliseMs: 0, inferenceMs: 0 }, parts: scores };
   const ran = await network.run(rows, tensor);
-  for (const [k, outcome] of ran.outcomes.entries()) {
-    const i = places[k] as number;
+  for (const [k, i] of places.entries()) {
+    const outcome = ran.outcomes[k] ?? { error: new Error('the network gave no outcome') };
     if ('error' in outcome) outcomes[i] = failureOf(outcome.error);
     else scores[i] = new Uint8Array(outcome.scores.buffer, outcome.scores.byteOffset, outcome.scores.byteLength);
   }
@@ -122,16 +123,15 @@ async function prepare(
   const [rendered] = picture.renderings;
   if (!rendered) throw new Error('a picture without views');
   const counts = rendered.views.map(({ count }) => count);
-  const rows = { name: `picture ${++picturesDone}`, data: rendered.pixels, rows: counts.length };
+  const rows = { name: `picture ${++picturesRendered}`, data: rendered.pixels, rows: counts.length };
   return { rows, outcome: { counts, picture: factsOf(picture) } };
 }
 
 async function render(
   { autoOrient, renderings }: Ask<'render'>,
-  [file]: readonly PartBytes[],
+  parts: readonly PartBytes[],
 ): Promise<Reply<'render'>> {
-  if (!file) throw new MenagerieError('internal', 'A picture without bytes.');
-  const picture = await readPicture(file, autoOrient, renderings, started().decode);
+  const picture = await readPicture(partOf(parts, 0), autoOrient, renderings, started().decode);
   const counts = picture.renderings.map(({ views }) => views.map(({ count }) => count));
   return { answer: { picture: factsOf(picture), counts }, parts: picture.renderings.map(({ pixels }) => pixels) };
 }
@@ -145,11 +145,23 @@ async function compute(
   parts: readonly PartBytes[],
 ): Promise<Reply<'compute'>> {
   const given: Record<string, Tensor> = {};
-  for (const [i, info] of feeds.entries()) given[info.name] = tensorOf(info, parts[i] as PartBytes);
+  for (const [i, info] of feeds.entries()) given[info.name] = tensorOf(info, partOf(parts, i));
   const started = performance.now();
   const results = await loaded(key).compute(given, fetches);
   const inferenceMs = performance.now() - started;
-  const found = fetches.map((name) => ({ name, tensor: results[name] as Tensor }));
-  const tensors = found.map(({ name, tensor: { type, dims } }) => ({ name, type, dims }));
-  return { answer: { tensors, inferenceMs }, parts: found.map(({ tensor: result }) => valuesOf(result)) };
+  const tensors: TensorInfo[] = [];
+  const values: Uint8Array[] = [];
+  for (const name of fetches) {
+    const result = results[name];
+    if (!result) throw new Error(`the network did not return its output "${name}"`);
+    tensors.push({ name, type: result.type, dims: result.dims });
+    values.push(valuesOf(result));
+  }
+  return { answer: { tensors, inferenceMs }, parts: values };
+}
+
+function partOf(parts: readonly PartBytes[], i: number): PartBytes {
+  const part = parts[i];
+  if (!part) throw new Error(`the frame has no part ${i}`);
+  return part;
 }

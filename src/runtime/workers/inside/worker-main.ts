@@ -1,20 +1,25 @@
-// First of all: it may come while the rest is being loaded.
+// Must come first: a signal may arrive while the other modules are loaded.
 import './ignore-signals.js';
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { type AskHead, failureOf } from '../protocol/calls.js';
-import { type Bytes, encodeFrame, type Frame, FrameReader } from '../protocol/frame.js';
-import { answerCall } from './worker-calls.js';
+import { type AnswerHead, type CallHead, failureOf, isAskHead } from '../protocol/calls.js';
+import { type Bytes, encodeFrame, FrameError, FrameReader } from '../protocol/frame.js';
+import { answerCall, type PartBytes } from './worker-calls.js';
 
-// The process of a worker. It reads calls from its socket and answers them strictly in order: what computes, blocks. Only this file
-// knows the process.
+// The program of a worker. It reads calls from its socket and answers them strictly in order, because computing blocks the thread.
+// Only this file reads the process's arguments and ends the process.
 
-/** It is there when the process starts (see launch.ts). */
+interface Call {
+  head: CallHead;
+  parts: readonly PartBytes[];
+}
+
+/** File descriptor of the socket, which is open from the start (see launch.ts). */
 const SOCKET = 3;
 const LIFELINE = new URL('./lifeline.js', import.meta.url);
-/** What the server sends it has bounded itself: the largest that one buffer could hold. */
+/** The server limits what it sends. This is the most that one buffer can hold. */
 const MAX_FRAME_BYTES = 2 ** 32;
-/** What a socket holds at most on Linux, unless it was told otherwise. */
+/** The largest receive buffer of a socket on Linux, by default. */
 const RECEIVED_BYTES = 256 * 1024;
 const SERVER_IS_GONE = 70;
 
@@ -25,52 +30,52 @@ function work(): void {
     const limits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 };
     new Worker(LIFELINE, { resourceLimits: limits, env: {} }).unref();
   }
-  // One buffer for all that arrives: what is read is copied to where it belongs.
+  // All reads use one buffer: the frame reader copies what it needs.
   const received = Buffer.allocUnsafeSlow(RECEIVED_BYTES);
-  const onread = { buffer: received, callback: receive };
-  const socket = new Socket({ fd: SOCKET, readable: true, writable: true, onread } as SocketConstructorOpts);
-  const waiting: Frame[] = [];
+  // A socket takes `onread` as `net.connect` does, but its type does not list it.
+  const options = { fd: SOCKET, readable: true, writable: true, onread: { buffer: received, callback: receive } };
+  const socket = new Socket(options);
+  const waiting: Call[] = [];
   const cancelled = new Set<number>();
   const reader = new FrameReader(MAX_FRAME_BYTES);
   let working = false;
 
   function receive(length: number): boolean {
-    for (const frame of reader.push(received.subarray(0, length))) {
-      const head = frame.head as AskHead;
+    for (const { head, parts } of reader.push(received.subarray(0, length))) {
+      if (!isAskHead(head)) throw new FrameError('a head that is no call');
       if (head.kind === 'cancel') cancelled.add(head.id);
-      else waiting.push(frame);
+      else waiting.push({ head, parts });
     }
-    void workOff();
+    void answerAll();
     return true;
   }
   socket.resume();
   for (const event of ['end', 'error', 'close']) socket.on(event, () => process.exit(SERVER_IS_GONE));
 
-  async function workOff(): Promise<void> {
+  async function answerAll(): Promise<void> {
     if (working) return;
     working = true;
-    for (let frame = waiting.shift(); frame; frame = waiting.shift()) {
-      await answer(frame);
-      // What has arrived meanwhile is read first: it may say that the next one is not wanted any more.
+    for (let call = waiting.shift(); call; call = waiting.shift()) {
+      await answer(call);
+      // Read what has arrived before the next call begins: it may cancel that call.
       await new Promise(setImmediate);
     }
     cancelled.clear();
     working = false;
   }
 
-  async function answer({ head, parts }: Frame): Promise<void> {
-    const ask = head as Exclude<AskHead, { kind: 'cancel' }>;
-    const { id } = ask;
+  async function answer({ head, parts }: Call): Promise<void> {
+    const { id } = head;
     if (cancelled.has(id)) return send({ id, type: 'cancelled' });
     try {
-      const { answer, parts: bytes = [] } = await answerCall(ask, parts);
+      const { answer, parts: bytes = [] } = await answerCall(head, parts);
       send({ id, type: 'done', answer }, bytes);
     } catch (error) {
       send({ id, ...failureOf(error) });
     }
   }
 
-  function send(head: object, parts: readonly Bytes[] = []): void {
+  function send(head: AnswerHead, parts: readonly Bytes[] = []): void {
     socket.cork();
     for (const bytes of encodeFrame(head, parts)) socket.write(bytes);
     socket.uncork();

@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import { Duplex, PassThrough, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Levers } from './levers.js';
 
-/** How a worker's process is to be started. */
+/** How to start a worker process. */
 export interface LaunchOptions {
-  /** Its program. */
+  /** The program of the worker. */
   script: URL;
   levers: Levers;
   /** Steps of niceness below the server. */
   niceness: number;
-  /** Environment of the server, of which only a part is handed on. */
+  /** Environment of the server. Only the variables in HANDED_ON are passed on. */
   env: NodeJS.ProcessEnv;
 }
 
@@ -20,50 +20,53 @@ export interface Launched {
   stderr: Readable;
 }
 
-/**
- * The variables that a worker gets: what libraries, the C runtime and CUDA look for. Keys and settings of the server stay where
- * they are.
- */
+type Command = [file: string, ...args: string[]];
+
+/** The variables that a worker gets: those that libraries, the C runtime and CUDA read. It gets no keys or settings of the server. */
 const HANDED_ON =
   /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|MALLOC_.*|GLIBC_TUNABLES|CUDA_.*|NVIDIA_.*|ORT_.*|OMP_.*)$/i;
-const HANDED_ON_IN_ALL = {
-  // One thread decodes, the one that computes waits for it meanwhile.
+const ADDED = {
+  // One thread decodes, and the main thread waits for it.
   UV_THREADPOOL_SIZE: '1',
   ORT_DISABLE_TELEMETRY: '1',
-  // libvips would put large pictures of some formats into a file; what decoding takes is counted as memory, and the disk may be full.
+  // Keeps libvips from writing large pictures of some formats to a file: decoding is counted as memory, and the disk may be full.
   VIPS_DISC_THRESHOLD: '1000g',
 };
 
-/** A worker keeps next to nothing in its heap, and has no use for helpers of the engine on other cores. */
+/** A worker has a small heap, and V8's helper threads would take time from other cores. */
 const NODE_FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=4'];
 
 /**
- * Starts a worker's process. It stays in the server's session: where the kernel shares processor time among sessions first (sched(7),
- * autogroup), its niceness would not count in one of its own, and the server would wait up to 40 ms for its turn. So what a terminal
- * sends reaches it, too; it takes no notice.
+ * Starts a worker process. It stays in the server's session: if the kernel divides processor time among sessions first (sched(7),
+ * autogroup), niceness has no effect between sessions, and the server would wait up to 40 ms for its turn. Signals from a terminal
+ * therefore reach the worker too; it ignores them.
  */
 export function launch({ script, levers, niceness, env }: LaunchOptions): Launched {
-  const node = [process.execPath, ...NODE_FLAGS, fileURLToPath(script)];
+  const node: Command = [process.execPath, ...NODE_FLAGS, fileURLToPath(script)];
   if (levers.parentDeathSignal) node.push('--parent-death-signal');
-  const [file, ...args] = throughShell(node, levers, niceness) as [string, ...string[]];
+  const [file, ...args] = throughShell(node, levers, niceness);
   const handedOn = Object.entries(env).filter(([name]) => HANDED_ON.test(name));
   const child = spawn(file, args, {
-    // The socket, and a pipe of which only the end is of interest.
+    // 3 is the socket; 4 is a pipe that only tells the worker when the server ends.
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(handedOn), ...HANDED_ON_IN_ALL },
+    env: { ...Object.fromEntries(handedOn), ...ADDED },
     windowsHide: true,
   });
-  // Where the system has no descriptors left there are no pipes either, and an error follows.
-  const [, , stderr = new PassThrough(), socket = new PassThrough(), lifeline = new PassThrough()] = (child.stdio ??
-    []) as unknown as [null, null, Readable?, Duplex?, Duplex?];
-  // It breaks when the worker ends; that is told by the process.
-  lifeline.on('error', () => {});
-  lifeline.resume();
-  return { child, socket, stderr };
+  // If the system has no file descriptors left, there are no pipes, and the process emits an error.
+  const [, , stderr, socket, lifeline] = child.stdio ?? [];
+  const pipe = duplexOf(lifeline);
+  // The pipe breaks when the worker ends; the process reports that.
+  pipe.on('error', () => {});
+  pipe.resume();
+  return { child, socket: duplexOf(socket), stderr: stderr ?? new PassThrough() };
 }
 
-/** The command with the levers that hold: a shell sets them and becomes the worker. */
-function throughShell(command: string[], levers: Levers, niceness: number): string[] {
+function duplexOf(stream: unknown): Duplex {
+  return stream instanceof Duplex ? stream : new PassThrough();
+}
+
+/** The command with the controls that work: a shell sets them, then becomes the worker. */
+function throughShell(command: Command, levers: Levers, niceness: number): Command {
   const steps: string[] = [];
   if (levers.oomScore) steps.push('echo 1000 > /proc/self/oom_score_adj');
   const nice = levers.niceness ? `nice -n ${niceness} ` : '';

@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 /**
- * What the system lets the server do with its workers. Linux with glibc has all of it; elsewhere workers are plain processes, and
- * `menagerie doctor` says so.
+ * Which controls over worker processes this system has. Linux with glibc has all of them; elsewhere workers are plain processes,
+ * and `menagerie doctor` says so.
  */
 export interface Levers {
-  /** Workers get a limit on the memory they may ask for (RLIMIT_DATA), which can be raised later. */
+  /** Workers get a limit on the memory that they may allocate (RLIMIT_DATA), which can be raised later. */
   dataLimit: boolean;
-  /** Workers run at a lower priority than the server, all of their threads. */
+  /** All threads of workers run at a lower priority than the server. */
   niceness: boolean;
-  /** The kernel, short of memory, ends a worker before the server. */
+  /** When memory runs out, the kernel ends a worker before the server. */
   oomScore: boolean;
-  /** The kernel ends workers when the server has ended. Without it a thread of each worker watches. */
+  /** The kernel ends workers when the server ends. Without this a thread of each worker watches the server. */
   parentDeathSignal: boolean;
 }
 
@@ -20,7 +20,7 @@ export type Lever = keyof Levers;
 
 export const NO_LEVERS: Levers = { dataLimit: false, niceness: false, oomScore: false, parentDeathSignal: false };
 
-/** Shell commands that try each lever on the shell itself. */
+/** Shell commands that try each control on the shell itself. */
 const TRIALS: Record<Lever, string> = {
   dataLimit: `sh -c 'ulimit -S -d 1000000 && prlimit --pid $$ --data=2000000000: && [ "$(ulimit -S -d)" = 1953125 ]'`,
   niceness: '[ "$(nice -n 5 nice)" -ge 5 ]',
@@ -31,7 +31,7 @@ const TRIAL_MS = 5000;
 
 let found: Promise<Levers> | undefined;
 
-/** Tries the levers, once for the process. */
+/** Finds out which controls work. The result is kept for the life of the process. */
 export function findLevers(): Promise<Levers> {
   found ??= tryLevers();
   return found;
@@ -39,13 +39,20 @@ export function findLevers(): Promise<Levers> {
 
 async function tryLevers(): Promise<Levers> {
   if (process.platform !== 'linux') return NO_LEVERS;
-  const names = Object.keys(TRIALS) as Lever[];
-  // One shell for all; each trial in a shell of its own, so that none spoils the next.
-  const script = names.map((name) => `(${TRIALS[name]}) >/dev/null 2>&1 && echo ${name}`).join('\n');
+  // One shell runs all trials, each in a subshell, so that none affects the next.
+  const script = Object.entries(TRIALS).map(([name, trial]) => `(${trial}) >/dev/null 2>&1 && echo ${name}`);
   try {
-    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', `${script}\ntrue`], { timeout: TRIAL_MS });
-    const holding = stdout.split('\n');
-    return Object.fromEntries(names.map((name) => [name, holding.includes(name)])) as unknown as Levers;
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', [...script, 'true'].join('\n')], {
+      timeout: TRIAL_MS,
+    });
+    const working = stdout.split('\n');
+    const works = (lever: Lever) => working.includes(lever);
+    return {
+      dataLimit: works('dataLimit'),
+      niceness: works('niceness'),
+      oomScore: works('oomScore'),
+      parentDeathSignal: works('parentDeathSignal'),
+    };
   } catch {
     return NO_LEVERS;
   }

@@ -1,18 +1,18 @@
-import { isMemoryRefused, memoryExceeded } from '../../networks/memory-errors.js';
+import { isMemoryRefused, memoryExceeded } from '../../../core/memory-errors.js';
 
-/** Why a worker ended; what it had in hand is dealt with accordingly (see WorkerLost). */
+/** Why a worker ended. This decides whether its calls are made again (see WorkerLost). */
 type EndKind =
   /** It did not answer in time. */
   | 'deadline'
   /** A fault in native code. */
   | 'fault'
-  /** The server ended it because of the memory it held. */
+  /** It needed too much memory. */
   | 'memory'
-  /** What it sent could not be understood. */
+  /** It sent something that is not an answer. */
   | 'nonsense'
-  /** Somebody else ended it, or it ended by itself. */
+  /** Something else ended it, or it exited. */
   | 'lost'
-  /** The server wanted it to end. */
+  /** The server no longer needed it. */
   | 'stopped';
 
 /** How a worker ended. */
@@ -23,24 +23,24 @@ export interface WorkerEnd {
 }
 
 const FAULT_SIGNALS: readonly string[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
-/** What Windows ends a process with that had an access violation, a heap corruption, or called abort. */
+/** Exit codes on Windows after an access violation, heap corruption, a stack overrun, and abort(). */
 const FAULT_STATUSES = [0xc000_0005, 0xc000_0374, 0xc000_0409, 134];
 
 /**
- * What the end of a process says that nobody here asked for.
- * @param words what it wrote before
+ * Why a process ended that the server did not end.
+ * @param output what it wrote to stderr
  */
-export function endOf(status: number | null, signal: string | null, words: string): WorkerEnd {
+export function endOf(status: number | null, signal: string | null, output: string): WorkerEnd {
   const fault = (signal !== null && FAULT_SIGNALS.includes(signal)) || FAULT_STATUSES.includes(status ?? 0);
   const how = signal === null ? `exited with code ${status}` : `killed by ${signal}`;
-  const reason = words === '' ? how : `${how}: ${words}`;
-  // The engine and the C++ library end a process to which memory is refused in the wrong place.
-  if (fault && isMemoryRefused(words)) return { kind: 'memory', reason: memoryExceeded('The work').message };
+  const reason = output === '' ? how : `${how}: ${output}`;
+  // V8 and the C++ library abort the process if some allocations fail.
+  if (fault && isMemoryRefused(output)) return { kind: 'memory', reason: memoryExceeded('The work').message };
   return { kind: fault ? 'fault' : 'lost', reason };
 }
 
 /**
- * A call that a worker took with it. Only the first that it had in hand can be the culprit: the others had not begun.
+ * A worker ended before it answered a call. Only the first of its unanswered calls can be the cause: the others had not begun.
  */
 export class WorkerLost extends Error {
   override readonly name = 'WorkerLost';
@@ -53,7 +53,7 @@ export class WorkerLost extends Error {
     this.begun = begun;
   }
 
-  /** Whether the call may be made again, with another worker. */
+  /** Whether the call may be made again, in another worker. */
   get maySendAgain(): boolean {
     return !this.begun || this.end.kind === 'lost';
   }

@@ -1,33 +1,33 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { memoryExceeded } from '../../../core/memory-errors.js';
 import { MIB } from '../../../core/units.js';
-import { memoryExceeded } from '../../networks/memory-errors.js';
 import { heldBytes, loadingBytes } from '../../networks/network-memory.js';
 import { type NetworkSpec, nameOf } from '../../networks/network-spec.js';
 import type { WorkerProcess } from './worker-process.js';
 
-// How much memory a worker may ask for (RLIMIT_DATA) and hold (resident, watched), and how that is known.
+// How much memory a worker may allocate (limited by RLIMIT_DATA) and hold (resident memory, checked every WATCH_MS).
 
-/** Beyond what decoding takes: for the activations of networks, and for what the allocator keeps. */
+/** In addition to decoding: for the activations of networks, and for memory that the allocator keeps. */
 const SERVING_MARGIN = 256 * MIB;
-/** A worker that holds so much more than when it had loaded its networks, with nothing to do, is replaced. */
+/** An idle worker that holds this much more than after loading its networks is replaced. */
 const FAT_BYTES = 256 * MIB;
 
-/** How often what a worker holds is checked, in ms. */
+/** How often the memory of workers is checked, in ms. */
 export const WATCH_MS = 200;
 
-/** How much a worker may have. */
+/** How much memory a worker may have. */
 export interface MemoryPlan {
-  /** Bytes that decoding one picture may take at most. */
+  /** Bytes that decoding one picture may take. */
   decodeBytes: number;
   /** Bytes that one worker may hold. */
   share: number;
-  /** Whether workers get a limit on what they may ask for. */
+  /** Whether workers get a limit on what they may allocate. */
   dataLimit: boolean;
 }
 
-/** The limits of the workers of one pool. */
+/** The memory limits of the workers of one pool. */
 export class WorkerMemory {
   readonly plan: MemoryPlan;
 
@@ -41,69 +41,85 @@ export class WorkerMemory {
   }
 
   /**
-   * Whether one more network fits beside those that a worker has.
-   * @throws MenagerieError `memory_exceeded` naming what it needs and what there is
+   * Bytes that decoding one picture may take in a worker.
+   * @param heldAtRest bytes that the worker holds with its networks loaded and nothing to do
+   */
+  decodeBytesBeside(heldAtRest: number): number {
+    const { decodeBytes, share } = this.plan;
+    return Math.max(0, Math.min(decodeBytes, share - heldAtRest));
+  }
+
+  /**
+   * Checks that one more network fits into a worker.
+   * @param others networks that the worker holds
+   * @throws MenagerieError `memory_exceeded` naming the bytes needed and the bytes available
    */
   assertFits(spec: NetworkSpec, others: Iterable<NetworkSpec>): void {
     const needed = heldBytes([...others, spec]);
     if (needed > this.plan.share) throw memoryExceeded(`A worker with ${nameOf(spec)}`, needed, this.plan.share);
   }
 
-  /** Lets a worker load a network. */
+  /** Raises a worker's limit so that it can load a network. */
   async beforeLoading(pid: number | undefined, spec: NetworkSpec): Promise<void> {
     await this.#limit(pid, loadingBytes(spec));
   }
 
-  /** Lets a worker that has loaded or unloaded something decode and run, and no more. */
+  /** Lowers a worker's limit, after loading or unloading, to what decoding and running take. */
   async afterLoading(pid: number | undefined): Promise<void> {
     await this.#limit(pid, this.servingBytes);
   }
 
   /**
-   * Ends a worker that holds more than its share, before the kernel chooses whom to end.
-   * @param what it is doing, at the beginning of a sentence
+   * Ends a worker that holds more than its share, before the kernel runs out of memory and chooses a process to end.
+   * @param held bytes that the worker holds
+   * @param what the worker is doing, as the beginning of a sentence
    */
   enforceShare(worker: WorkerProcess, held: number, what: string): void {
     const { share } = this.plan;
     if (held > share) worker.kill({ kind: 'memory', reason: memoryExceeded(what, held, share).message });
   }
 
-  /** Whether a worker with nothing to do holds much more than it did. @param before when it had loaded its networks */
-  isFat(held: number, before: number): boolean {
-    return held > before + FAT_BYTES;
+  /**
+   * Whether an idle worker holds so much memory that it should be replaced.
+   * @param held bytes that it holds now
+   * @param heldAtRest bytes that it held after loading its networks
+   */
+  isFat(held: number, heldAtRest: number): boolean {
+    return held > heldAtRest + FAT_BYTES;
   }
 
-  /** @param more bytes beyond what it has asked for so far */
+  /** @param more bytes in addition to what the process has allocated so far */
   async #limit(pid: number | undefined, more: number): Promise<void> {
-    const now = this.plan.dataLimit ? processStatus(pid)?.asked : undefined;
+    const now = this.plan.dataLimit ? processStatus(pid)?.allocated : undefined;
     if (now === undefined) return;
     try {
-      // The soft limit only: a hard one could never be raised again.
-      await promisify(execFile)('prlimit', ['--pid', String(pid), `--data=${now + more}:`]);
+      // Only the soft limit, hence the colon: a hard limit could never be raised again. prlimit takes a fraction for the end of the
+      // number and sets both.
+      await promisify(execFile)('prlimit', ['--pid', String(pid), `--data=${Math.ceil(now + more)}:`]);
     } catch {
-      // It has just ended, or the limit stays as it is: then what does not fit says so.
+      // Either the process has ended, or the old limit stays and work that does not fit fails with an error.
     }
   }
 }
 
-/** What the system says of a process. */
+/** What the system reports about a process. */
 export interface ProcessStatus {
-  /** Bytes of memory that it holds and that nobody else has. */
+  /** Bytes of resident memory that it shares with no other process (RssAnon). */
   held: number;
-  /** Bytes that it has asked for, as RLIMIT_DATA counts them. */
-  asked: number;
-  /** Whether it was stopped, by SIGSTOP or a debugger. */
+  /** Bytes that it has allocated, as RLIMIT_DATA counts them (VmData). */
+  allocated: number;
+  /** Whether SIGSTOP or a debugger has stopped it. */
   stopped: boolean;
 }
 
-/** What the system says of a process; undefined where it does not. */
+/** What the system reports about a process; undefined if the process has ended or the system is not Linux. */
 export function processStatus(pid: number | undefined): ProcessStatus | undefined {
   if (process.platform !== 'linux' || pid === undefined) return undefined;
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     const field = (name: string) => status.slice(status.indexOf(`\n${name}:`) + name.length + 2).trimStart();
     const bytes = (name: string) => Number.parseInt(field(name), 10) * 1024;
-    return { held: bytes('RssAnon'), asked: bytes('VmData'), stopped: /^[Tt]/.test(field('State')) };
+    return { held: bytes('RssAnon'), allocated: bytes('VmData'), stopped: /^[Tt]/.test(field('State')) };
   } catch {
     return undefined;
   }

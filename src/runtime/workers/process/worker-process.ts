@@ -1,12 +1,13 @@
 import { awakeClock } from '../../../core/awake-clock.js';
 import { MenagerieError } from '../../../core/errors.js';
-import { type AnswerHead, type Ask, type CallAnswer, type CallKind, errorOfFailure } from '../protocol/calls.js';
-import { type Bytes, encodeFrame, type Frame, type FrameError, FrameReader } from '../protocol/frame.js';
+import { type Ask, type AskHead, type CallAnswer, type CallKind, errorOfFailure } from '../protocol/calls.js';
+import { type Bytes, encodeFrame, type Frame, FrameReader } from '../protocol/frame.js';
+import { parseAnswer, parseAnswerHead } from '../protocol/parse-answer.js';
 import type { WorkerSettings } from '../protocol/worker-settings.js';
 import { type Launched, type LaunchOptions, launch } from './launch.js';
 import { endOf, type WorkerEnd, WorkerLost } from './worker-end.js';
 
-/** An answer, and the bytes beside it. */
+/** An answer, and the parts of its frame. */
 export interface Answered<K extends CallKind> {
   answer: CallAnswer<K>;
   parts: Uint8Array<ArrayBuffer>[];
@@ -15,22 +16,25 @@ export interface Answered<K extends CallKind> {
 interface Pending {
   id: number;
   timeoutMs: number;
-  resolve(answered: { answer: object; parts: Uint8Array<ArrayBuffer>[] }): void;
+  resolve(answered: { answer: unknown; parts: Uint8Array<ArrayBuffer>[] }): void;
   reject(error: unknown): void;
-  /** On the clock of awake time; undefined: it waits behind another. */
+  /** Start, by the awake clock; undefined: it waits behind another call. */
   begun: number | undefined;
-  /** Whether nobody waits for it any more. */
+  /** Whether it was taken back, so that its answer does not matter. */
   takenBack: boolean;
 }
 
-/** The views of a picture take 140 MB at most: 512 of the largest that networks see. A worker may have been taken over. */
+/**
+ * The views of a picture take 140 MB at most: 512 of the largest that networks take. There must be a limit, because a file may have
+ * taken over the worker that decoded it.
+ */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
-/** Time for what a process wrote before it ended to be read. */
+/** How long the output of a process is read after it has ended. */
 const STDERR_WAIT_MS = 1000;
-/** For starting Node and loading the libraries, on a busy machine too. */
+/** For starting Node and loading the libraries, even on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
-/** Of what it wrote the beginning and the end are kept. */
-const WORDS_LENGTH = 300;
+/** Characters kept from the beginning and from the end of what a process writes to stderr. */
+const KEPT_LENGTH = 300;
 
 /** A call that was taken back before the worker had begun. */
 export class Cancelled extends Error {
@@ -38,23 +42,24 @@ export class Cancelled extends Error {
 }
 
 /**
- * The server's end of a worker: one process that answers calls strictly in order. Once it has ended it stays so, and the calls it
- * had in hand are rejected with WorkerLost; its owner puts another in its place.
+ * The server's side of a worker: one process that answers calls strictly in order. When the process ends, the calls that it had not
+ * answered are rejected with WorkerLost. It is not restarted: its owner starts another worker.
  */
 export class WorkerProcess {
-  /** Resolves when the process has ended, with what it had in hand rejected; never rejects. */
+  /** Resolves when the process has ended and its unanswered calls were rejected; never rejects. */
   readonly ended: Promise<WorkerEnd>;
-  /** Resolves when it has been told its settings; a worker that dies before that rejects it. */
+  /** Resolves when the worker has its settings; rejects if it ends before that. */
   readonly started: Promise<void>;
   readonly #launched: Launched;
   readonly #reader: FrameReader;
-  /** In the order they were made; the first has begun. */
+  /** Calls without an answer, in the order they were made; the first has begun. */
   readonly #inHand: Pending[] = [];
   #lastId = 0;
   #end: WorkerEnd | undefined;
   #resolveEnded: (end: WorkerEnd) => void = () => {};
-  #firstWords = '';
-  #lastWords = '';
+  /** Beginning and end of what the process wrote to stderr. */
+  #firstOutput = '';
+  #lastOutput = '';
   #stopTimer: () => void = () => {};
 
   constructor(options: LaunchOptions, settings: WorkerSettings, startTimeoutMs = START_TIMEOUT_MS) {
@@ -65,11 +70,11 @@ export class WorkerProcess {
     this.#launched = launch(options);
     this.#listen();
     this.started = this.call('start', { settings }, [], startTimeoutMs).then(() => {});
-    // Its owner may listen later than it fails.
+    // Not an unhandled rejection if it fails before its owner listens.
     this.started.catch(() => {});
   }
 
-  /** Undefined if it could not even be started. */
+  /** Undefined if the process could not be started. */
   get pid(): number | undefined {
     return this.#launched.child.pid;
   }
@@ -78,23 +83,23 @@ export class WorkerProcess {
     return this.#end === undefined;
   }
 
-  /** Calls that are not answered yet. */
+  /** Number of calls without an answer. */
   get inHand(): number {
     return this.#inHand.length;
   }
 
-  /** Milliseconds of awake time for which it has worked on its first call; 0 where it has none. */
+  /** Milliseconds of awake time since its first call began; 0 if it has no call. */
   get busyMs(): number {
     const begun = this.#inHand[0]?.begun;
     return begun === undefined ? 0 : awakeClock.now() - begun;
   }
 
   /**
-   * Asks for something.
-   * @param timeoutMs of awake time from when the worker can begin; without an answer by then it is ended
-   * @param parts bytes beside the call; they must not change until it is answered
-   * @param onSent gets a function that takes the call back: it is rejected with Cancelled if the worker has not begun
-   * @throws MenagerieError that the worker answers; WorkerLost, Cancelled
+   * Makes a call.
+   * @param parts bytes that go with the call; they must not change until it is answered
+   * @param timeoutMs awake time from when the worker can begin; without an answer by then the worker is ended
+   * @param onSent gets a function that takes the call back: the call is rejected with Cancelled if the worker has not begun it
+   * @throws MenagerieError from the worker; WorkerLost, Cancelled; Error if the answer does not fit the call
    */
   call<K extends CallKind>(
     kind: K,
@@ -106,28 +111,22 @@ export class WorkerProcess {
     const end = this.#end;
     if (end) return Promise.reject(new WorkerLost(end, false));
     const id = ++this.#lastId;
-    return new Promise<Answered<K>>((resolve, reject) => {
-      this.#inHand.push({
-        id,
-        timeoutMs,
-        resolve: resolve as Pending['resolve'],
-        reject,
-        begun: undefined,
-        takenBack: false,
-      });
+    const answered = new Promise<Parameters<Pending['resolve']>[0]>((resolve, reject) => {
+      this.#inHand.push({ id, timeoutMs, resolve, reject, begun: undefined, takenBack: false });
       if (this.#inHand.length === 1) this.#begin();
       this.#write(encodeFrame({ id, kind, ask }, parts));
       onSent?.(() => this.#takeBack(id));
     });
+    return answered.then(({ answer, parts: bytes }) => ({ answer: parseAnswer(kind, answer), parts: bytes }));
   }
 
-  /** Ends the process at once, whatever it does. */
+  /** Ends the process at once. */
   kill(end: WorkerEnd): void {
     if (!this.#die(end)) return;
     this.#launched.child.kill('SIGKILL');
   }
 
-  /** Ends the process. @returns when it has ended */
+  /** Ends the process at once, and waits until it has ended. */
   async stop(): Promise<void> {
     this.kill({ kind: 'stopped', reason: 'the server is stopping' });
     await this.ended;
@@ -136,7 +135,7 @@ export class WorkerProcess {
   #listen(): void {
     const { child, socket, stderr } = this.#launched;
     socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
-    // What these mean, the end of the process says.
+    // No need to handle these: the end of the process says what happened.
     for (const stream of [socket, stderr]) stream.on('error', () => {});
     socket.once('close', () => {
       const gone = () => this.kill({ kind: 'nonsense', reason: 'closed its socket' });
@@ -144,21 +143,17 @@ export class WorkerProcess {
     });
     stderr.on('data', (chunk: Uint8Array) => {
       const text = Buffer.from(chunk).toString('latin1');
-      const room = Math.max(0, WORDS_LENGTH - this.#firstWords.length);
-      this.#firstWords += text.slice(0, room);
-      this.#lastWords = (this.#lastWords + text.slice(room)).slice(-WORDS_LENGTH);
+      const room = Math.max(0, KEPT_LENGTH - this.#firstOutput.length);
+      this.#firstOutput += text.slice(0, room);
+      this.#lastOutput = (this.#lastOutput + text.slice(room)).slice(-KEPT_LENGTH);
     });
     child.on('error', ({ message }) => {
       if (child.pid !== undefined) return;
-      this.#die({ kind: 'lost', reason: `could not be started: ${message}` });
-      this.#closed();
+      this.#closed({ kind: 'lost', reason: `could not be started: ${message}` });
     });
     child.once('exit', (status, signal) => {
-      // What it had written may still be on its way.
-      const closed = () => {
-        this.#die(endOf(status, signal, (this.#firstWords + this.#lastWords).trim()));
-        this.#closed();
-      };
+      // Some of its output may not have been read yet.
+      const closed = () => this.#closed(endOf(status, signal, (this.#firstOutput + this.#lastOutput).trim()));
       const timer = setTimeout(closed, STDERR_WAIT_MS);
       child.once('close', () => {
         clearTimeout(timer);
@@ -167,9 +162,11 @@ export class WorkerProcess {
     });
   }
 
-  #closed(): void {
+  /** @param end why the process ended, if the server did not end it */
+  #closed(end: WorkerEnd): void {
+    this.#die(end);
     this.#launched.socket.destroy();
-    this.#resolveEnded(this.#end as WorkerEnd);
+    this.#resolveEnded(this.#end ?? end);
   }
 
   #receive(chunk: Uint8Array): void {
@@ -177,19 +174,17 @@ export class WorkerProcess {
     try {
       frames = this.#reader.push(chunk);
     } catch (error) {
-      this.kill({ kind: 'nonsense', reason: `sent ${(error as FrameError).message}` });
+      this.kill({ kind: 'nonsense', reason: `sent ${error instanceof Error ? error.message : error}` });
       return;
     }
     for (const frame of frames) this.#answered(frame);
   }
 
   #answered({ head, parts }: Frame): void {
-    const answer = head as AnswerHead;
+    const answer = parseAnswerHead(head);
     const pending = this.#inHand[0];
-    const known =
-      answer.type === 'done' || answer.type === 'failed' || (answer.type === 'cancelled' && pending?.takenBack);
-    if (!pending || answer.id !== pending.id || !known) {
-      this.kill({ kind: 'nonsense', reason: `answered call ${String(answer.id).slice(0, 20)} out of its turn` });
+    if (!answer || answer.id !== pending?.id || (answer.type === 'cancelled' && !pending.takenBack)) {
+      this.kill({ kind: 'nonsense', reason: `answered call ${shownId(head)} out of its turn` });
       return;
     }
     this.#inHand.shift();
@@ -198,7 +193,7 @@ export class WorkerProcess {
     else if (answer.type === 'failed') pending.reject(errorOfFailure(answer));
   }
 
-  /** The time of the call that is first now runs. */
+  /** Starts the timer of the first call. */
   #begin(): void {
     this.#stopTimer();
     const [first] = this.#inHand;
@@ -209,11 +204,12 @@ export class WorkerProcess {
     this.#stopTimer = awakeClock.after(timeoutMs, late);
   }
 
-  /** The worker hears of it when it has done what it is at; its answer, whatever that is, is of no interest then. */
+  /** The worker reads this after the call it is busy with. Its answer is ignored then. */
   #takeBack(id: number): void {
     const pending = this.#inHand.find((call) => call.id === id);
     if (!pending || pending.begun !== undefined || !this.alive) return;
-    this.#write(encodeFrame({ id, kind: 'cancel' }));
+    const head: AskHead = { id, kind: 'cancel' };
+    this.#write(encodeFrame(head));
     pending.takenBack = true;
     pending.reject(new Cancelled());
   }
@@ -225,7 +221,7 @@ export class WorkerProcess {
     socket.uncork();
   }
 
-  /** @returns whether it was alive until now */
+  /** Rejects the unanswered calls. @returns false if the worker had ended before */
   #die(end: WorkerEnd): boolean {
     if (this.#end) return false;
     this.#end = end;
@@ -235,15 +231,18 @@ export class WorkerProcess {
   }
 }
 
-/** The error for whoever made a call that a worker took with it. */
+/** The error for a request whose call was lost with its worker. */
 export function workerFailed({ end }: WorkerLost): MenagerieError {
   if (end.kind === 'memory') return new MenagerieError('memory_exceeded', end.reason);
   return new MenagerieError(
     'worker_failed',
     'The worker running the request failed and is being replaced; try again.',
-    {
-      cause: end.reason,
-      retryAfterS: 1,
-    },
+    { cause: end.reason, retryAfterS: 1 },
   );
+}
+
+/** The id of a call that a worker sent, for a message: it may be anything. */
+function shownId(head: object): string {
+  const id = 'id' in head ? head.id : undefined;
+  return typeof id === 'object' ? Object.prototype.toString.call(id) : String(id).slice(0, 20);
 }

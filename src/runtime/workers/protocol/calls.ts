@@ -1,13 +1,13 @@
-import { ERRORS, type ErrorCode, MenagerieError, toMenagerieError } from '../../../core/errors.js';
+import { type ErrorCode, MenagerieError, toMenagerieError } from '../../../core/errors.js';
 import type { Rendering, ViewOptions } from '../../../core/views/test-time.js';
 import type { Inspection, InspectRequest } from '../../inspection/inspection.js';
 import type { NetworkInfo, NetworkSpec } from '../../networks/network-spec.js';
 import type { WorkerSettings } from './worker-settings.js';
 
-// What the server asks a worker, and what it answers. Bytes are not in here: they are the parts of the frame beside it, in the
-// order in which the message names them (see frame.ts).
+// The messages between the server and a worker. They hold no bytes: those are the parts of the frame that carries the message, in
+// the order in which the message names them (see frame.ts).
 
-/** Which views of a picture one network, or several alike, see. */
+/** How a picture is shown to one network, or to several with equal preprocessing. */
 export interface PictureRequest {
   /** Whether EXIF orientation is applied. */
   autoOrient: boolean;
@@ -17,7 +17,7 @@ export interface PictureRequest {
 /** One input of a run. Its part is the file of a picture, or u8 views as renderViews makes them. */
 export type RunInput = ({ kind: 'picture' } & PictureRequest) | { kind: 'views'; name: string; rows: number };
 
-/** A picture that was decoded. */
+/** Facts about a decoded picture. */
 export interface PictureFacts {
   /** Pixels. */
   width: number;
@@ -29,20 +29,17 @@ export interface PictureFacts {
   renderMs: number;
 }
 
-/**
- * What became of one input of a run. Its part holds float32 scores as the network gives them, rows x classes; nothing where it
- * failed.
- */
+/** The outcome of one input of a run. Its part holds float32 scores as the network gives them, rows x classes; empty after a failure. */
 export type RunOutcome =
   | {
       type: 'scores';
-      /** How often each row counts; of views, the server knows. */
-      counts?: number[];
-      picture?: PictureFacts;
+      /** How often each row counts; undefined for views, whose counts the server has. */
+      counts?: number[] | undefined;
+      picture?: PictureFacts | undefined;
     }
-  | (Failure & { decodeMs?: number });
+  | Failure;
 
-/** A tensor beside whose description its values are a part: little-endian, row by row. */
+/** Describes a tensor whose values are a part of the frame: little-endian, row by row. */
 export interface TensorInfo {
   name: string;
   /** ONNX Runtime's name of the type, such as `float32`. */
@@ -50,9 +47,9 @@ export interface TensorInfo {
   dims: readonly number[];
 }
 
-/** Every call: what is asked and what is answered. */
+/** Every call: its request and its answer. */
 interface Calls {
-  /** The first of all. */
+  /** Always the first call. */
   start: { ask: { settings: WorkerSettings }; answer: object };
   load: { ask: { spec: NetworkSpec }; answer: { info: NetworkInfo } };
   unload: { ask: { key: string }; answer: object };
@@ -61,12 +58,12 @@ interface Calls {
     ask: { key: string; inputs: readonly RunInput[] };
     answer: { outcomes: RunOutcome[]; normaliseMs: number; inferenceMs: number };
   };
-  /** One picture to views: the part is its file. The answer has a part of u8 pixels for each geometry. */
+  /** One picture to views. The request's part is the file; the answer has one part of u8 pixels for each rendering. */
   render: {
     ask: { autoOrient: boolean; renderings: readonly Rendering[] };
     answer: { picture: PictureFacts; counts: number[][] };
   };
-  /** Tensors to tensors: a part for each. */
+  /** Tensors to tensors: one part for each. */
   compute: {
     ask: { key: string; feeds: readonly TensorInfo[]; fetches: readonly string[] };
     answer: { tensors: TensorInfo[]; inferenceMs: number };
@@ -78,34 +75,52 @@ export type CallKind = keyof Calls;
 export type Ask<K extends CallKind> = Calls[K]['ask'];
 export type CallAnswer<K extends CallKind> = Calls[K]['answer'];
 
-/** The head of a frame to a worker. `cancel` is not answered: what it names is answered with `cancelled` if it has not begun. */
-export type AskHead =
-  | { [K in CallKind]: { id: number; kind: K; ask: Ask<K> } }[CallKind]
-  | { id: number; kind: 'cancel' };
+/** The head of a frame that asks for an answer. */
+export type CallHead = { [K in CallKind]: { id: number; kind: K; ask: Ask<K> } }[CallKind];
 
-/** The head of a frame from a worker. */
-export type AnswerHead = { id: number } & ({ type: 'done'; answer: object } | { type: 'cancelled' } | Failure);
+/** The head of a frame to a worker. `cancel` has no answer of its own: if the call it names has not begun, that is answered `cancelled`. */
+export type AskHead = CallHead | { id: number; kind: 'cancel' };
 
-/** An error on its way from a worker. */
+const ASK_KINDS: Readonly<Record<AskHead['kind'], true>> = {
+  start: true,
+  load: true,
+  unload: true,
+  run: true,
+  render: true,
+  compute: true,
+  inspect: true,
+  cancel: true,
+};
+
+/** Whether a worker received one of the server's messages. The worker trusts the server with the fields of `ask`. */
+export function isAskHead(head: object): head is AskHead {
+  if (!('id' in head && 'kind' in head && typeof head.id === 'number' && typeof head.kind === 'string')) return false;
+  if (!Object.hasOwn(ASK_KINDS, head.kind)) return false;
+  return head.kind === 'cancel' || ('ask' in head && typeof head.ask === 'object' && head.ask !== null);
+}
+
+/** The head of a frame from a worker. The answer is read when it is known which call it belongs to (see parse-answer.ts). */
+export type AnswerHead = { id: number } & ({ type: 'done'; answer: unknown } | { type: 'cancelled' } | Failure);
+
+/** An error as a worker sends it. */
 export interface Failure {
   type: 'failed';
   code: ErrorCode;
   message: string;
-  /** Its cause as text: for the log. */
+  /** Its cause as text, for the log. */
   detail?: string | undefined;
   retryAfterS?: number | undefined;
 }
 
-/** An error as it is sent. */
+/** The message for an error. */
 export function failureOf(error: unknown): Failure {
   const { code, message, cause, retryAfterS } = toMenagerieError(error);
   return { type: 'failed', code, message, detail: cause === undefined ? undefined : String(cause), retryAfterS };
 }
 
-/** The error that was sent. */
+/** The error of a message. */
 export function errorOfFailure({ code, message, detail, retryAfterS }: Failure): MenagerieError {
-  const known = Object.hasOwn(ERRORS, code);
-  return new MenagerieError(known ? code : 'internal', known ? String(message) : ERRORS.internal, {
+  return new MenagerieError(code, message, {
     ...(detail === undefined ? {} : { cause: detail }),
     ...(retryAfterS === undefined ? {} : { retryAfterS }),
   });

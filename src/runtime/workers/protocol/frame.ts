@@ -1,6 +1,6 @@
 import type { Pieces } from '../../../core/byte-source.js';
 
-// What goes over the socket between the server and a worker. A frame is a head (JSON) and parts (bytes):
+// The format on the socket between the server and a worker. A frame is a head (JSON) and parts (bytes):
 //
 //   u32  magic and version
 //   u32  bytes of the head
@@ -8,14 +8,14 @@ import type { Pieces } from '../../../core/byte-source.js';
 //   u32  bytes of each part
 //   head, parts
 //
-// All numbers are little-endian. Both ends are bounded: the one that reads decides how much a frame may hold.
+// All numbers are little-endian. The reader decides how many bytes a frame may hold.
 
-/** Bytes of a part: in one piece, or in several that are never copied together. */
+/** Bytes of a part: in one piece, or in several pieces, which are not copied together. */
 export type Bytes = Uint8Array | Pieces;
 
 export interface Frame {
   head: object;
-  /** Each has its memory to itself. */
+  /** Each has an ArrayBuffer of its own. */
   parts: Uint8Array<ArrayBuffer>[];
 }
 
@@ -23,18 +23,18 @@ export interface Frame {
 const MAGIC = 0x4d46_0001;
 const WORD = 4;
 const PREFIX_BYTES = 3 * WORD;
-/** A head names inputs and outputs, never their values. A summary of a network of 100,000 layers is the largest. */
+/** A head describes inputs and outputs but holds none of their values. The largest is the summary of a network of 100,000 layers. */
 const MAX_HEAD_BYTES = 64 * 1024 * 1024;
 const MAX_PARTS = 4096;
 
-/** What came is no frame, or a larger one than is allowed. */
+/** The bytes received are not a frame, or the frame is larger than allowed. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
 /**
- * A frame as buffers, to be written one after the other.
- * @throws FrameError for more parts than a reader takes
+ * Encodes a frame as buffers, to be written one after the other.
+ * @throws FrameError for more parts than a reader accepts
  */
 export function encodeFrame(head: object, parts: readonly Bytes[] = []): Uint8Array[] {
   if (parts.length > MAX_PARTS) throw new FrameError(`a frame has at most ${MAX_PARTS} parts`);
@@ -47,27 +47,27 @@ export function encodeFrame(head: object, parts: readonly Bytes[] = []): Uint8Ar
   return [start, text, ...parts.flatMap((part) => (part instanceof Uint8Array ? [part] : part.pieces))];
 }
 
-/** Puts frames together from what arrives. Once it has thrown, nothing that follows can be understood. */
+/** Reads frames from a stream of chunks. Once `push` has thrown, the reader must not be used again. */
 export class FrameReader {
   readonly #maxBytes: number;
-  /** What is being filled, and how far. */
+  /** The field that is being read, and how many of its bytes have arrived. */
   #target: Uint8Array<ArrayBuffer> = new Uint8Array(PREFIX_BYTES);
   #filled = 0;
-  /** What follows when the target is full. */
+  /** Called when the target is full. */
   #next: (frames: Frame[]) => void = () => this.#readPrefix();
   #head: object = {};
   #headBytes = 0;
   #partBytes: number[] = [];
   #parts: Uint8Array<ArrayBuffer>[] = [];
 
-  /** @param maxBytes of all parts of a frame together */
+  /** @param maxBytes limit for all parts of a frame together */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
   /**
-   * Takes what has arrived.
-   * @returns the frames that are complete now
+   * Reads a chunk.
+   * @returns the frames that this chunk completes
    * @throws FrameError
    */
   push(chunk: Uint8Array): Frame[] {
@@ -84,14 +84,17 @@ export class FrameReader {
   }
 
   #expect(bytes: number, next: (frames: Frame[]) => void): void {
-    // Not from the pool that small buffers share: each part has its memory to itself.
+    // Not from the pool that small buffers share: each part has an ArrayBuffer of its own.
     this.#target = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
     this.#filled = 0;
     this.#next = next;
   }
 
   #readPrefix(): void {
-    const [magic, headBytes, parts] = wordsOf(this.#target) as [number, number, number];
+    const prefix = new DataView(this.#target.buffer);
+    const magic = prefix.getUint32(0, true);
+    const headBytes = prefix.getUint32(WORD, true);
+    const parts = prefix.getUint32(2 * WORD, true);
     if (magic !== MAGIC) throw new FrameError('not a frame of this version');
     if (headBytes > MAX_HEAD_BYTES) throw new FrameError(`a head of ${headBytes} bytes`);
     if (parts > MAX_PARTS) throw new FrameError(`a frame of ${parts} parts`);

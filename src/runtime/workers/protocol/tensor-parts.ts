@@ -1,31 +1,25 @@
-import { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../../core/errors.js';
-import { countOf } from '../../../core/shape.js';
-import { TENSOR_TYPES } from '../../../onnx/file/tensor-types.js';
+import { createTensor } from '../../networks/tensor.js';
 import type { TensorInfo } from './calls.js';
 
 // Tensors and the parts of a frame that hold their values.
 
-const ARRAYS = new Map(Object.values(TENSOR_TYPES).map(({ name, array }) => [name, array]));
-
 /**
  * A tensor over the memory of a part.
- * @throws MenagerieError `invalid_request` for a type that cannot be fed, or another number of values than its shape has
+ * @throws MenagerieError `invalid_request` for a type that cannot be fed, or a number of values that does not fit its shape
  */
 export function tensorOf({ name, type, dims }: TensorInfo, part: Uint8Array<ArrayBuffer>): Tensor {
-  const Values = ARRAYS.get(type);
-  if (!Values)
-    throw new MenagerieError('invalid_request', `The tensor "${name}" is of type ${type}, which cannot be fed.`);
-  const bytes = countOf(dims) * Values.BYTES_PER_ELEMENT;
-  if (bytes !== part.byteLength) {
+  const tensor = createTensor(type, dims, (bytes) => {
+    if (bytes === part.byteLength) return part;
     const what = `The tensor "${name}" of ${dims.join('x')} ${type} has ${bytes} bytes`;
-    throw new MenagerieError('invalid_request', `${what}; ${part.byteLength} came.`);
-  }
-  const values = new Values(part.buffer, part.byteOffset, countOf(dims));
-  return new Tensor(type as 'float32', values as Float32Array, dims);
+    throw new MenagerieError('invalid_request', `${what}; ${part.byteLength} were sent.`);
+  });
+  if (tensor) return tensor;
+  throw new MenagerieError('invalid_request', `The tensor "${name}" is of type ${type}, which cannot be fed.`);
 }
 
-/** The bytes of a tensor's values. */
+/** The bytes of a tensor's values. @throws MenagerieError `invalid_request` for a tensor of strings */
 export function valuesOf(tensor: Tensor): Uint8Array {
   const { data } = tensor;
   if (!ArrayBuffer.isView(data)) throw new MenagerieError('invalid_request', 'Outputs of text cannot be returned.');

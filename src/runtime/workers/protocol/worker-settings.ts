@@ -1,14 +1,14 @@
 import type { DecodeLimits } from '../../../imaging/decode.js';
 import type { Device } from '../../device/providers.js';
 
-/** What a worker is told when it starts. */
+/** Settings that a worker gets when it starts. */
 export interface WorkerSettings {
   device: Device;
   /** Threads that one network computes with. */
   threads: number;
-  /** Rows of a batch; undefined: what is measured to pay when a network is loaded. */
+  /** Rows of a batch; undefined: measured when a network is loaded. */
   batch?: number | undefined;
   decode: DecodeLimits;
-  /** Bytes that running a network may take: for the error of what takes more. */
+  /** Bytes that running a network may take, for the message of the error when it takes more. */
   runBytes: number;
 }

@@ -1,16 +1,16 @@
-import { MenagerieError } from '../../core/errors.js';
-import { inMib } from '../../core/units.js';
+import { MenagerieError } from './errors.js';
+import { inMib } from './units.js';
 
-/** What the runtime, libvips, V8 and the C++ library say when memory is refused. */
+/** Messages of ONNX Runtime, libvips, V8 and the C++ library when an allocation fails. */
 const REFUSED =
-  /bad_alloc|failed to allocate|allocation (?:of .* )?failed|out of memory|cannot allocate memory|ENOMEM|Array buffer allocation/i;
+  /bad_alloc|failed to allocate|allocation (?:of .* )?failed|(?:out of|insufficient) memory|cannot allocate memory|memory allocation error(?!: security limit)|ENOMEM|Array buffer allocation/i;
 
-/** Whether an error says that memory was refused. */
+/** Whether an error, or its text, says that an allocation failed. */
 export function isMemoryRefused(error: unknown): boolean {
   return REFUSED.test(error instanceof Error ? error.message : String(error));
 }
 
-/** The bytes that were asked for, where the runtime names them. */
+/** The size of the failed allocation, if ONNX Runtime names it. */
 export function bytesAskedFor(error: unknown): number | undefined {
   const [, size] = /requested buffer of size (\d+)/i.exec(String(error)) ?? [];
   return size === undefined ? undefined : Number(size);
@@ -18,9 +18,9 @@ export function bytesAskedFor(error: unknown): number | undefined {
 
 /**
  * The error for work that needs more memory than a worker may use.
- * @param what that work, at the beginning of a sentence
- * @param needed bytes, undefined where they are not known
- * @param allowed bytes, undefined where they are not known
+ * @param what the work, as the beginning of a sentence
+ * @param needed bytes, if known
+ * @param allowed bytes, if known
  */
 export function memoryExceeded(what: string, needed?: number, allowed?: number, cause?: unknown): MenagerieError {
   const needs = needed === undefined ? 'needs more memory than there is' : `needs about ${inMib(needed)} MB`;
