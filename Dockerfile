@@ -27,7 +27,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf 
 # What both images hold, in its place.
 FROM node AS app
 WORKDIR /app
-COPY package.json LICENSE ./
+COPY package.json LICENSE NOTICE docs/licences.md ./
 COPY --from=dependencies /usr/bin/tini-static /app/tini
 COPY deploy/docker/entrypoint.sh deploy/docker/health.mjs ./
 COPY --from=build /src/dist dist
@@ -42,6 +42,7 @@ RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-inst
   && rm node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_tensorrt.so
 
 FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
+LABEL org.opencontainers.image.title="menagerie" org.opencontainers.image.version="0.1.0" org.opencontainers.image.licenses="MIT"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=app /app ./
@@ -65,6 +66,10 @@ CMD ["serve"]
 
 # Last, so that it is what is built when no target is named.
 FROM node AS cpu
+LABEL org.opencontainers.image.title="menagerie" org.opencontainers.image.version="0.1.0" org.opencontainers.image.licenses="MIT"
+# Nothing is installed in a running container, so nothing there should be able to.
+RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+  /usr/local/bin/yarn /usr/local/bin/yarnpkg
 WORKDIR /app
 COPY --from=app /app ./
 COPY --from=dependencies /src/node_modules node_modules

@@ -1,29 +1,34 @@
 #!/usr/bin/env node
-// `menagerie` in a checkout: makes it ready to run, then runs the command line. Installations without sources run
-// dist/main.js itself.
+// The command `menagerie`. In a checkout it installs and compiles first what has changed; an installed package has no sources.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 const prepare = fileURLToPath(new URL('./prepare.mjs', import.meta.url));
-// In a group of its own, so that whoever ends this process ends the installing and compiling too. Windows has no groups.
-const grouped = process.platform !== 'win32';
-const child = spawn(process.execPath, [prepare], { stdio: ['ignore', 2, 2], detached: grouped });
-/** @type {NodeJS.Signals | undefined} */
-let received;
-/** @param {NodeJS.Signals} signal */
-const end = (signal) => {
-  received = signal;
-  if (child.pid === undefined || child.exitCode !== null) return;
-  if (grouped) process.kill(-child.pid, signal);
-  else child.kill(signal);
-};
-for (const name of SIGNALS) process.on(name, end);
-const [status] = await once(child, 'exit');
-for (const name of SIGNALS) process.off(name, end);
-// As it would have ended if it had not waited.
-if (received) process.kill(process.pid, received);
-if (status !== 0) process.exit(status ?? 1);
+if (existsSync(prepare)) await makeReady();
 await import('../dist/main.js');
+
+/** Runs prepare.mjs, and ends as it does where it fails. */
+async function makeReady() {
+  // In a group of its own, so that whoever ends this process ends the installing and compiling too. Windows has no groups.
+  const grouped = process.platform !== 'win32';
+  const child = spawn(process.execPath, [prepare], { stdio: ['ignore', 2, 2], detached: grouped });
+  /** @type {NodeJS.Signals | undefined} */
+  let received;
+  /** @param {NodeJS.Signals} signal */
+  const end = (signal) => {
+    received = signal;
+    if (child.pid === undefined || child.exitCode !== null) return;
+    if (grouped) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  };
+  for (const name of SIGNALS) process.on(name, end);
+  const [status] = await once(child, 'exit');
+  for (const name of SIGNALS) process.off(name, end);
+  // As it would have ended if it had not waited.
+  if (received) process.kill(process.pid, received);
+  if (status !== 0) process.exit(status ?? 1);
+}
