@@ -108,12 +108,14 @@ describe('a network that cannot be loaded', () => {
 
 describe.runIf(process.platform === 'linux')('a machine that is suspended', () => {
   it('for longer than work may take loses nothing', async () => {
-    const server = await start({ slow: hostile.slowIfBright(1e6) });
+    // Much longer than the work takes, so that a busy machine does not reach it either.
+    const timeoutMs = 6000;
+    const server = await start({ slow: hostile.slowIfBright(1e6) }, { MENAGERIE_WORKER_TIMEOUT_MS: String(timeoutMs) });
     const all = [server.child.pid as number, ...workersOf(server)];
     const reply = postPicture(server.url, bright, { query: 'model=slow' });
     await sleep(50);
     for (const pid of all) process.kill(pid, 'SIGSTOP');
-    await sleep(2 * RUN_TIMEOUT_MS);
+    await sleep(timeoutMs + 1000);
     for (const pid of all) process.kill(pid, 'SIGCONT');
     expect((await reply).status).toBe(200);
     expect((await postPicture(server.url, bright, { query: 'model=quick' })).status).toBe(200);
