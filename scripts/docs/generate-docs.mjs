@@ -6,12 +6,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultOf } from '../../dist/cli/program.js';
-import { flagOf } from '../../dist/config/load-config.js';
+import { flagOf, loadConfig } from '../../dist/config/load-config.js';
 import { SETTINGS } from '../../dist/config/settings.js';
 import { ERRORS } from '../../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../../dist/core/manifest/manifest.js';
 import { EnsembleSchema } from '../../dist/core/scores/ensemble.js';
+import { createApp } from '../../dist/http/app.js';
 import { STATUS } from '../../dist/http/errors/status.js';
+import { createLogger } from '../../dist/observability/logger.js';
 import { openRepository } from '../../dist/zoo/open-repository.js';
 import { benchmarksPage } from '../bench/page.mjs';
 import { untrainedModels } from '../measure/untrained-models.mjs';
@@ -22,7 +24,7 @@ import { depthTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
-Writes docs/configuration.md, docs/errors.md, docs/manifest.md, models/manifest.schema.json, models/ensemble.schema.json,
+Writes docs/configuration.md, docs/errors.md, docs/manifest.md, docs/openapi.json, models/manifest.schema.json, models/ensemble.schema.json,
 models/*-untrained and the table of networks in README.md from the code, and puts what was measured (docs/measured) into docs/.
 
   --check   write nothing; exit with 1 if a file is stale
@@ -194,6 +196,25 @@ function fill(file, name, content, text = readFileSync(join(root, file), 'utf8')
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
+/** What a server with the default settings answers at /openapi.json. Nothing of it runs: only its routes are asked. */
+async function openapi() {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const nothing = /** @type {any} */ ({});
+  const { server } = await createApp({
+    ...loadConfig({}),
+    classifier: nothing,
+    registry: nothing,
+    summaries: nothing,
+    budget: nothing,
+    events: { requestStarted() {}, requestFinished() {}, requestFailed() {}, connectionFailed() {} },
+    metrics: async () => ({ contentType: '', body: '' }),
+    log: createLogger('silent', process.stderr),
+    version,
+  });
+  await server.ready();
+  return `${JSON.stringify(server.swagger(), null, 2)}\n`;
+}
+
 /** @type {Record<string, string | Uint8Array>} */
 const untrained = untrainedModels();
 /** @type {Record<string, string | Uint8Array>} */
@@ -202,6 +223,7 @@ const outputs = {
   'docs/configuration.md': configuration(),
   'docs/errors.md': errors(),
   'docs/manifest.md': manifest(),
+  'docs/openapi.json': await openapi(),
   'models/manifest.schema.json': schemaFile(ManifestSchema),
   'models/ensemble.schema.json': schemaFile(EnsembleSchema),
   'README.md': fill('README.md', 'networks', await networks()),
