@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { ERRORS } from '../../src/core/errors.js';
-import { Metrics } from '../../src/observability/metrics.js';
+import { idleMetrics } from '../support/metrics.js';
 
 const root = new URL('../../', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, root), 'utf8');
@@ -29,17 +29,7 @@ const queries = [
 
 describe('the dashboard and the alerts', () => {
   test('ask for metrics that the server has', async () => {
-    const zero = () => 0;
-    const { registry } = new Metrics({
-      pending: zero,
-      pendingGmacs: zero,
-      queueLimitGmacs: zero,
-      waiting: zero,
-      cacheBytes: zero,
-      workers: () => ({ alive: 0, busy: 0 }),
-      uploadBytes: zero,
-      logLinesDropped: zero,
-    });
+    const { registry } = idleMetrics();
     const has = new Set(
       (await registry.getMetricsAsJSON()).flatMap(({ name, type }) =>
         `${type}` === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],

@@ -1,27 +1,12 @@
 import { expect, test } from 'vitest';
-import { Metrics } from '../../../src/observability/metrics.js';
 import type { ServedModel } from '../../../src/serving/models/model.js';
-
-const zero = () => 0;
-
-function metrics(): Metrics {
-  return new Metrics({
-    pending: zero,
-    pendingGmacs: zero,
-    queueLimitGmacs: zero,
-    waiting: zero,
-    cacheBytes: zero,
-    workers: () => ({ alive: 0, busy: 0 }),
-    uploadBytes: zero,
-    logLinesDropped: zero,
-  });
-}
+import { idleMetrics } from '../../support/metrics.js';
 
 const info = { provider: 'cpu', fallback: undefined, layersOnCpu: [] };
 const model = (id: string, variant: string) => ({ id, variant, version: 'v', info }) as unknown as ServedModel;
 
 test('a model that is loaded in another variant has the series of that variant alone', async () => {
-  const { serving, registry } = metrics();
+  const { serving, registry } = idleMetrics();
   const seriesOf = async (id: string) =>
     (await registry.metrics())
       .split('\n')
