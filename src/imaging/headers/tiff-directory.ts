@@ -37,7 +37,7 @@ export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): 
     const type = file.u16(at + 2, little);
     const numberBytes = NUMBER_BYTES[type];
     const bytes = offset(at + 4) * (numberBytes ?? OTHER_BYTES[type] ?? 1);
-    if (numberBytes && wanted.has(tag)) {
+    if (numberBytes && bytes > 0 && wanted.has(tag)) {
       const place = bytes <= inlineBytes ? at + valueAt : offset(at + valueAt);
       yield { tag, bytes, value: number(file, place, numberBytes, little) };
     } else {

@@ -158,7 +158,8 @@ describe('orientation', () => {
           );
         },
       ),
-      { numRuns: 500 },
+      // An entry that has no value at all.
+      { numRuns: 500, examples: [[motorola, [29, 0]]] },
     );
   });
 });
