@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // Makes a checkout ready to run: installs the packages when package-lock.json asks for others than are there, and
 // compiles src/ when it has changed. Only Node and npm are assumed, so nothing but Node's own modules is imported.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runCommand } from './run-command.mjs';
 
 const HELP = `Usage: node scripts/prepare.mjs [--force] [--cuda]
 
@@ -75,9 +75,6 @@ function fingerprint(paths) {
 
 /** Runs a command in the root folder and ends this process with its status if it fails. @param {string} command @param {string[]} argv */
 function run(command, argv) {
-  // npm is a script on Windows, which only a shell starts.
-  const viaShell = process.platform === 'win32' && command === 'npm';
-  const { status, error } = spawnSync(command, argv, { cwd: root, stdio: ['ignore', 2, 2], shell: viaShell });
-  if (error) process.stderr.write(`${command} could not be started: ${error.message}\n`);
-  if (status !== 0) process.exit(status ?? 1);
+  const { status } = runCommand(command, argv, root, 2);
+  if (status !== 0) process.exit(status);
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Makes a release: version, changelog, image tags, commit, tag, package and software bill of materials. Nothing is pushed or published.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runCommand } from './run-command.mjs';
 
 const HELP = `Usage: node scripts/release.mjs <major | minor | patch | x.y.z> [--out <folder>] [--dry-run]
 
@@ -96,11 +96,8 @@ function write(file, content) {
 
 /** Runs a command in the root folder, and ends this process if it fails. @param {string} command @param {string[]} args @param {'pipe' | 'inherit'} [stdout] */
 function run(command, args, stdout = 'inherit') {
-  // npm is a script on Windows, which only a shell starts.
-  const shell = process.platform === 'win32' && command === 'npm';
-  const options = { cwd: root, encoding: /** @type {const} */ ('utf8'), maxBuffer: 64 * 1024 * 1024, shell };
-  const result = spawnSync(command, args, { ...options, stdio: ['ignore', stdout, 2] });
-  return result.status === 0 ? (result.stdout ?? '') : fail(`${command} ${args[0]} failed.`);
+  const result = runCommand(command, args, root, stdout);
+  return result.status === 0 ? result.stdout : fail(`${command} ${args[0]} failed.`);
 }
 
 /** @param {string} message @returns {never} */

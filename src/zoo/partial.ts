@@ -2,7 +2,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../system/errors.js';
 import { fileSize } from './files.js';
-import { ownPartial, PARTIAL, writerOf } from './partial-name.js';
+import { ownPartial, PARTIAL, parsePartial } from './partial-name.js';
 
 // Partial downloads. Each pull writes to its own file, so that simultaneous pulls cannot corrupt each other's bytes. A pull takes over
 // the partial of an earlier one by renaming it, which only one pull can do. The names, in the folder of the complete file:
@@ -48,15 +48,16 @@ export async function removeFreePartials(target: string): Promise<void> {
 /** Partials of `target` that no process is writing, the longest first. */
 async function freePartials(target: string): Promise<string[]> {
   const folder = dirname(target);
-  const pattern = /^\.[0-9a-f]{12}(?:\.[A-Za-z0-9_]+-\d+-[0-9a-f]{8})?\.partial$/;
+  const hash = /^\.[0-9a-f]{12}$/;
   const found: { path: string; size: number }[] = [];
   for (const name of await readdir(folder)) {
     if (!name.startsWith(basename(target))) continue;
-    if (!pattern.test(name.slice(basename(target).length))) continue;
+    const partial = parsePartial(name);
+    if (!partial || !hash.test(partial.stem.slice(basename(target).length))) continue;
     const path = join(folder, name);
     const info = await stat(path).catch(() => undefined);
     if (!info) continue;
-    const writer = writerOf(name);
+    const { writer } = partial;
     if (!writer || isAbandoned(path, writer, info.mtimeMs)) found.push({ path, size: info.size });
   }
   return found.sort((a, b) => b.size - a.size).map(({ path }) => path);

@@ -19,6 +19,11 @@ const MAX_DEPTH = 100;
 const [TENSOR_EXTERNAL_DATA, TENSOR_DATA_LOCATION, EXTERNAL] = [13, 14, 1n];
 const [ENTRY_KEY, ENTRY_VALUE] = [1, 2];
 
+/** Depth of a weight of the main graph: model, graph, tensor. Every other tensor lies deeper. */
+const WEIGHT_DEPTH = 2;
+
+type Span = Pick<Field, 'start' | 'end'>;
+
 /**
  * The names, as written in an ONNX file, of the files beside it that contain values of its tensors, each once.
  * @throws MenagerieError `not_onnx` if the bytes are not an ONNX model; `invalid_network` if a tensor other than a weight of the
@@ -26,40 +31,40 @@ const [ENTRY_KEY, ENTRY_VALUE] = [1, 2];
  */
 export function externalFiles(source: ByteSource): string[] {
   const names = new Set<string>();
-  visit(source, 'model', { start: 0, end: source.length }, [], (name, path) => {
-    if (path.join('.') !== 'graph.tensor') {
+  for (const { tensor, depth } of tensorsIn(source, 'model', { start: 0, end: source.length }, 0)) {
+    const name = locationOf(source, tensor);
+    if (name === undefined) continue;
+    if (depth !== WEIGHT_DEPTH) {
       throw new MenagerieError(
         'invalid_network',
         'Only weights of the main graph may lie in external data; here a tensor of a node or nested graph does.',
       );
     }
     names.add(name);
-  });
+  }
   return [...names];
 }
 
-/** Finds the tensors with external data in a message. @param path the messages from the model to this one */
-function visit(
+/** The tensors in a message. @param depth number of messages that contain it */
+function* tensorsIn(
   source: ByteSource,
   message: Message,
-  { start, end }: Pick<Field, 'start' | 'end'>,
-  path: readonly Message[],
-  onExternal: (name: string, path: readonly Message[]) => void,
-): void {
-  if (path.length > MAX_DEPTH) throw notOnnx('its graphs are nested too deeply');
+  span: Span,
+  depth: number,
+): Generator<{ tensor: Span; depth: number }> {
+  if (depth > MAX_DEPTH) throw notOnnx('its graphs are nested too deeply');
   if (message === 'tensor') {
-    const name = locationOf(source, { start, end });
-    if (name !== undefined) onExternal(name, path);
+    yield { tensor: span, depth };
     return;
   }
-  for (const field of fieldsOf(source, start, end)) {
-    const next = CHILDREN[message][field.number];
-    if (next && field.wireType === 2) visit(source, next, field, [...path, next], onExternal);
+  for (const field of fieldsOf(source, span.start, span.end)) {
+    const child = CHILDREN[message][field.number];
+    if (child && field.wireType === 2) yield* tensorsIn(source, child, field, depth + 1);
   }
 }
 
 /** The name of the file with the tensor's values; undefined if they are in the ONNX file. */
-function locationOf(source: ByteSource, { start, end }: Pick<Field, 'start' | 'end'>): string | undefined {
+function locationOf(source: ByteSource, { start, end }: Span): string | undefined {
   let external = false;
   let location: string | undefined;
   for (const field of fieldsOf(source, start, end)) {
