@@ -8,8 +8,9 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     // Two test files at a time: the machines this runs on have two cores, and files that load networks are heavy.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Only against tests that hang: on a busy machine everything takes many times as long.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Only of what runs in the tests' own processes. Many tests start servers, workers and commands, and what these run is
     // not counted: src/cli shows nothing at all.
     coverage: {

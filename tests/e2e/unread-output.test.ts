@@ -79,7 +79,7 @@ describe('a server whose log', () => {
     expect(await ask(url, 800)).toBe(800);
     child.kill('SIGTERM');
     expect((await ended).status).toBe(0);
-  }, 60_000);
+  });
 
   it('has lost its reader answers on, and is written again when there is one', async () => {
     const log = await pipe();

@@ -113,7 +113,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
       for (const [place, i] of order.entries()) expectClose(scoresOf(outcomes[place]), alone[i] as Float32Array);
     }
     expect(rowsOf(spy)).toEqual(Array(pictures.length).fill(4));
-  }, 60_000);
+  });
 
   test('inputs of several rows, and parts of others, share a run', async () => {
     const [first, second] = [await read('triton_vulture.jpeg'), await read('burn_coyote.jpg')];
@@ -136,7 +136,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     }
     const together = five.rows + last - 1;
     expect(rowsOf(spy)).toEqual([together, together]);
-  }, 60_000);
+  });
 
   test('inputs whose run failed are tried alone', async () => {
     const network = await load(spec, 4);
@@ -154,7 +154,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     runs().mockRejectedValue(new Error('std::bad_alloc'));
     const refused = expect.objectContaining({ code: 'memory_exceeded' });
     expect(await errors()).toEqual([refused, refused]);
-  }, 60_000);
+  });
 });
 
 describe.skipIf(!assets).each(DIGITS)('$key', (spec) => {

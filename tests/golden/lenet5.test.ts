@@ -114,7 +114,7 @@ describe.skipIf(!assets)('LeNet-5 on the MNIST test set', () => {
     const top1 = accuracy(answers, (i) => labels[i]);
     console.info(`LeNet-5, 10,000 test digits through the digit path: ${top1.toFixed(2)} %`);
     expect(top1).toBeGreaterThanOrEqual(99);
-  }, 120_000);
+  });
 
   it('reads them as well black on white', async () => {
     const answers = await read(2000, (i) => rgb((x, y) => 255 - level(i, x, y), 28, 28));
@@ -141,7 +141,7 @@ describe.skipIf(!assets)('LeNet-5 on the MNIST test set', () => {
     const top1 = accuracy(answers, (i) => labels[i]);
     console.info(`LeNet-5, 500 test digits enlarged and off centre: ${top1.toFixed(2)} %`);
     expect(top1).toBeGreaterThanOrEqual(97);
-  }, 120_000);
+  });
 
   it('reads the digits among the single pictures', async () => {
     const files = ['digit_0.jpg', 'digit_3.jpg', 'digit_5.jpg', 'digit_7.jpg', 'digit_seven.png'];

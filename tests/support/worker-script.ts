@@ -128,6 +128,6 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     async () => {
       if (!(await condition())) throw new Error(`waited in vain for ${what}`);
     },
-    { timeout: 15_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
 }

@@ -118,7 +118,7 @@ describe('the header of a picture', () => {
       ),
       { numRuns: 100 },
     );
-  }, 120_000);
+  });
 
   test('of a GIF is its first frame where the screen is one of those that say nothing', async () => {
     for (const [width, height] of [
