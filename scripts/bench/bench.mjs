@@ -34,6 +34,7 @@ medians over the rounds, and the least and the greatest. Nothing else should run
   --keep              write docs/measured/benchmarks.json, of which npm run docs makes docs/benchmarks.md
   --help              this text
 `;
+/** @type {import('./round.mjs').Part[]} */
 const PARTS = ['limit', 'closed', 'open', 'peers'];
 /** Programs that wait for a core: more than this, and figures are theirs too. */
 const QUIET_LOAD = 0.5;
@@ -70,8 +71,9 @@ const assets = resolve(options.assets ?? process.env.ASSETS_DIR ?? join(root, '.
 const known = networksWith(assets);
 if (!known.includes('resnet50')) progress(`there are no networks in ${assets}: only the bundled ones are measured`);
 const names = options.networks?.split(',') ?? known;
-const parts = new Set(/** @type {import('./round.mjs').Part[]} */ (options.parts.split(',')));
-const unknown = [...parts].filter((part) => !PARTS.includes(part));
+const asked = options.parts.split(',');
+const parts = new Set(PARTS.filter((part) => asked.includes(part)));
+const unknown = asked.filter((name) => !PARTS.some((part) => part === name));
 const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
 if (unknown.length > 0 || !(seconds > 0) || !(rounds >= 1)) {
   process.stderr.write(HELP);
@@ -88,13 +90,12 @@ try {
   const { networks, modelDirs } = await openNetworks(names, assets, temporary);
   const settings = { MODEL_DIRS: modelDirs };
   const rows = new Rows();
-  /** @type {Map<string, import('./round.mjs').Facts>} */
-  const facts = new Map(names.map((name) => [name, { differing: [] }]));
-  const factsOf = (/** @type {string} */ name) => /** @type {import('./round.mjs').Facts} */ (facts.get(name));
+  /** @type {{ network: import('./networks.mjs').Network, facts: import('./round.mjs').Facts }[]} */
+  const measured = networks.map((network) => ({ network, facts: { differing: [] } }));
   for (let round = 1; round <= rounds; round++) {
-    for (const network of networks) {
+    for (const { network, facts } of measured) {
       progress(`round ${round} of ${rounds}: ${network.name}`);
-      await measureRound(network, factsOf(network.name), {
+      await measureRound(network, facts, {
         parts,
         seconds,
         temporary,
@@ -113,13 +114,13 @@ try {
     seconds,
     rounds,
     minutes: Math.round((performance.now() - begun) / 60_000),
-    networks: networks.map(({ name, small, large }) => {
+    networks: measured.map(({ network: { name, small, large }, facts }) => {
       const shown = (/** @type {import('./requests.mjs').Picture} */ { bytes, width, height }) => ({
         bytes: bytes.length,
         width,
         height,
       });
-      return { name, picture: shown(small), ...(large ? { large: shown(large) } : {}), ...factsOf(name) };
+      return { name, picture: shown(small), ...(large ? { large: shown(large) } : {}), ...facts };
     }),
     rows: rows.summary(),
   };

@@ -23,10 +23,9 @@ export const readFigures = () => JSON.parse(readFileSync(measuredFile('benchmark
 
 /** One figure of the row with these labels, if it was measured. @param {BenchFigures} figures @param {Partial<Labels>} labels @param {string} name @returns {Spread | undefined} */
 export function find({ rows }, labels, name) {
-  const row = rows.find((candidate) =>
-    Object.entries(labels).every(([label, value]) => candidate[/** @type {keyof Labels} */ (label)] === value),
-  );
-  return row?.figures[name];
+  const matches = (/** @type {Record<string, unknown>} */ row) =>
+    Object.entries(labels).every(([label, value]) => row[label] === value);
+  return rows.find(matches)?.figures[name];
 }
 
 /** A number with three digits that matter. @param {number} value */

@@ -12,8 +12,12 @@ import { ERRORS } from '../../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../../dist/core/manifest/manifest.js';
 import { EnsembleSchema } from '../../dist/core/scores/ensemble.js';
 import { createApp } from '../../dist/http/app.js';
+import { ByteBudget } from '../../dist/http/body/byte-budget.js';
 import { STATUS } from '../../dist/http/errors/status.js';
 import { createLogger } from '../../dist/observability/logger.js';
+import { Classifier } from '../../dist/serving/classifier.js';
+import { ModelRegistry } from '../../dist/serving/loading/model-registry.js';
+import { Summaries } from '../../dist/serving/summaries.js';
 import { openRepository } from '../../dist/zoo/open-repository.js';
 import { benchmarksPage } from '../bench/page.mjs';
 import { untrainedModels } from '../measure/untrained-models.mjs';
@@ -61,8 +65,9 @@ ${table(['Variable', 'Flag', 'Default', 'Values', 'Meaning'], rows)}`;
 }
 
 function errors() {
-  const codes = /** @type {import('../../dist/core/errors.js').ErrorCode[]} */ (Object.keys(ERRORS));
-  const rows = codes.map((code) => [`\`${code}\``, STATUS[code], ERRORS[code]]);
+  /** @type {Record<string, number>} */
+  const statuses = STATUS;
+  const rows = Object.entries(ERRORS).map(([code, about]) => [`\`${code}\``, statuses[code], about]);
   return `# Errors
 
 ${NOTICE}Every error is a problem document (RFC 9457, \`application/problem+json\`):
@@ -85,7 +90,7 @@ from \`POST /models/:id/load\` and from the command line.
 ${table(['Code', 'Status', 'Meaning'], rows)}`;
 }
 
-/** @typedef {{ type?: string, enum?: unknown[], anyOf?: Schema[], properties?: Record<string, Schema>, required?: string[], items?: Schema, description?: string, pattern?: string, minimum?: number, maximum?: number }} Schema */
+/** @typedef {{ type?: string, enum?: unknown[], anyOf?: Schema[], properties?: Record<string, Schema>, required?: string[] | undefined, items?: Schema, description?: string, pattern?: string, minimum?: number, maximum?: number }} Schema */
 
 /** Rows of the fields of a schema, those of objects inside it, or in lists inside it, after it. @param {Schema} schema @param {string} prefix @returns {unknown[][]} */
 function fields(schema, prefix = '') {
@@ -113,7 +118,6 @@ const schemaFile = (schema) =>
   `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }, null, 2)}\n`;
 
 function manifest() {
-  const schema = /** @type {Schema} */ (/** @type {unknown} */ (ManifestSchema));
   return `# The manifest
 
 ${NOTICE}\`models/<id>/manifest.json\` holds the facts of one model. How to add one is in [models.md](models.md);
@@ -121,7 +125,7 @@ ${NOTICE}\`models/<id>/manifest.json\` holds the facts of one model. How to add 
 entries as \`color\` has channels, \`resize.size\` is at least the input's size, \`digit\` needs GRAY, and \`url\` needs
 \`sha256\` and \`bytes\`. Unknown fields are refused.
 
-${fieldTable(schema)}
+${fieldTable(ManifestSchema)}
 ## Ensembles
 
 \`ensembles/<id>.json\` in a model directory names models that answer together. \`models/ensemble.schema.json\` is the same as
@@ -129,7 +133,7 @@ a JSON schema. Beyond the types: the id is that of no model and of no other ense
 \`min_members\` is at most the number of members, and all members are trained models of the repository whose labels are the
 same in the same order. Unknown fields are refused.
 
-${fieldTable(/** @type {Schema} */ (/** @type {unknown} */ (EnsembleSchema)))}`;
+${fieldTable(EnsembleSchema)}`;
 }
 
 async function networks() {
@@ -196,16 +200,18 @@ function fill(file, name, content, text = readFileSync(join(root, file), 'utf8')
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
+/** An object of a class that nothing has made ready for work. @template {object} T @param {{ prototype: T }} type @returns {T} */
+const idle = ({ prototype }) => Object.create(prototype);
+
 /** What a server with the default settings answers at /openapi.json. Nothing of it runs: only its routes are asked. */
 async function openapi() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const nothing = /** @type {any} */ ({});
   const { server } = await createApp({
     ...loadConfig({}),
-    classifier: nothing,
-    registry: nothing,
-    summaries: nothing,
-    budget: nothing,
+    classifier: idle(Classifier),
+    registry: idle(ModelRegistry),
+    summaries: idle(Summaries),
+    budget: idle(ByteBudget),
     events: { requestStarted() {}, requestFinished() {}, requestFailed() {}, connectionFailed() {} },
     metrics: async () => ({ contentType: '', body: '' }),
     log: createLogger('silent', process.stderr),

@@ -1,5 +1,6 @@
 // Tables of docs/multi-crop.md, test-time-augmentation.md, ensembles.md and cost.md, from what was measured (docs/measured).
 import { readFileSync } from 'node:fs';
+import { ASSET_TITLES } from '../measure/asset-models.mjs';
 import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ group: string, name: string, views: number, top1: number, top5: number, mean_loss: number, calibration_error: number }} Row */
@@ -8,17 +9,10 @@ import { paragraph } from './markdown.mjs';
 const techniques = () =>
   JSON.parse(readFileSync(new URL('../../docs/measured/techniques.json', import.meta.url), 'utf8'));
 
-const TITLES = {
-  'assets-squeezenet1.1': 'SqueezeNet 1.1',
-  'assets-mobilenetv2': 'MobileNetV2',
-  'assets-resnet18': 'ResNet-18',
-  'assets-resnet50': 'ResNet-50',
-};
-
 /** A network's title and the rest of a row's name. @param {string} name */
 function titled(name) {
   const [id = '', ...rest] = name.split(' ');
-  return [TITLES[/** @type {keyof typeof TITLES} */ (id)] ?? id, rest.join(' ')];
+  return [ASSET_TITLES[id] ?? id, rest.join(' ')];
 }
 
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)} %`;
@@ -35,7 +29,7 @@ const HEADER = ['Top-1', 'Top-5', 'Mean loss', 'Calibration error'];
 /** @returns {{ header: string[], rows: unknown[][] }} */
 export function cropTable() {
   const rows = techniques().rows.filter(({ group }) => group === 'crops');
-  const order = Object.values(TITLES);
+  const order = Object.values(ASSET_TITLES);
   const cells = rows.map((row) => [...titled(row.name), ...figures(row)]);
   cells.sort((a, b) => order.indexOf(a[0] ?? '') - order.indexOf(b[0] ?? '') || Number(a[1]) - Number(b[1]));
   return { header: ['Network', 'Crops', ...HEADER], rows: cells };

@@ -11,7 +11,7 @@ import { table } from '../../dist/report/format.js';
 import { withSpread } from '../bench/figures.mjs';
 import { photographOf } from '../bench/networks.mjs';
 import { nodeVersions } from '../bench/versions.mjs';
-import { writeAssetModels } from './asset-models.mjs';
+import { ASSET_MODELS, writeAssetModels } from './asset-models.mjs';
 import { keepFigures, MACHINE } from './measuring.mjs';
 import { memoryOf } from './process-memory.mjs';
 import { startServer } from './server-process.mjs';
@@ -49,7 +49,7 @@ if (options.help) {
   process.exit(0);
 }
 
-const MODELS = ['assets-squeezenet1.1', 'assets-mobilenetv2'];
+const MODELS = [ASSET_MODELS.squeezenet, ASSET_MODELS.mobilenet];
 const WIDTHS = [640, 1024, 1600, 2400, 4000, 6000];
 const AT_A_TIME = 8;
 /** Of the largest alone. */
@@ -79,9 +79,8 @@ async function measure(settings) {
   // Empty ones count as not set: what is measured does not depend on where this is run.
   const plain = { MALLOC_ARENA_MAX: '', GLIBC_TUNABLES: '', LD_PRELOAD: '' };
   const server = await startServer({ DEVICE: 'cpu', MENAGERIE_WORKERS: '2', ...plain, ...settings });
-  const pid = /** @type {number} */ (server.pid);
   const memory = () => {
-    const found = memoryOf(pid);
+    const found = memoryOf(server.pid);
     if (!found) throw new Error('there is no /proc that says what a process takes');
     return { now: found.now / MB, most: found.most / MB };
   };

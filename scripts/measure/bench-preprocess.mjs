@@ -47,11 +47,11 @@ const load = (file) => import(pathToFileURL(join(dist, file)).href);
 /** @type {typeof import('../../dist/imaging/decode.js')} */
 const { decode } = await load('imaging/decode.js');
 /** @type {typeof import('../../dist/core/views/render.js')} */
-const { renderViews } = await load('core/render.js');
+const { renderViews } = await load('core/views/render.js');
 /** @type {typeof import('../../dist/core/views/views.js')} */
-const { cropViews, geometryOf } = await load('core/views.js');
+const { cropViews, geometryOf } = await load('core/views/views.js');
 /** @type {typeof import('../../dist/core/pixels/normalise.js')} */
-const { createNormalise } = await load('core/normalise.js');
+const { createNormalise } = await load('core/pixels/normalise.js');
 
 const files = (await readdir(folder)).filter((name) => /\.(jpe?g|png)$/i.test(name)).sort();
 if (files.length === 0) throw new Error(`there is no JPEG or PNG in ${folder}`);
@@ -114,7 +114,7 @@ else {
 /** Prepares every picture once. @returns {Promise<Round>} */
 async function ownRound() {
   /** @type {Round} */
-  const sums = Object.fromEntries(STEPS.map((step) => [step, { cpu: 0, wall: 0 }]));
+  const sums = {};
   /** @template T @param {string} step @param {() => T | Promise<T>} work @returns {Promise<T>} */
   const timed = async (step, work) => {
     const usage = process.cpuUsage();
@@ -123,9 +123,9 @@ async function ownRound() {
     const wall = performance.now() - started;
     const { user, system } = process.cpuUsage(usage);
     for (const name of [step, 'all']) {
-      const sum = /** @type {Round[string]} */ (sums[name]);
-      sum.cpu += (user + system) / 1000 / pictures.length;
-      sum.wall += wall / pictures.length;
+      sums[name] ??= { cpu: 0, wall: 0 };
+      sums[name].cpu += (user + system) / 1000 / pictures.length;
+      sums[name].wall += wall / pictures.length;
     }
     return result;
   };

@@ -115,10 +115,12 @@ function measure(file) {
     }, 3);
     child.once('exit', () => clearInterval(poll));
     child.once('error', reject);
-    child.on('message', (/** @type {any} */ { data, result }) => {
+    /** @param {{ data?: number, result?: { cpu: number, resident: number } }} message */
+    const onMessage = ({ data, result }) => {
       if (data) before = data;
       if (result) resolve({ ...result, data: Math.max(0, peak - before) });
-    });
+    };
+    child.on('message', onMessage);
   });
 }
 

@@ -32,26 +32,25 @@ if (options.help || options.assets === undefined) {
   process.exit(options.help ? 0 : 2);
 }
 
-const [squeezenet, mobilenet, resnet18, resnet50] = /** @type {[string, string, string, string]} */ (ASSET_MODELS);
-const four = ['--models', ASSET_MODELS.join(',')];
-/** What is measured: group, name, arguments. @type {[string, string, string[]][]} */
+const { squeezenet, mobilenet, resnet18, resnet50 } = ASSET_MODELS;
+const ids = Object.values(ASSET_MODELS);
+const four = ['--models', ids.join(',')];
+/** @param {string} group @param {string} name @param {string[]} args */
+const step = (group, name, ...args) => ({ group, name, args });
+/** What is measured. */
 const STEPS = [
-  ...ASSET_MODELS.map((id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 1`, [id]])),
-  ...ASSET_MODELS.map((id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 10`, [id, '--crops', '10']])),
-  ...[squeezenet, mobilenet].map(
-    (id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 144`, [id, '--crops', '144']]),
-  ),
+  ...ids.map((id) => step('crops', `${id} 1`, id)),
+  ...ids.map((id) => step('crops', `${id} 10`, id, '--crops', '10')),
+  ...[squeezenet, mobilenet].map((id) => step('crops', `${id} 144`, id, '--crops', '144')),
   ...[squeezenet, resnet18].flatMap((id) =>
-    ['mirror', 'crops:9', 'rotate:10', 'shear:10', 'colour:0.1', 'mirror,crops:4,rotate:5'].map(
-      (tta) => /** @type {[string, string, string[]]} */ (['tta', `${id} ${tta}`, [id, '--tta', tta]]),
+    ['mirror', 'crops:9', 'rotate:10', 'shear:10', 'colour:0.1', 'mirror,crops:4,rotate:5'].map((tta) =>
+      step('tta', `${id} ${tta}`, id, '--tta', tta),
     ),
   ),
-  ...['probabilities', 'logits', 'vote'].map(
-    (rule) => /** @type {[string, string, string[]]} */ (['ensemble', rule, [...four, '--combine', rule]]),
-  ),
-  ['ensemble', 'probabilities, 10 crops', [...four, '--crops', '10']],
-  ['ensemble', 'without ResNet-50', ['--models', [squeezenet, mobilenet, resnet18].join(',')]],
-  ['ensemble', 'ResNet-18 and ResNet-50', ['--models', [resnet18, resnet50].join(',')]],
+  ...['probabilities', 'logits', 'vote'].map((rule) => step('ensemble', rule, ...four, '--combine', rule)),
+  step('ensemble', 'probabilities, 10 crops', ...four, '--crops', '10'),
+  step('ensemble', 'without ResNet-50', '--models', [squeezenet, mobilenet, resnet18].join(',')),
+  step('ensemble', 'ResNet-18 and ResNet-50', '--models', [resnet18, resnet50].join(',')),
 ];
 
 const NAME = 'techniques';
@@ -65,7 +64,7 @@ const kept = measuredFile(NAME);
 if (existsSync(kept) && !options.fresh) measured = JSON.parse(readFileSync(kept, 'utf8'));
 measured.machine = MACHINE;
 try {
-  for (const [group, name, args] of STEPS) {
+  for (const { group, name, args } of STEPS) {
     if (measured.rows.some((row) => 'name' in row && row.name === name && 'group' in row && row.group === group))
       continue;
     const limit = options.limit === undefined ? [] : ['--limit', options.limit];

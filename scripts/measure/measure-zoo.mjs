@@ -36,10 +36,11 @@ const manifests = readdirSync(join(root, 'models'))
   .filter((name) => name.startsWith('cifar10-'))
   .map((name) => JSON.parse(readFileSync(join(root, 'models', name, 'manifest.json'), 'utf8')));
 
+const pictures = ['--data', options.data, ...(options.limit === undefined ? [] : ['--limit', options.limit])];
+
 /** Accuracy of whoever is named. @param {string[]} who */
 function accuracy(...who) {
-  const limit = options.limit === undefined ? [] : ['--limit', options.limit];
-  const report = menagerie(['eval', ...who, '--data', /** @type {string} */ (options.data), ...limit]);
+  const report = menagerie(['eval', ...who, ...pictures]);
   process.stderr.write(`${who.join(' ')}: top-1 ${(100 * report.top1).toFixed(2)} %\n`);
   const { images, top1, top1_interval: interval, mean_loss: loss, calibration_error: error } = report;
   return { images, top1, interval, loss, error };

@@ -1,5 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** The id of a process. @param {import('node:child_process').ChildProcess} child @throws Error if it could not be started */
+export function pidOf({ pid, spawnfile }) {
+  if (pid === undefined) throw new Error(`${spawnfile} could not be started`);
+  return pid;
+}
+
 /** A process and all that it has started, and these have, by their ids. Where there is no /proc, only itself. @param {number} pid */
 export function treeOf(pid) {
   /** @type {Map<number, number[]>} */

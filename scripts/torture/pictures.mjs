@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { resultsOf } from './books.mjs';
 
 /**
  * A body of a request about pictures.
@@ -45,6 +46,6 @@ function golden(name, index) {
 }
 
 /** Whether a reply puts this class first. @param {import('./books.mjs').Reply} reply @param {number} index */
-export function isRight({ status, text }, index) {
-  return status === 200 && JSON.parse(text).results[0]?.predictions?.[0]?.index === index;
+export function isRight(reply, index) {
+  return reply.status === 200 && resultsOf(reply)[0]?.predictions?.[0]?.index === index;
 }

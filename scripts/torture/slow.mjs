@@ -19,7 +19,8 @@ const UPLOAD_TIMEOUT_MS = 10_000;
 const DRIP_MS = 50;
 const GOOD_CLIENTS = 4;
 /** Whom the good requests ask and whom the bad ones, so that the server tells them apart. */
-const [GOOD, BAD] = /** @type {const} */ (['lenet5', 'cifar10-resnet20']);
+const GOOD = 'lenet5';
+const BAD = 'cifar10-resnet20';
 
 /** Sends a byte now and then until the other side has had enough. @param {Connection} connection */
 async function drip({ socket }) {

@@ -57,8 +57,8 @@ export class Subject {
     this.pid = pid;
     this.#looker = new Client(address, this.books);
     const closed = once(relay, 'close');
-    relay.on('message', (message) => {
-      this.#end = /** @type {{ status: number | string }} */ (message).status;
+    relay.on('message', (/** @type {{ status: number | string }} */ { status }) => {
+      this.#end = status;
     });
     if (relay.stdout && !unread) createInterface(relay.stdout).on('line', (line) => this.log.push(line));
     this.#sampler = setInterval(() => this.#sample(), SAMPLE_MS).unref();

@@ -87,7 +87,8 @@ for (const { name, about, run } of SCENARIOS) {
   try {
     await run(context);
   } catch (error) {
-    context.report.check('the scenario came to its end', false, /** @type {Error} */ (error).message);
+    const reason = error instanceof Error ? error.message : String(error);
+    context.report.check('the scenario came to its end', false, reason);
   } finally {
     context.end();
     progress('');

@@ -1,6 +1,7 @@
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
 import { keepAsking } from './loops.mjs';
+import { oneOf } from './one-of.mjs';
 import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 
@@ -19,7 +20,8 @@ const DEATHS = 40;
 /** Answers between two deaths, at least and at most. */
 const [FEWEST, MOST] = [5, 60];
 /** What was in hand when a worker had a fault may have been the reason, and is not tried again. */
-const WAYS = /** @type {const} */ (['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGSTOP']);
+/** @type {NodeJS.Signals[]} */
+const WAYS = ['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGSTOP'];
 const FAULTS = ['SIGSEGV', 'SIGABRT'];
 
 /** @param {Context} context */
@@ -41,7 +43,9 @@ async function run(context) {
   const { bytes, index } = GOLDEN[MODEL];
   const body = rawBody(bytes);
   const audit = await Audit.begin(server);
-  const [ways, wrong] = [new Tally(), /** @type {string[]} */ ([])];
+  const ways = new Tally();
+  /** @type {string[]} */
+  const wrong = [];
   let [asked, answered] = [0, 0];
   const stopAsking = keepAsking(CLIENTS, async () => {
     const reply = await client.classify(MODEL, body, { query: `&seed=${asked++}` });
@@ -52,7 +56,7 @@ async function run(context) {
   for (let death = 0; death < DEATHS; death++) {
     const due = answered + FEWEST + random.integer(MOST - FEWEST);
     await server.lookUntil((metrics) => answered >= due && metrics.value('workers_alive') === server.wantedWorkers);
-    const way = WAYS[random.integer(WAYS.length)] ?? 'SIGKILL';
+    const way = oneOf(random, WAYS);
     const [pid] = server.workers.slice(random.integer(server.workers.length));
     if (pid === undefined) continue;
     process.kill(pid, way);

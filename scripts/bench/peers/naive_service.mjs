@@ -69,8 +69,8 @@ app.post('/classify', async (request, reply) => {
   const tensor = await preprocess(await file.toBuffer());
   const results = await session.run({ [options.input]: tensor });
   const [output] = Object.values(results);
-  const logits = Array.from(/** @type {Float32Array} */ (output?.data));
-  return { predictions: topOf(softmax(logits)) };
+  if (!(output?.data instanceof Float32Array)) throw new Error('the network answers no scores');
+  return { predictions: topOf(softmax(Array.from(output.data))) };
 });
 
 /** @param {Buffer} bytes */
@@ -85,9 +85,9 @@ async function preprocess(bytes) {
   const pixels = await image.removeAlpha().raw().toBuffer();
   const values = new Float32Array(channels * size * size);
   for (let c = 0; c < channels; c++) {
-    const [m, s] = /** @type {[number, number]} */ ([mean[c], std[c]]);
+    const [m = Number.NaN, s = Number.NaN] = [mean[c], std[c]];
     for (let i = 0; i < size * size; i++) {
-      const value = /** @type {number} */ (pixels[i * channels + c]);
+      const value = pixels[i * channels + c] ?? Number.NaN;
       values[c * size * size + i] = (value * scale - m) / s;
     }
   }
