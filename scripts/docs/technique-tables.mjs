@@ -1,13 +1,12 @@
 // Tables of docs/multi-crop.md, test-time-augmentation.md, ensembles.md and cost.md, from what was measured (docs/measured).
-import { readFileSync } from 'node:fs';
 import { ASSET_TITLES } from '../measure/asset-models.mjs';
+import { readMeasured } from '../measure/measuring.mjs';
 import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ group: string, name: string, views: number, top1: number, top5: number, mean_loss: number, calibration_error: number }} Row */
 
 /** What measure-techniques.mjs has written. @returns {{ images: number, rows: Row[] }} */
-const techniques = () =>
-  JSON.parse(readFileSync(new URL('../../docs/measured/techniques.json', import.meta.url), 'utf8'));
+const techniques = () => readMeasured('techniques');
 
 /** A network's title and the rest of a row's name. @param {string} name */
 function titled(name) {
@@ -67,7 +66,7 @@ export function ensembleTable() {
 /** @typedef {{ connections: number, alone99: number, beside99: number, ratio50: number, ratio99: number }} Fairness */
 
 /** What bench-fairness.mjs has written. @returns {{ machine: string, requests: number, rows: Fairness[] }} */
-const fairness = () => JSON.parse(readFileSync(new URL('../../docs/measured/fairness.json', import.meta.url), 'utf8'));
+const fairness = () => readMeasured('fairness');
 
 /** @returns {string} */
 export function fairnessText() {

@@ -1,6 +1,10 @@
 // The real networks of the assets folder as a model directory, for measurements. They are linked, never copied.
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the assets, if none is named. */
+export const ASSETS = process.env.ASSETS_DIR ?? fileURLToPath(new URL('../../../shared/assets', import.meta.url));
 
 const PHOTO = { resize: { mode: 'shorter_side', size: 256, filter: 'bilinear' }, color: 'RGB', scale: 1 / 255 };
 const TORCH = { ...PHOTO, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

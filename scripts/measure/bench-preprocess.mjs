@@ -6,8 +6,9 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { table } from '../../dist/report/format.js';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
+import { spreadOf } from './statistics.mjs';
 
 const HELP = `Usage: node scripts/measure/bench-preprocess.mjs <folder> [options]
 
@@ -22,21 +23,18 @@ CPU time counts all threads of the process. A first round, not counted, warms up
   --help              this text
 `;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { values: options, positionals } = readCommandLine(
+  HELP,
+  {
     python: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     dist: { type: 'string' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
-});
+  { allowPositionals: true },
+);
 const [folder] = positionals;
-if (options.help || !folder) {
-  process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 2);
-}
+if (!folder) refuseCommandLine(HELP, 'Name a folder.');
 
 /** @typedef {Record<string, { cpu: number, wall: number }>} Round milliseconds a picture for each step */
 const STEPS = ['decode', 'resize and crop', 'normalise', 'all'];
@@ -162,8 +160,8 @@ function startPillow(python, folder, files) {
 
 /** @param {Round[]} rounds @param {string} step @param {'cpu' | 'wall'} clock */
 function spread(rounds, step, clock) {
-  const sorted = rounds.map((round) => round[step]?.[clock] ?? Number.NaN).sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1] ?? 0, least: sorted[0] ?? 0, greatest: sorted.at(-1) ?? 0 };
+  const { median, min: least, max: greatest } = spreadOf(rounds.map((round) => round[step]?.[clock] ?? Number.NaN));
+  return { median, least, greatest };
 }
 
 /** @param {ReturnType<typeof spread>} spread */

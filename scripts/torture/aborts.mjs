@@ -1,6 +1,6 @@
+import { keepAsking } from '../shared/loops.mjs';
 import { unrest } from './audit.mjs';
 import { breakRequests, LOADED } from './broken-requests.mjs';
-import { keepAsking } from './loops.mjs';
 import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown } from './tally.mjs';
 

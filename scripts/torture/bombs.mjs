@@ -1,7 +1,7 @@
+import { atATime } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { BOMBS, blackPng } from './bomb-pictures.mjs';
 import { outcomeOf } from './books.mjs';
-import { atATime } from './loops.mjs';
 import { formBody, GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atATime } from './loops.mjs';
+import { atATime } from '../shared/loops.mjs';
 import { oneOf } from './one-of.mjs';
 import { formBody, GOLDEN, rawBody } from './pictures.mjs';
 import { Tally } from './tally.mjs';

@@ -1,7 +1,7 @@
 import { median } from '../../dist/core/median.js';
+import { keepAsking } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { costlyPictures } from './costly-pictures.mjs';
-import { keepAsking } from './loops.mjs';
 import { fixture, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 

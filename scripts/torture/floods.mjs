@@ -1,4 +1,4 @@
-import { keepAsking } from './loops.mjs';
+import { keepAsking } from '../shared/loops.mjs';
 import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { open } from './sockets.mjs';
 import { shown } from './tally.mjs';

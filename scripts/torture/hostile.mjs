@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isThere } from '../measure/process-tree.mjs';
+import { keepAsking } from '../shared/loops.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
-import { keepAsking } from './loops.mjs';
 import { fixture, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 
@@ -25,8 +23,7 @@ const GOOD_CLIENTS = 4;
 /** @param {Context} context */
 async function run(context) {
   const { report } = context;
-  const folder = mkdtempSync(join(tmpdir(), 'menagerie-hostile-'));
-  try {
+  await inTemporaryFolder(async (folder) => {
     for (const [id, file] of Object.entries({
       quick: quick(),
       slow: slowIfBright(1e6),
@@ -72,9 +69,7 @@ async function run(context) {
     client.close();
     await context.stop(server);
     await killed(context, folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
+import { keepAsking, until } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { watchHealth } from './health.mjs';
-import { keepAsking, until } from './loops.mjs';
 import { openFilesLimit, openFilesOf } from './open-files.mjs';
 import { GOLDEN, rawBody } from './pictures.mjs';
 import { open, outcomeOfText } from './sockets.mjs';

@@ -1,6 +1,6 @@
+import { atATime } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { outcomeOf, resultsOf } from './books.mjs';
-import { atATime } from './loops.mjs';
 import { mutant } from './mutate.mjs';
 import { fixture, fixtureNames, formBody, GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown } from './tally.mjs';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atATime } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
 import { watchHealth } from './health.mjs';
-import { atATime } from './loops.mjs';
 import { GOLDEN, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 

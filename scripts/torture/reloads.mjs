@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { keepAsking } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
 import { watchHealth } from './health.mjs';
-import { keepAsking } from './loops.mjs';
 import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 

@@ -1,5 +1,5 @@
+import { keepAsking, until } from '../shared/loops.mjs';
 import { outcomeOf } from './books.mjs';
-import { keepAsking, until } from './loops.mjs';
 import { fixture, rawBody } from './pictures.mjs';
 import { headOf, open, outcomeOfText } from './sockets.mjs';
 import { shown, Tally } from './tally.mjs';

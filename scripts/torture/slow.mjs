@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { keepAsking } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
-import { keepAsking } from './loops.mjs';
 import { formBody, GOLDEN, rawBody } from './pictures.mjs';
 import { headOf, open, outcomeOfText } from './sockets.mjs';
 import { shown, Tally } from './tally.mjs';

@@ -1,6 +1,6 @@
+import { keepAsking } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
-import { keepAsking } from './loops.mjs';
 import { oneOf } from './one-of.mjs';
 import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
