@@ -6,11 +6,10 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Type from 'typebox';
-import { pidOf } from '../measure/process-tree.mjs';
 import { startServer } from '../measure/server-process.mjs';
 import { jsonOf } from '../shared/json-reply.mjs';
 import { listen } from '../shared/listen.mjs';
-import { familyOf } from './process-usage.mjs';
+import { pidOf, treeOf } from '../shared/processes.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */
 /**
@@ -132,7 +131,7 @@ async function freePort() {
 /** Ends a service and its processes, politely at first. @param {import('node:child_process').ChildProcess} child */
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const family = familyOf(pidOf(child));
+  const family = treeOf(pidOf(child));
   const timer = setTimeout(() => family.forEach(kill), STOP_TIMEOUT_MS);
   const ended = once(child, 'exit');
   child.kill();

@@ -9,10 +9,10 @@ import { photographOf } from '../bench/networks.mjs';
 import { nodeVersions } from '../bench/versions.mjs';
 import { readCommandLine } from '../shared/command-line.mjs';
 import { atATime } from '../shared/loops.mjs';
+import { memoryOf } from '../shared/processes.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { ASSET_MODELS, ASSETS, writeAssetModels } from './asset-models.mjs';
 import { keepFigures, MACHINE } from './measuring.mjs';
-import { memoryOf } from './process-memory.mjs';
 import { startServer } from './server-process.mjs';
 import { spreadOf } from './statistics.mjs';
 

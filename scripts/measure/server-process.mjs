@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { pidOf } from './process-tree.mjs';
+import { pidOf } from '../shared/processes.mjs';
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js');
 

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isThere } from '../measure/process-tree.mjs';
 import { keepAsking } from '../shared/loops.mjs';
+import { isThere } from '../shared/processes.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
 import { fixture, rawBody } from './pictures.mjs';
+import { WORKERS } from './subject.mjs';
 import { shown, Tally } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -39,9 +40,8 @@ async function run(context) {
     const bright = rawBody(fixture('rgb.jpg'));
     const client = server.client(GOOD_CLIENTS + 2);
     const [good, bad] = [new Tally(), new Tally()];
-    let seed = 0;
     const ask = async (/** @type {string} */ model, /** @type {Tally} */ tally) => {
-      const reply = await client.classify(model, bright, { query: `&seed=${seed++}` });
+      const reply = await client.classifyAnew(model, bright);
       tally.add(`${model} ${outcomeOf(reply)}`);
       return reply.error === undefined;
     };
@@ -79,7 +79,7 @@ async function run(context) {
 async function suspended(context, server, ask) {
   const { report } = context;
   context.progress('suspended');
-  const before = await server.lookUntil((metrics) => metrics.value('workers_alive') === server.wantedWorkers);
+  const before = await server.lookUntil((metrics) => metrics.value('workers_alive') === WORKERS);
   const tally = new Tally();
   const asked = ask('slow', tally);
   await sleep(100);

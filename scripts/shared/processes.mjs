@@ -1,4 +1,8 @@
+// What /proc says of processes. Where there is none, they are as if they were gone.
 import { readdirSync, readFileSync } from 'node:fs';
+
+/** Of the kernel's clock that /proc counts in: 100 a second on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
 
 /** The id of a process. @param {import('node:child_process').ChildProcess} child @throws Error if it could not be started */
 export function pidOf({ pid, spawnfile }) {
@@ -12,8 +16,7 @@ export function treeOf(pid) {
   const children = new Map();
   for (const name of entriesOf('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    // The name of the program, in brackets, may hold anything; the parent's id is the second field after it.
-    const parent = Number(read(`/proc/${name}/stat`).split(') ').pop()?.split(' ')[1]);
+    const parent = Number(statOf(name)[1]);
     children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
   const tree = [pid];
@@ -27,11 +30,30 @@ export function memoryOfAll(pids) {
   return kib.reduce((sum, some) => sum + some, 0) * 1024;
 }
 
+/** Bytes of memory of a process that are in use, and the most there were; undefined where it is gone. @param {number} pid */
+export function memoryOf(pid) {
+  const status = read(`/proc/${pid}/status`);
+  if (status === '') return undefined;
+  const bytes = (/** @type {string} */ field) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+  return { now: bytes('VmRSS'), most: bytes('VmHWM') };
+}
+
+/** CPU seconds that all threads of a process have used; NaN where it is gone. @param {number} pid */
+export function cpuSecondsOf(pid) {
+  const fields = statOf(pid);
+  // utime and stime
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
 /** Steps of niceness of a process; undefined where it is gone. @param {number} pid */
 export function niceOf(pid) {
-  const fields = read(`/proc/${pid}/stat`).split(') ').pop()?.split(' ');
-  return fields?.[16] === undefined ? undefined : Number(fields[16]);
+  const nice = statOf(pid)[16];
+  return nice === undefined ? undefined : Number(nice);
 }
+
+/** The fields of /proc/<pid>/stat after the name of the program, which may hold anything: state, parent ... @param {number | string} pid */
+const statOf = (pid) => read(`/proc/${pid}/stat`).split(') ').pop()?.split(' ') ?? [];
 
 /** Whether a process is there. @param {number} pid */
 export const isThere = (pid) => read(`/proc/${pid}/stat`) !== '';
