@@ -3,8 +3,8 @@
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runCommand } from './run-command.mjs';
+import { readCommandLine } from './shared/command-line.mjs';
 
 const HELP = `Usage: node scripts/pack.mjs [--out <folder>]
 
@@ -15,11 +15,7 @@ Compiles src/ and writes the npm package. Prints its path.
 `;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { values } = parseArgs({ options: { out: { type: 'string', default: '.' }, help: { type: 'boolean' } } });
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
+const { values } = readCommandLine(HELP, { out: { type: 'string', default: '.' } });
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 const built = runCommand(process.execPath, [join(root, 'scripts/prepare.mjs'), '--force'], root, 2);

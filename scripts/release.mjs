@@ -3,8 +3,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runCommand } from './run-command.mjs';
+import { readCommandLine, refuseCommandLine } from './shared/command-line.mjs';
 
 const HELP = `Usage: node scripts/release.mjs <major | minor | patch | x.y.z> [--out <folder>] [--dry-run]
 
@@ -26,15 +26,13 @@ const TAGGED = [
 const UNRELEASED = '## Unreleased\n';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { out: { type: 'string', default: 'release' }, 'dry-run': { type: 'boolean' }, help: { type: 'boolean' } },
-});
+const { values, positionals } = readCommandLine(
+  HELP,
+  { out: { type: 'string', default: 'release' }, 'dry-run': { type: 'boolean' } },
+  { allowPositionals: true },
+);
 const [wanted, ...others] = positionals;
-if (values.help || !wanted || others.length > 0) {
-  process.stdout.write(HELP);
-  process.exit(values.help ? 0 : 2);
-}
+if (!wanted || others.length > 0) refuseCommandLine(HELP, 'Name one version.');
 
 const { version: before } = JSON.parse(text('package.json'));
 const version = next(before, wanted);

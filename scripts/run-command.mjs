@@ -11,8 +11,13 @@ import { spawnSync } from 'node:child_process';
 export function runCommand(command, args, cwd, stdout) {
   // npm is a script on Windows, which only a shell starts.
   const shell = process.platform === 'win32' && command === 'npm';
-  const options = { cwd, encoding: /** @type {const} */ ('utf8'), maxBuffer: 64 * 1024 * 1024, shell };
-  const result = spawnSync(command, args, { ...options, stdio: ['ignore', stdout, 2] });
+  const result = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    shell,
+    stdio: ['ignore', stdout, 2],
+  });
   if (result.error) process.stderr.write(`${command} could not be started: ${result.error.message}\n`);
   return { status: result.status ?? 1, stdout: result.stdout ?? '' };
 }

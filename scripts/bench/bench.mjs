@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // Measures this server against the limit of the machine and against other services: docs/benchmarks.md.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { loadavg } from 'node:os';
+import { resolve } from 'node:path';
+import { ASSETS } from '../measure/asset-models.mjs';
 import { keepFigures, MACHINE } from '../measure/measuring.mjs';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { networksWith, openNetworks } from './networks.mjs';
 import { pageOf } from './page.mjs';
 import { measureRound } from './round.mjs';
@@ -34,6 +34,7 @@ medians over the rounds, and the least and the greatest. Nothing else should run
   --keep              write docs/measured/benchmarks.json, of which npm run docs makes docs/benchmarks.md
   --help              this text
 `;
+/** @type {import('./round.mjs').Part[]} */
 const PARTS = ['limit', 'closed', 'open', 'peers'];
 /** Programs that wait for a core: more than this, and figures are theirs too. */
 const QUIET_LOAD = 0.5;
@@ -41,23 +42,16 @@ const QUIET_LOAD = 0.5;
 // For all that are started from here: nobody's figures should hold the runtime's reports to its makers.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
-const { values: options } = parseArgs({
-  options: {
-    assets: { type: 'string' },
-    networks: { type: 'string' },
-    parts: { type: 'string', default: PARTS.join(',') },
-    seconds: { type: 'string', default: '4' },
-    rounds: { type: 'string', default: '3' },
-    python: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  assets: { type: 'string', default: ASSETS },
+  networks: { type: 'string' },
+  parts: { type: 'string', default: PARTS.join(',') },
+  seconds: { type: 'string', default: '4' },
+  rounds: { type: 'string', default: '3' },
+  python: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
 });
-if (options.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
 
 const begun = performance.now();
 const progress = (/** @type {string} */ text) => {
@@ -65,36 +59,32 @@ const progress = (/** @type {string} */ text) => {
   process.stderr.write(`${minutes.toFixed(1).padStart(5)} min  ${text}\n`);
 };
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const assets = resolve(options.assets ?? process.env.ASSETS_DIR ?? join(root, '../shared/assets'));
+const assets = resolve(options.assets);
 const known = networksWith(assets);
 if (!known.includes('resnet50')) progress(`there are no networks in ${assets}: only the bundled ones are measured`);
 const names = options.networks?.split(',') ?? known;
-const parts = new Set(/** @type {import('./round.mjs').Part[]} */ (options.parts.split(',')));
-const unknown = [...parts].filter((part) => !PARTS.includes(part));
+const asked = options.parts.split(',');
+const parts = new Set(PARTS.filter((part) => asked.includes(part)));
+const unknown = asked.filter((name) => !PARTS.some((part) => part === name));
 const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
-if (unknown.length > 0 || !(seconds > 0) || !(rounds >= 1)) {
-  process.stderr.write(HELP);
-  process.exit(2);
-}
+if (unknown.length > 0) refuseCommandLine(HELP, `There is no part ${unknown.join(', ')}.`);
+if (!(seconds > 0) || !(rounds >= 1)) refuseCommandLine(HELP, 'Seconds and rounds must be positive.');
 const { python } = options;
 if (!python && parts.has('peers')) progress('without --python there is no Python service to compare with');
 const versions = { ...nodeVersions(), ...(python ? pythonVersions(python) : {}) };
 const loadAverage = loadavg()[0] ?? 0;
 if (loadAverage > QUIET_LOAD) progress(`warning: the machine is busy (load average ${loadAverage.toFixed(2)})`);
 
-const temporary = mkdtempSync(join(tmpdir(), 'menagerie-bench-'));
-try {
+await inTemporaryFolder(async (temporary) => {
   const { networks, modelDirs } = await openNetworks(names, assets, temporary);
   const settings = { MODEL_DIRS: modelDirs };
   const rows = new Rows();
-  /** @type {Map<string, import('./round.mjs').Facts>} */
-  const facts = new Map(names.map((name) => [name, { differing: [] }]));
-  const factsOf = (/** @type {string} */ name) => /** @type {import('./round.mjs').Facts} */ (facts.get(name));
+  /** @type {{ network: import('./networks.mjs').Network, facts: import('./round.mjs').Facts }[]} */
+  const measured = networks.map((network) => ({ network, facts: { differing: [] } }));
   for (let round = 1; round <= rounds; round++) {
-    for (const network of networks) {
+    for (const { network, facts } of measured) {
       progress(`round ${round} of ${rounds}: ${network.name}`);
-      await measureRound(network, factsOf(network.name), {
+      await measureRound(network, facts, {
         parts,
         seconds,
         temporary,
@@ -113,18 +103,16 @@ try {
     seconds,
     rounds,
     minutes: Math.round((performance.now() - begun) / 60_000),
-    networks: networks.map(({ name, small, large }) => {
+    networks: measured.map(({ network: { name, small, large }, facts }) => {
       const shown = (/** @type {import('./requests.mjs').Picture} */ { bytes, width, height }) => ({
         bytes: bytes.length,
         width,
         height,
       });
-      return { name, picture: shown(small), ...(large ? { large: shown(large) } : {}), ...factsOf(name) };
+      return { name, picture: shown(small), ...(large ? { large: shown(large) } : {}), ...facts };
     }),
     rows: rows.summary(),
   };
   if (options.keep) keepFigures('benchmarks', figures);
   process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : pageOf(figures));
-} finally {
-  rmSync(temporary, { recursive: true, force: true });
-}
+});

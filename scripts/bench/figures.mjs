@@ -1,6 +1,5 @@
 // What bench.mjs has measured, and finding things in it.
-import { readFileSync } from 'node:fs';
-import { measuredFile } from '../measure/measuring.mjs';
+import { readMeasured } from '../measure/measuring.mjs';
 
 /** @typedef {import('../measure/statistics.mjs').Spread} Spread */
 /** @typedef {import('./rows.mjs').Labels} Labels */
@@ -19,14 +18,13 @@ import { measuredFile } from '../measure/measuring.mjs';
  */
 
 /** @returns {BenchFigures} */
-export const readFigures = () => JSON.parse(readFileSync(measuredFile('benchmarks'), 'utf8'));
+export const readFigures = () => readMeasured('benchmarks');
 
 /** One figure of the row with these labels, if it was measured. @param {BenchFigures} figures @param {Partial<Labels>} labels @param {string} name @returns {Spread | undefined} */
 export function find({ rows }, labels, name) {
-  const row = rows.find((candidate) =>
-    Object.entries(labels).every(([label, value]) => candidate[/** @type {keyof Labels} */ (label)] === value),
-  );
-  return row?.figures[name];
+  const matches = (/** @type {Record<string, unknown>} */ row) =>
+    Object.entries(labels).every(([label, value]) => row[label] === value);
+  return rows.find(matches)?.figures[name];
 }
 
 /** A number with three digits that matter. @param {number} value */

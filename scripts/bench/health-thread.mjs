@@ -3,7 +3,8 @@ import { Agent, get } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 
 const EVERY_MS = 25;
-const { address, skipSeconds } = /** @type {{ address: string, skipSeconds: number }} */ (workerData);
+/** @type {{ address: string, skipSeconds: number }} */
+const { address, skipSeconds } = workerData;
 const agent = new Agent({ keepAlive: true });
 const begun = performance.now();
 /** @type {number[]} */

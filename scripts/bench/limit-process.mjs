@@ -21,7 +21,8 @@ const DECODES_AT_ONCE = 2;
 /** Share of the time in which code is compiled and nothing counts. */
 const LEAD = 1 / 8;
 
-/** @type {Record<string, (job: Job) => Promise<Work>>} */
+/** @typedef {'decode' | 'preprocess' | 'network'} Part */
+/** @type {Record<Part, (job: Job) => Promise<Work>>} */
 const PARTS = {
   async decode({ picture }) {
     const bytes = await readFile(picture);
@@ -94,8 +95,9 @@ async function repeat(run, seconds) {
 }
 
 async function work() {
-  const { part, job } = /** @type {{ part: string, job: Job }} */ (workerData);
-  const { pictures, run } = await /** @type {(job: Job) => Promise<Work>} */ (PARTS[part])(job);
+  /** @type {{ part: Part, job: Job }} */
+  const { part, job } = workerData;
+  const { pictures, run } = await PARTS[part](job);
   await repeat(run, job.seconds * LEAD);
   parentPort?.once('message', async () => {
     const started = performance.now();

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { percentile } from '../measure/statistics.mjs';
+import { treeOf } from '../shared/processes.mjs';
 import { watchHealth } from './health.mjs';
-import { familyOf, usageOf } from './process-usage.mjs';
+import { usageOf } from './process-usage.mjs';
 
 /** @typedef {import('./requests.mjs').Request} Request */
 /** @typedef {import('./rows.mjs').Figures} Figures */
@@ -37,7 +38,7 @@ export async function measureLoad(service, request, load, seconds, { health = fa
   await sleep(lead * 1000);
   // Read at the beginning as well as at the end: what was seen before is forgotten then.
   await service.eventLoopDelayMs();
-  const pids = familyOf(service.pid);
+  const pids = treeOf(service.pid);
   const [before, own, started] = [usageOf(pids), process.cpuUsage(), performance.now()];
   counts.counting = true;
   await sleep(counted * 1000);
@@ -84,8 +85,7 @@ export async function warmUp(service, request, seconds) {
  * @param {{ counting: boolean, sent: number, refused: number, failed: number, times: number[] }} counts
  */
 function startGenerators(service, { body, headers }, load, counts) {
-  const shares =
-    'rate' in load ? split(load.rate, Math.min(load.rate, GENERATORS)) : [/** @type {number} */ (load.connections)];
+  const shares = 'rate' in load ? split(load.rate, Math.min(load.rate, GENERATORS)) : [load.connections];
   /** @type {{ instance: import('autocannon').Instance, ended: Promise<void> }[]} */
   const running = [];
   const start = (/** @type {number} */ share) => {
@@ -93,10 +93,11 @@ function startGenerators(service, { body, headers }, load, counts) {
       if (counts.counting) counts.sent++;
       return { ...sent, path: `${service.path}seed=${++lastSeed}` };
     };
+    /** @type {import('autocannon').Options} */
     const options = {
       url: service.address,
       requests: [{ setupRequest }],
-      method: /** @type {const} */ ('POST'),
+      method: 'POST',
       body,
       headers,
       connections: share,
@@ -138,15 +139,15 @@ const split = (total, parts) =>
 
 /** Waits until a service has done what it had begun: its next answer is the last one. @param {import('./services.mjs').Service} service @param {Request} request */
 async function settle(service, request) {
-  while ((await ask(service, request)).status !== 200) await sleep(20);
+  for (;;) {
+    const reply = await ask(service, request);
+    await reply.text();
+    if (reply.ok) return;
+    await sleep(20);
+  }
 }
 
 /** Asks once. @param {import('./services.mjs').Service} service @param {Request} request */
-export async function ask({ address, path }, { body, headers }) {
-  const reply = await fetch(`${address}${path}seed=${++lastSeed}`, {
-    method: 'POST',
-    body: new Uint8Array(body),
-    headers,
-  });
-  return { status: reply.status, answer: /** @type {any} */ (await reply.json()) };
+export function ask({ address, path }, { body, headers }) {
+  return fetch(`${address}${path}seed=${++lastSeed}`, { method: 'POST', body: new Uint8Array(body), headers });
 }

@@ -7,7 +7,7 @@ import { modelDirectories } from '../../dist/app/models-to-load.js';
 import { loadConfig } from '../../dist/config/load-config.js';
 import { openRepository } from '../../dist/zoo/open-repository.js';
 import { findVariant, weightsPath } from '../../dist/zoo/weights.js';
-import { writeAssetModels } from '../measure/asset-models.mjs';
+import { ASSET_MODELS, writeAssetModels } from '../measure/asset-models.mjs';
 
 /** @typedef {import('./requests.mjs').Picture} Picture */
 /**
@@ -25,11 +25,11 @@ import { writeAssetModels } from '../measure/asset-models.mjs';
 const BUNDLED = { lenet5: 'lenet5', 'cifar10-resnet20': 'cifar10-resnet20' };
 /** Those of the assets. @type {Record<string, string>} */
 const ASSETS = {
-  'squeezenet1.1': 'assets-squeezenet1.1',
-  mobilenetv2: 'assets-mobilenetv2',
-  resnet18: 'assets-resnet18',
-  resnet50: 'assets-resnet50',
-  'resnet50-int8': 'assets-resnet50:int8',
+  'squeezenet1.1': ASSET_MODELS.squeezenet,
+  mobilenetv2: ASSET_MODELS.mobilenet,
+  resnet18: ASSET_MODELS.resnet18,
+  resnet50: ASSET_MODELS.resnet50,
+  'resnet50-int8': `${ASSET_MODELS.resnet50}:int8`,
 };
 /** A photograph of about 100 KB with 500 x 375 pixels; one with the sides of a 12-megapixel camera. */
 const SMALL = 'triton_vulture.jpeg';
@@ -60,14 +60,15 @@ export async function openNetworks(names, assets, temporary) {
     const folder = models.get(id);
     if (!folder) throw new Error(`there is no network ${name}; known: ${Object.keys({ ...BUNDLED, ...ASSETS })}`);
     const variant = findVariant(folder, variantName);
-    const small = ASSETS[name] ? photograph : await pictureOf(/** @type {string} */ (folder.goldenImage));
+    const small = ASSETS[name] ? photograph : folder.goldenImage && (await pictureOf(folder.goldenImage));
+    if (!small) throw new Error(`there is no picture for ${name}`);
     return {
       name,
       id,
       variant: variant.name,
       file: weightsPath(folder, variant),
       manifest: folder.manifest,
-      small: /** @type {Picture} */ (small),
+      small,
       large: ASSETS[name] ? large : undefined,
     };
   });

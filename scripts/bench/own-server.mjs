@@ -1,5 +1,7 @@
 // What this server does over HTTP with one network: idle, in closed loops, in open loops, with large and with plain bodies.
 import { setTimeout as sleep } from 'node:timers/promises';
+import Type from 'typebox';
+import { jsonOf } from '../shared/json-reply.mjs';
 import { watchHealth } from './health.mjs';
 import { measureLoad, warmUp } from './load.mjs';
 import { topClass } from './peers.mjs';
@@ -36,6 +38,8 @@ const MOST_CONNECTIONS = 64;
 const RATES = [50, 80, 110, 150];
 /** Work that may wait in the open loop, in seconds, so that a few seconds of overload show what is refused. */
 const QUEUE_SECONDS = 0.5;
+/** What this server says of the cost of a request. */
+const Estimate = Type.Object({ cost_gmacs: Type.Number() });
 
 /**
  * Closed loops; at the common levels only, or the whole curve and other bodies.
@@ -51,14 +55,15 @@ export async function measureClosed(network, { settings, seconds, whole }, recor
   const form = asForm(network.small);
   try {
     const estimate = await fetch(`${service.address}/estimate?model=${network.id}`, { method: 'POST' });
-    const { cost_gmacs: gmacs } = /** @type {{ cost_gmacs: number }} */ (await estimate.json());
+    const { cost_gmacs: gmacs } = await jsonOf(estimate, Estimate);
     const found = await topClass(service, network);
     if (whole) record({ service: name, load: 'idle' }, await idle(service, seconds / 4));
     await warmUp(service, form, seconds);
     const rates = new Map();
     for (const level of levelsOf(network, whole)) {
       const { connections, share, body = 'form', picture = 'small' } = level;
-      const shown = /** @type {import('./requests.mjs').Picture} */ (network[picture]);
+      const shown = network[picture];
+      if (!shown) continue;
       const request = body === 'raw' ? asBody(shown) : asForm(shown);
       const health = connections === MOST_CONNECTIONS;
       const figures = await measureLoad(service, request, { connections }, seconds * share, { health });

@@ -1,4 +1,6 @@
 // The other services: in which of its two forms the Python service is measured, what each does, and whether all answer alike.
+import Type from 'typebox';
+import { jsonOf } from '../shared/json-reply.mjs';
 import { ask, measureLoad, warmUp } from './load.mjs';
 import { asForm } from './requests.mjs';
 import { startPython } from './services.mjs';
@@ -7,8 +9,13 @@ import { startPython } from './services.mjs';
 /** @typedef {import('./services.mjs').Service} Service */
 /** @typedef {'threads' | 'processes'} PythonVariant */
 
-const VARIANTS = /** @type {const} */ (['threads', 'processes']);
+/** @type {PythonVariant[]} */
+const VARIANTS = ['threads', 'processes'];
 const CONNECTIONS = 8;
+
+const Picture = Type.Object({ predictions: Type.Array(Type.Object({ index: Type.Number() })) });
+/** This server answers a list of pictures, the others one. */
+const Answer = Type.Union([Type.Object({ results: Type.Array(Picture) }), Picture]);
 
 /**
  * Measures the Python service with threads in one process and with several processes, and says which did more.
@@ -62,9 +69,9 @@ export async function measurePeer(service, network, { seconds, levels }, record)
 
 /** The class a service finds in the network's picture. @param {Service} service @param {Network} network @returns {Promise<number>} */
 export async function topClass(service, network) {
-  const { status, answer } = await ask(service, asForm(network.small));
-  if (status !== 200) throw new Error(`${service.name} answers ${status}: ${JSON.stringify(answer)}`);
-  // This server answers a list of pictures, the others one.
-  const [{ predictions }] = answer.results ?? [answer];
-  return predictions[0].index;
+  const answer = await jsonOf(await ask(service, asForm(network.small)), Answer);
+  const [picture] = 'results' in answer ? answer.results : [answer];
+  const [best] = picture?.predictions ?? [];
+  if (!best) throw new Error(`${service.name} answers without a class`);
+  return best.index;
 }

@@ -1,42 +1,5 @@
-// CPU time and memory of a process and its children, from /proc; there is nothing to tell where that is missing.
-import { readdirSync, readFileSync } from 'node:fs';
-import { memoryOf } from '../measure/process-memory.mjs';
-
-/** Of the kernel's clock that /proc counts in: 100 a second on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
-
-/** @param {string} file */
-function read(file) {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** The fields of /proc/<pid>/stat after the name, which may hold anything. @param {number} pid */
-function statOf(pid) {
-  const text = read(`/proc/${pid}/stat`);
-  const [, parent, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  // utime and stime, of all threads of the process
-  return { parent: Number(parent), ticks: Number(rest[9]) + Number(rest[10]) };
-}
-
-/** A process and all that descend from it. @param {number} pid @returns {number[]} */
-export function familyOf(pid) {
-  let pids = [];
-  try {
-    pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  } catch {
-    return [pid];
-  }
-  const parents = pids.map((child) => ({ child, parent: statOf(child).parent }));
-  const family = [pid];
-  for (const member of family) {
-    family.push(...parents.filter(({ parent }) => parent === member).map(({ child }) => child));
-  }
-  return family;
-}
+// CPU time and memory of several processes together; there is nothing to tell where the system has no /proc.
+import { cpuSecondsOf, memoryOf } from '../shared/processes.mjs';
 
 /**
  * CPU seconds so far, memory now, and the most there was; summed over processes, so that pages they share count for each.
@@ -48,7 +11,7 @@ export function usageOf(pids) {
   for (const pid of pids) {
     const memory = memoryOf(pid);
     if (!memory) return undefined;
-    usage.cpuSeconds += statOf(pid).ticks / TICKS_PER_SECOND;
+    usage.cpuSeconds += cpuSecondsOf(pid);
     usage.residentMb += memory.now / 1e6;
     usage.peakMb += memory.most / 1e6;
   }

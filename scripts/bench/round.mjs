@@ -4,6 +4,9 @@ import { COMMON_LEVELS, LARGE_LEVEL, measureClosed, measureOpen } from './own-se
 import { choosePython, measurePeer } from './peers.mjs';
 import { startNaive, startPython } from './services.mjs';
 
+/** @type {('small' | 'large')[]} */
+const PICTURES = ['small', 'large'];
+
 /** @typedef {'limit' | 'closed' | 'open' | 'peers'} Part */
 /**
  * @typedef {object} Options
@@ -61,7 +64,7 @@ export async function measureRound(network, facts, options) {
     }
   }
   for (const [service, found] of Object.entries(rates)) {
-    for (const picture of /** @type {const} */ (['small', 'large'])) {
+    for (const picture of PICTURES) {
       const rate = found[picture];
       if (rate === undefined) continue;
       // Of the same round, so that a machine that is slower for a while does not spoil them.

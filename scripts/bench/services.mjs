@@ -5,8 +5,11 @@ import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import Type from 'typebox';
 import { startServer } from '../measure/server-process.mjs';
-import { familyOf } from './process-usage.mjs';
+import { jsonOf } from '../shared/json-reply.mjs';
+import { listen } from '../shared/listen.mjs';
+import { pidOf, treeOf } from '../shared/processes.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */
 /**
@@ -21,6 +24,8 @@ import { familyOf } from './process-usage.mjs';
 
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 5_000;
+/** What a process of another service says of its health. */
+const Alive = Type.Object({ pid: Type.Number() });
 const SCRIPTS = {
   python: fileURLToPath(new URL('./peers/python_service.py', import.meta.url)),
   naive: fileURLToPath(new URL('./peers/naive_service.mjs', import.meta.url)),
@@ -33,7 +38,7 @@ export async function startMenagerie({ id, variant }, settings) {
     name: 'menagerie',
     address: child.address,
     path: `/classify?model=${id}&`,
-    pid: /** @type {number} */ (child.pid),
+    pid: child.pid,
     async eventLoopDelayMs() {
       const text = await (await fetch(`${child.address}/metrics`)).text();
       const [, seconds] = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text) ?? [];
@@ -92,8 +97,8 @@ async function startPeer(name, command, args, { file, manifest }, processes) {
     name,
     address,
     path: '/classify?',
-    pid: /** @type {number} */ (child.pid),
-    eventLoopDelayMs: async () => /** @type {number} */ (await (await fetch(`${address}/event-loop`)).json()),
+    pid: pidOf(child),
+    eventLoopDelayMs: async () => jsonOf(await fetch(`${address}/event-loop`), Type.Number()),
     stop: () => stop(child),
   };
 }
@@ -110,16 +115,14 @@ async function ready(child, name, address, processes) {
     const headers = { connection: 'close' };
     const asked = Array.from({ length: processes }, () => fetch(`${address}/livez`, { headers }));
     for (const reply of await Promise.allSettled(asked)) {
-      if (reply.status === 'fulfilled') pids.add(/** @type {{ pid: number }} */ (await reply.value.json()).pid);
+      if (reply.status === 'fulfilled') pids.add((await jsonOf(reply.value, Alive)).pid);
     }
   }
 }
 
-/** @returns {Promise<number>} */
 async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  const server = createServer();
+  const port = await listen(server);
   server.close();
   await once(server, 'close');
   return port;
@@ -128,7 +131,7 @@ async function freePort() {
 /** Ends a service and its processes, politely at first. @param {import('node:child_process').ChildProcess} child */
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const family = familyOf(/** @type {number} */ (child.pid));
+  const family = treeOf(pidOf(child));
   const timer = setTimeout(() => family.forEach(kill), STOP_TIMEOUT_MS);
   const ended = once(child, 'exit');
   child.kill();

@@ -1,14 +1,13 @@
 // What bench-memory.mjs has measured, for docs/deployment.md.
-import { readFileSync } from 'node:fs';
 import { withSpread } from '../bench/figures.mjs';
-import { measuredFile } from '../measure/measuring.mjs';
+import { readMeasured } from '../measure/measuring.mjs';
 import { paragraph } from './markdown.mjs';
 
 /** @import { Spread } from '../measure/statistics.mjs' */
 /** @typedef {{ allocator: string, first_mb: Spread, peak_mb: Spread, after_mb: Spread, images_per_s: Spread, largest_per_s: Spread }} Row */
 
 /** @returns {{ machine: string, node: string, pictures: number, rounds: number, rows: Row[] }} */
-const figures = () => JSON.parse(readFileSync(measuredFile('memory'), 'utf8'));
+const figures = () => readMeasured('memory');
 
 export function memoryText() {
   const { machine, node, pictures, rounds } = figures();

@@ -1,24 +1,17 @@
 // Tables of docs/multi-crop.md, test-time-augmentation.md, ensembles.md and cost.md, from what was measured (docs/measured).
-import { readFileSync } from 'node:fs';
+import { ASSET_TITLES } from '../measure/asset-models.mjs';
+import { readMeasured } from '../measure/measuring.mjs';
 import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ group: string, name: string, views: number, top1: number, top5: number, mean_loss: number, calibration_error: number }} Row */
 
 /** What measure-techniques.mjs has written. @returns {{ images: number, rows: Row[] }} */
-const techniques = () =>
-  JSON.parse(readFileSync(new URL('../../docs/measured/techniques.json', import.meta.url), 'utf8'));
-
-const TITLES = {
-  'assets-squeezenet1.1': 'SqueezeNet 1.1',
-  'assets-mobilenetv2': 'MobileNetV2',
-  'assets-resnet18': 'ResNet-18',
-  'assets-resnet50': 'ResNet-50',
-};
+const techniques = () => readMeasured('techniques');
 
 /** A network's title and the rest of a row's name. @param {string} name */
 function titled(name) {
   const [id = '', ...rest] = name.split(' ');
-  return [TITLES[/** @type {keyof typeof TITLES} */ (id)] ?? id, rest.join(' ')];
+  return [ASSET_TITLES[id] ?? id, rest.join(' ')];
 }
 
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(1)} %`;
@@ -35,7 +28,7 @@ const HEADER = ['Top-1', 'Top-5', 'Mean loss', 'Calibration error'];
 /** @returns {{ header: string[], rows: unknown[][] }} */
 export function cropTable() {
   const rows = techniques().rows.filter(({ group }) => group === 'crops');
-  const order = Object.values(TITLES);
+  const order = Object.values(ASSET_TITLES);
   const cells = rows.map((row) => [...titled(row.name), ...figures(row)]);
   cells.sort((a, b) => order.indexOf(a[0] ?? '') - order.indexOf(b[0] ?? '') || Number(a[1]) - Number(b[1]));
   return { header: ['Network', 'Crops', ...HEADER], rows: cells };
@@ -73,7 +66,7 @@ export function ensembleTable() {
 /** @typedef {{ connections: number, alone99: number, beside99: number, ratio50: number, ratio99: number }} Fairness */
 
 /** What bench-fairness.mjs has written. @returns {{ machine: string, requests: number, rows: Fairness[] }} */
-const fairness = () => JSON.parse(readFileSync(new URL('../../docs/measured/fairness.json', import.meta.url), 'utf8'));
+const fairness = () => readMeasured('fairness');
 
 /** @returns {string} */
 export function fairnessText() {

@@ -1,14 +1,13 @@
 // Tables and text of docs/zoo.md, from what measure-zoo.mjs has written and the logs of training.
 import { readFileSync } from 'node:fs';
+import { readMeasured } from '../measure/measuring.mjs';
 import { paragraph } from './markdown.mjs';
 
 /** @typedef {{ images: number, top1: number, interval: [number, number], loss: number, error: number }} Accuracy */
 /** @typedef {{ id: string, title: string, parameters: number, macs: number, bytes: number, ms: number, single: Accuracy, mirrored: Accuracy, tenCrops: Accuracy, int8?: Accuracy & { bytes: number, ms: number } }} Network */
 
 /** @type {{ machine: string, networks: Network[], together?: Accuracy }} */
-const { machine, networks, together } = JSON.parse(
-  readFileSync(new URL('../../docs/measured/zoo.json', import.meta.url), 'utf8'),
-);
+const { machine, networks, together } = readMeasured('zoo');
 
 /** The last line of a network's training log. @param {string} id */
 function training(id) {

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // Measures what cheap requests have to bear from an expensive one beside them, for the table in docs/cost.md.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../shared/command-line.mjs';
+import { atATime } from '../shared/loops.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { keepFigures, MACHINE } from './measuring.mjs';
 import { startServer } from './server-process.mjs';
 import { percentile } from './statistics.mjs';
@@ -21,76 +23,62 @@ percentiles and their ratios.
   --help          this text
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    requests: { type: 'string', default: '100' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  rounds: { type: 'string', default: '3' },
+  requests: { type: 'string', default: '100' },
+  write: { type: 'boolean', default: false },
 });
-if (options.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const picture = readFileSync(join(root, 'models/golden/golf-ball.png'));
 const ids = Array.from({ length: 15 }, (_, i) => `net-${i + 1}`);
-const models = mkdtempSync(join(tmpdir(), 'menagerie-fairness-'));
 const source = join(root, 'models/resnet18-untrained');
 const manifest = JSON.parse(readFileSync(join(source, 'manifest.json'), 'utf8'));
-for (const id of ids) {
-  mkdirSync(join(models, id));
-  writeFileSync(join(models, id, 'manifest.json'), JSON.stringify({ ...manifest, id }));
-  symlinkSync(join(source, 'resnet18-untrained.onnx'), join(models, id, 'resnet18-untrained.onnx'));
-}
-
-const server = await startServer({ MODEL_DIRS: models, MENAGERIE_MODELS: ids.join(','), MENAGERIE_UNTRAINED: 'allow' });
 let lastSeed = 0;
 
-/** Milliseconds of one request. Seeds make every one a question of its own. @param {string} path */
-async function post(path) {
+/** Milliseconds of one request. Seeds make every one a question of its own. @param {string} address @param {string} path */
+async function post(address, path) {
   const started = performance.now();
   const headers = { 'content-type': 'image/png' };
-  const reply = await fetch(`${server.address}${path}&seed=${++lastSeed}`, { method: 'POST', body: picture, headers });
+  const reply = await fetch(`${address}${path}&seed=${++lastSeed}`, { method: 'POST', body: picture, headers });
   await reply.text();
   if (!reply.ok) throw new Error(`${path}: ${reply.status}`);
   return performance.now() - started;
 }
 
-/** Times of the cheap requests, in order of size. @param {number} connections */
-async function cheap(connections) {
+/** Times of the cheap requests. @param {string} address @param {number} connections */
+async function cheap(address, connections) {
   /** @type {number[]} */
   const times = [];
   let left = Number(options.requests);
-  await Promise.all(
-    Array.from({ length: connections }, async () => {
-      while (left-- > 0) times.push(await post('/classify?model=net-1'));
-    }),
-  );
-  return times.sort((a, b) => a - b);
+  const next = async () => {
+    times.push(await post(address, '/classify?model=net-1'));
+  };
+  await atATime(connections, () => (left-- > 0 ? next() : undefined));
+  return times;
 }
 
-const expensive = () => post(`/ensemble?models=${ids.join(',')}&crops=10`);
+/** Time of the expensive request. @param {string} address */
+const expensive = (address) => post(address, `/ensemble?models=${ids.join(',')}&crops=10`);
 
 /** @param {number[]} values */
 const median = (values) => percentile(values, 0.5);
 
-const rows = [];
-try {
-  await cheap(1);
-  const expensiveAlone = await expensive();
+/** @param {string} address */
+async function measureAll(address) {
+  const rows = [];
+  await cheap(address, 1);
+  const expensiveAlone = await expensive(address);
   for (const connections of [1, 8, Number(options.requests)]) {
     /** @type {{ alone: number[][], beside: number[][], expensive: number[] }} */
     const times = { alone: [], beside: [], expensive: [] };
     for (let round = 0; round < Number(options.rounds); round++) {
-      times.alone.push(await cheap(connections));
+      times.alone.push(await cheap(address, connections));
       let going = true;
       const loop = (async () => {
-        while (going) times.expensive.push(await expensive());
+        while (going) times.expensive.push(await expensive(address));
       })();
-      times.beside.push(await cheap(connections));
+      times.beside.push(await cheap(address, connections));
       going = false;
       await loop;
     }
@@ -114,10 +102,23 @@ try {
         `${median(times.expensive).toFixed(0)} ms, alone ${expensiveAlone.toFixed(0)} ms\n`,
     );
   }
-} finally {
-  server.kill();
-  rmSync(models, { recursive: true, force: true });
+  return rows;
 }
+
+const rows = await inTemporaryFolder(async (models) => {
+  for (const id of ids) {
+    mkdirSync(join(models, id));
+    writeFileSync(join(models, id, 'manifest.json'), JSON.stringify({ ...manifest, id }));
+    symlinkSync(join(source, 'resnet18-untrained.onnx'), join(models, id, 'resnet18-untrained.onnx'));
+  }
+  const settings = { MODEL_DIRS: models, MENAGERIE_MODELS: ids.join(','), MENAGERIE_UNTRAINED: 'allow' };
+  const server = await startServer(settings);
+  try {
+    return await measureAll(server.address);
+  } finally {
+    server.kill();
+  }
+});
 if (options.write) {
   const figures = { machine: MACHINE, load_average: loadavg()[0], requests: Number(options.requests), rows };
   keepFigures('fairness', figures);

@@ -1,19 +1,18 @@
 #!/usr/bin/env node
 // Measures how much memory the server takes with one allocator and another, for the table in docs/deployment.md.
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { table } from '../../dist/report/format.js';
 import { withSpread } from '../bench/figures.mjs';
 import { photographOf } from '../bench/networks.mjs';
 import { nodeVersions } from '../bench/versions.mjs';
-import { writeAssetModels } from './asset-models.mjs';
+import { readCommandLine } from '../shared/command-line.mjs';
+import { atATime } from '../shared/loops.mjs';
+import { memoryOf } from '../shared/processes.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
+import { ASSET_MODELS, ASSETS, writeAssetModels } from './asset-models.mjs';
 import { keepFigures, MACHINE } from './measuring.mjs';
-import { memoryOf } from './process-memory.mjs';
 import { startServer } from './server-process.mjs';
 import { spreadOf } from './statistics.mjs';
 
@@ -32,24 +31,16 @@ at most, and five seconds after the last; then for some of 24 megapixels alone. 
   --help              this text
 `;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const { values: options } = parseArgs({
-  options: {
-    assets: { type: 'string', default: process.env.ASSETS_DIR ?? join(root, '../shared/assets') },
-    jemalloc: { type: 'string' },
-    pictures: { type: 'string', default: '600' },
-    rounds: { type: 'string', default: '3' },
-    json: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  assets: { type: 'string', default: ASSETS },
+  jemalloc: { type: 'string' },
+  pictures: { type: 'string', default: '600' },
+  rounds: { type: 'string', default: '3' },
+  json: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
 });
-if (options.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
 
-const MODELS = ['assets-squeezenet1.1', 'assets-mobilenetv2'];
+const MODELS = [ASSET_MODELS.squeezenet, ASSET_MODELS.mobilenet];
 const WIDTHS = [640, 1024, 1600, 2400, 4000, 6000];
 const AT_A_TIME = 8;
 /** Of the largest alone. */
@@ -79,9 +70,8 @@ async function measure(settings) {
   // Empty ones count as not set: what is measured does not depend on where this is run.
   const plain = { MALLOC_ARENA_MAX: '', GLIBC_TUNABLES: '', LD_PRELOAD: '' };
   const server = await startServer({ DEVICE: 'cpu', MENAGERIE_WORKERS: '2', ...plain, ...settings });
-  const pid = /** @type {number} */ (server.pid);
   const memory = () => {
-    const found = memoryOf(pid);
+    const found = memoryOf(server.pid);
     if (!found) throw new Error('there is no /proc that says what a process takes');
     return { now: found.now / MB, most: found.most / MB };
   };
@@ -89,19 +79,15 @@ async function measure(settings) {
   /** Asks until so many pictures were asked for, and says how many a second that were. @param {number} total @param {Buffer[]} pictures */
   const ask = async (total, pictures) => {
     const [before, started] = [asked, performance.now()];
-    await Promise.all(
-      Array.from({ length: AT_A_TIME }, async () => {
-        while (asked < total) {
-          const seed = asked++;
-          const address = `${server.address}/classify?model=${MODELS[seed % MODELS.length]}&seed=${seed}`;
-          // Every size meets every model.
-          const body = new Uint8Array(pictures[Math.floor(seed / MODELS.length) % pictures.length] ?? []);
-          const reply = await fetch(address, { method: 'POST', headers: { 'content-type': 'image/jpeg' }, body });
-          await reply.text();
-          if (!reply.ok) throw new Error(`${address}: ${reply.status}`);
-        }
-      }),
-    );
+    const post = async (/** @type {number} */ seed) => {
+      const address = `${server.address}/classify?model=${MODELS[seed % MODELS.length]}&seed=${seed}`;
+      // Every size meets every model.
+      const body = new Uint8Array(pictures[Math.floor(seed / MODELS.length) % pictures.length] ?? []);
+      const reply = await fetch(address, { method: 'POST', headers: { 'content-type': 'image/jpeg' }, body });
+      await reply.text();
+      if (!reply.ok) throw new Error(`${address}: ${reply.status}`);
+    };
+    await atATime(AT_A_TIME, () => (asked < total ? post(asked++) : undefined));
     return (asked - before) / ((performance.now() - started) / 1000);
   };
   try {
@@ -120,10 +106,7 @@ async function measure(settings) {
 
 /** @type {Record<string, Awaited<ReturnType<typeof measure>>[]>} */
 const measured = Object.fromEntries(Object.keys(ALLOCATORS).map((name) => [name, []]));
-const temporary = mkdtempSync(join(tmpdir(), 'menagerie-memory-'));
-try {
-  const models = join(temporary, 'models');
-  mkdirSync(models);
+await inTemporaryFolder(async (models) => {
   writeAssetModels(options.assets, models);
   for (let round = 1; round <= Number(options.rounds); round++) {
     for (const [name, settings] of Object.entries(ALLOCATORS)) {
@@ -131,9 +114,7 @@ try {
       measured[name]?.push(await measure({ MODEL_DIRS: models, MENAGERIE_MODELS: MODELS.join(','), ...settings }));
     }
   }
-} finally {
-  rmSync(temporary, { recursive: true, force: true });
-}
+});
 
 const rows = Object.entries(measured).map(([allocator, all]) => ({
   allocator,

@@ -6,8 +6,9 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { table } from '../../dist/report/format.js';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
+import { spreadOf } from './statistics.mjs';
 
 const HELP = `Usage: node scripts/measure/bench-preprocess.mjs <folder> [options]
 
@@ -22,21 +23,18 @@ CPU time counts all threads of the process. A first round, not counted, warms up
   --help              this text
 `;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { values: options, positionals } = readCommandLine(
+  HELP,
+  {
     python: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     dist: { type: 'string' },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
-});
+  { allowPositionals: true },
+);
 const [folder] = positionals;
-if (options.help || !folder) {
-  process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 2);
-}
+if (!folder) refuseCommandLine(HELP, 'Name a folder.');
 
 /** @typedef {Record<string, { cpu: number, wall: number }>} Round milliseconds a picture for each step */
 const STEPS = ['decode', 'resize and crop', 'normalise', 'all'];
@@ -47,11 +45,11 @@ const load = (file) => import(pathToFileURL(join(dist, file)).href);
 /** @type {typeof import('../../dist/imaging/decode.js')} */
 const { decode } = await load('imaging/decode.js');
 /** @type {typeof import('../../dist/core/views/render.js')} */
-const { renderViews } = await load('core/render.js');
+const { renderViews } = await load('core/views/render.js');
 /** @type {typeof import('../../dist/core/views/views.js')} */
-const { cropViews, geometryOf } = await load('core/views.js');
+const { cropViews, geometryOf } = await load('core/views/views.js');
 /** @type {typeof import('../../dist/core/pixels/normalise.js')} */
-const { createNormalise } = await load('core/normalise.js');
+const { createNormalise } = await load('core/pixels/normalise.js');
 
 const files = (await readdir(folder)).filter((name) => /\.(jpe?g|png)$/i.test(name)).sort();
 if (files.length === 0) throw new Error(`there is no JPEG or PNG in ${folder}`);
@@ -114,7 +112,7 @@ else {
 /** Prepares every picture once. @returns {Promise<Round>} */
 async function ownRound() {
   /** @type {Round} */
-  const sums = Object.fromEntries(STEPS.map((step) => [step, { cpu: 0, wall: 0 }]));
+  const sums = {};
   /** @template T @param {string} step @param {() => T | Promise<T>} work @returns {Promise<T>} */
   const timed = async (step, work) => {
     const usage = process.cpuUsage();
@@ -123,9 +121,9 @@ async function ownRound() {
     const wall = performance.now() - started;
     const { user, system } = process.cpuUsage(usage);
     for (const name of [step, 'all']) {
-      const sum = /** @type {Round[string]} */ (sums[name]);
-      sum.cpu += (user + system) / 1000 / pictures.length;
-      sum.wall += wall / pictures.length;
+      sums[name] ??= { cpu: 0, wall: 0 };
+      sums[name].cpu += (user + system) / 1000 / pictures.length;
+      sums[name].wall += wall / pictures.length;
     }
     return result;
   };
@@ -162,8 +160,8 @@ function startPillow(python, folder, files) {
 
 /** @param {Round[]} rounds @param {string} step @param {'cpu' | 'wall'} clock */
 function spread(rounds, step, clock) {
-  const sorted = rounds.map((round) => round[step]?.[clock] ?? Number.NaN).sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1] ?? 0, least: sorted[0] ?? 0, greatest: sorted.at(-1) ?? 0 };
+  const { median, min: least, max: greatest } = spreadOf(rounds.map((round) => round[step]?.[clock] ?? Number.NaN));
+  return { median, least, greatest };
 }
 
 /** @param {ReturnType<typeof spread>} spread */

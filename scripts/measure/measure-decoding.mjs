@@ -1,21 +1,28 @@
-// What decoding takes, by kind of picture: node scripts/measure/measure-decoding.mjs [--only REGEXP] [--megapixels 1,4,12,49]
-//
-// Every picture is decoded once, in a process of its own that has decoded a small one before. Printed are milliseconds of CPU, the
-// growth of resident memory and of the data segment (which RLIMIT_DATA limits), and what src/imaging/decode-cost.ts says of the same
-// file: its factors are chosen so that it says a little more than is measured, for black pictures and for noise. Needs Linux,
-// a compiled dist/, some gigabytes of memory and a quarter of an hour.
+#!/usr/bin/env node
+// Measures what decoding takes, by kind of picture.
 import { fork } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { bytesInMemory } from '../../dist/core/byte-source.js';
 import { decode } from '../../dist/imaging/decode.js';
 import { decodeCost } from '../../dist/imaging/decode-cost.js';
+import { readCommandLine } from '../shared/command-line.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 
+const HELP = `Usage: node scripts/measure/measure-decoding.mjs [options]
+
+Decodes every picture once, in a process of its own that has decoded a small one before. Prints milliseconds of CPU, the growth
+of resident memory and of the data segment (which RLIMIT_DATA limits), and what src/imaging/decode-cost.ts says of the same file:
+its factors are chosen so that it says a little more than is measured, for black pictures and for noise. Needs Linux, some
+gigabytes of memory and a quarter of an hour.
+
+  --only <regexp>        kinds of pictures
+  --megapixels <list>    default 1,4,12,49
+  --help                 this text
+`;
 const MIB = 2 ** 20;
 const MS_PER_GMAC = 15;
 const SIZES = { 1: [1000, 1000], 4: [2000, 2000], 12: [4000, 3000], 49: [7000, 7000] };
@@ -66,21 +73,26 @@ if (process.send) await decodeHere(process.argv[2] ?? '');
 else await measureAll();
 
 async function measureAll() {
-  const { values } = parseArgs({ options: { only: { type: 'string' }, megapixels: { type: 'string' } } });
-  const only = new RegExp(values.only ?? '');
-  const folder = mkdtempSync(join(tmpdir(), 'measure-decoding-'));
+  const { values } = readCommandLine(HELP, {
+    only: { type: 'string', default: '' },
+    megapixels: { type: 'string', default: Object.keys(SIZES).join(',') },
+  });
+  const only = new RegExp(values.only);
+  const wanted = values.megapixels.split(',');
   console.log('kind'.padEnd(26), 'MP  content  MB file   ms CPU reckoned  MiB resident   data reckoned');
   for (const [kind, encode] of Object.entries(KINDS)) {
     if (!only.test(kind)) continue;
     for (const [megapixels, [width = 0, height = 0]] of Object.entries(SIZES)) {
-      if (values.megapixels && !values.megapixels.split(',').includes(megapixels)) continue;
+      if (!wanted.includes(megapixels)) continue;
       for (const content of ['black', 'noise']) {
         const bytes = await encode(picture(width, height, content)).toBuffer();
         // More is not taken by default.
         if (bytes.length > 20 * MIB) continue;
-        const file = join(folder, 'picture');
-        writeFileSync(file, bytes);
-        const { cpu, resident, data } = await measure(file);
+        const { cpu, resident, data } = await inTemporaryFolder((folder) => {
+          const file = join(folder, 'picture');
+          writeFileSync(file, bytes);
+          return measure(file);
+        });
         const cost = decodeCost(bytesInMemory(bytes), width * height);
         const cells = [(bytes.length / 1e6).toFixed(2), cpu, (cost?.gmacs ?? 0) * MS_PER_GMAC];
         const memory = [resident / MIB, data / MIB, (cost?.bytes ?? 0) / MIB];
@@ -89,7 +101,6 @@ async function measureAll() {
       }
     }
   }
-  rmSync(folder, { recursive: true });
 }
 
 /** @param {number} width @param {number} height @param {string} content */
@@ -115,10 +126,12 @@ function measure(file) {
     }, 3);
     child.once('exit', () => clearInterval(poll));
     child.once('error', reject);
-    child.on('message', (/** @type {any} */ { data, result }) => {
+    /** @param {{ data?: number, result?: { cpu: number, resident: number } }} message */
+    const onMessage = ({ data, result }) => {
       if (data) before = data;
       if (result) resolve({ ...result, data: Math.max(0, peak - before) });
-    });
+    };
+    child.on('message', onMessage);
   });
 }
 

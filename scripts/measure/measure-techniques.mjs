@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // Measures what several crops, test-time augmentation and ensembles are worth, for the tables in docs/.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { ASSET_MODELS, writeAssetModels } from './asset-models.mjs';
-import { keepFigures, MACHINE, measuredFile, menagerie } from './measuring.mjs';
+import { dataOptions, keepFigures, MACHINE, measuredFile, menagerie, readMeasured } from './measuring.mjs';
 
 const HELP = `Usage: node scripts/measure/measure-techniques.mjs --assets <folder> [--fresh] [--limit <n>]
 
@@ -19,63 +19,52 @@ was measured is kept after each step, so it can be interrupted.
   --help             this text
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    assets: { type: 'string' },
-    fresh: { type: 'boolean', default: false },
-    limit: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  assets: { type: 'string' },
+  fresh: { type: 'boolean', default: false },
+  limit: { type: 'string' },
 });
-if (options.help || options.assets === undefined) {
-  process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 2);
-}
+if (options.assets === undefined) refuseCommandLine(HELP, 'Name the folder of the assets.');
 
-const [squeezenet, mobilenet, resnet18, resnet50] = /** @type {[string, string, string, string]} */ (ASSET_MODELS);
-const four = ['--models', ASSET_MODELS.join(',')];
-/** What is measured: group, name, arguments. @type {[string, string, string[]][]} */
+const { squeezenet, mobilenet, resnet18, resnet50 } = ASSET_MODELS;
+const ids = Object.values(ASSET_MODELS);
+const four = ['--models', ids.join(',')];
+/** @param {string} group @param {string} name @param {string[]} args */
+const step = (group, name, ...args) => ({ group, name, args });
+/** What is measured. */
 const STEPS = [
-  ...ASSET_MODELS.map((id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 1`, [id]])),
-  ...ASSET_MODELS.map((id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 10`, [id, '--crops', '10']])),
-  ...[squeezenet, mobilenet].map(
-    (id) => /** @type {[string, string, string[]]} */ (['crops', `${id} 144`, [id, '--crops', '144']]),
-  ),
+  ...ids.map((id) => step('crops', `${id} 1`, id)),
+  ...ids.map((id) => step('crops', `${id} 10`, id, '--crops', '10')),
+  ...[squeezenet, mobilenet].map((id) => step('crops', `${id} 144`, id, '--crops', '144')),
   ...[squeezenet, resnet18].flatMap((id) =>
-    ['mirror', 'crops:9', 'rotate:10', 'shear:10', 'colour:0.1', 'mirror,crops:4,rotate:5'].map(
-      (tta) => /** @type {[string, string, string[]]} */ (['tta', `${id} ${tta}`, [id, '--tta', tta]]),
+    ['mirror', 'crops:9', 'rotate:10', 'shear:10', 'colour:0.1', 'mirror,crops:4,rotate:5'].map((tta) =>
+      step('tta', `${id} ${tta}`, id, '--tta', tta),
     ),
   ),
-  ...['probabilities', 'logits', 'vote'].map(
-    (rule) => /** @type {[string, string, string[]]} */ (['ensemble', rule, [...four, '--combine', rule]]),
-  ),
-  ['ensemble', 'probabilities, 10 crops', [...four, '--crops', '10']],
-  ['ensemble', 'without ResNet-50', ['--models', [squeezenet, mobilenet, resnet18].join(',')]],
-  ['ensemble', 'ResNet-18 and ResNet-50', ['--models', [resnet18, resnet50].join(',')]],
+  ...['probabilities', 'logits', 'vote'].map((rule) => step('ensemble', rule, ...four, '--combine', rule)),
+  step('ensemble', 'probabilities, 10 crops', ...four, '--crops', '10'),
+  step('ensemble', 'without ResNet-50', '--models', [squeezenet, mobilenet, resnet18].join(',')),
+  step('ensemble', 'ResNet-18 and ResNet-50', '--models', [resnet18, resnet50].join(',')),
 ];
 
 const NAME = 'techniques';
-const data = join(options.assets, 'datasets/imagenet-sample-250');
-const models = mkdtempSync(join(tmpdir(), 'menagerie-measure-'));
-writeAssetModels(options.assets, models);
+const { assets } = options;
+const pictures = dataOptions(join(assets, 'datasets/imagenet-sample-250'), options.limit);
 
 /** @type {{ machine: string, workers: number, images: number, rows: object[] }} */
 let measured = { machine: '', workers: 0, images: 0, rows: [] };
-const kept = measuredFile(NAME);
-if (existsSync(kept) && !options.fresh) measured = JSON.parse(readFileSync(kept, 'utf8'));
+if (existsSync(measuredFile(NAME)) && !options.fresh) measured = readMeasured(NAME);
 measured.machine = MACHINE;
-try {
-  for (const [group, name, args] of STEPS) {
+await inTemporaryFolder((models) => {
+  writeAssetModels(assets, models);
+  for (const { group, name, args } of STEPS) {
     if (measured.rows.some((row) => 'name' in row && row.name === name && 'group' in row && row.group === group))
       continue;
-    const limit = options.limit === undefined ? [] : ['--limit', options.limit];
-    const report = menagerie(['eval', ...args, '--data', data, ...limit], { MODEL_DIRS: models });
+    const report = menagerie(['eval', ...args, ...pictures], { MODEL_DIRS: models });
     const { images, workers, views, top1, top5, mean_loss, calibration_error, ms_per_image } = report;
     const row = { group, name, views, top1, top5, mean_loss, calibration_error, ms_per_image };
     process.stderr.write(`${group} ${name}: top-1 ${(100 * top1).toFixed(1)} %, ${ms_per_image.toFixed(1)} ms\n`);
     measured = { ...measured, workers, images, rows: [...measured.rows, row] };
     if (options.limit === undefined) keepFigures(NAME, measured);
   }
-} finally {
-  rmSync(models, { recursive: true, force: true });
-}
+});

@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { median } from '../../dist/core/median.js';
-import { keepFigures, MACHINE, measuredFile, menagerie } from './measuring.mjs';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
+import { dataOptions, keepFigures, MACHINE, menagerie, readMeasured } from './measuring.mjs';
 
 const HELP = `Usage: node scripts/measure/measure-zoo.mjs --data <folder> [--changed] [--limit <n>]
 
@@ -18,28 +18,23 @@ together, times them on one thread, and writes docs/measured/zoo.json; npm run d
   --help           this text
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    changed: { type: 'boolean', default: false },
-    limit: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  data: { type: 'string' },
+  changed: { type: 'boolean', default: false },
+  limit: { type: 'string' },
 });
-if (options.help || options.data === undefined) {
-  process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 2);
-}
+if (options.data === undefined) refuseCommandLine(HELP, 'Name the folder of the pictures.');
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifests = readdirSync(join(root, 'models'))
   .filter((name) => name.startsWith('cifar10-'))
   .map((name) => JSON.parse(readFileSync(join(root, 'models', name, 'manifest.json'), 'utf8')));
 
+const pictures = dataOptions(options.data, options.limit);
+
 /** Accuracy of whoever is named. @param {string[]} who */
 function accuracy(...who) {
-  const limit = options.limit === undefined ? [] : ['--limit', options.limit];
-  const report = menagerie(['eval', ...who, '--data', /** @type {string} */ (options.data), ...limit]);
+  const report = menagerie(['eval', ...who, ...pictures]);
   process.stderr.write(`${who.join(' ')}: top-1 ${(100 * report.top1).toFixed(2)} %\n`);
   const { images, top1, top1_interval: interval, mean_loss: loss, calibration_error: error } = report;
   return { images, top1, interval, loss, error };
@@ -69,7 +64,7 @@ function accuracies(id, variants) {
 }
 
 /** @type {(ReturnType<typeof accuracies> & { sha256: string[] })[]} */
-const before = options.changed ? JSON.parse(readFileSync(measuredFile('zoo'), 'utf8')).networks : [];
+const before = options.changed ? readMeasured('zoo').networks : [];
 const ms = times();
 const networks = manifests.map(({ id, title, variants }) => {
   const sha256 = Object.values(variants).map((variant) => variant.sha256);

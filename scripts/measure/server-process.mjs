@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { pidOf } from '../shared/processes.mjs';
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js');
 
@@ -13,6 +14,7 @@ const main = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js')
 export async function startServer(settings) {
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', MENAGERIE_LOG_LEVEL: 'error', ...settings };
   const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
+  const pid = pidOf(child);
   /** @type {string} */
   const address = await new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
@@ -22,7 +24,7 @@ export async function startServer(settings) {
     });
   });
   for (;;) {
-    if ((await fetch(`${address}/readyz`)).ok) return Object.assign(child, { address });
+    if ((await fetch(`${address}/readyz`)).ok) return Object.assign(child, { address, pid });
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

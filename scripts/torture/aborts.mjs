@@ -1,7 +1,6 @@
 import { unrest } from './audit.mjs';
 import { breakRequests, LOADED } from './broken-requests.mjs';
-import { keepAsking } from './loops.mjs';
-import { GOLDEN, isRight, rawBody } from './pictures.mjs';
+import { GoodClients } from './good-clients.mjs';
 import { shown } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -27,27 +26,19 @@ async function run(context) {
     alive = false;
   });
   const before = server.memory;
-  const client = server.client(GOOD_CLIENTS);
-  const { bytes, index } = GOLDEN[MODEL];
-  let [asked, right] = [0, 0];
-  const stopGood = keepAsking(GOOD_CLIENTS, async () => {
-    const reply = await client.classify(MODEL, rawBody(bytes), { query: `&seed=${asked++}` });
-    if (isRight(reply, index)) right++;
-    return reply.error === undefined;
-  });
+  const good = new GoodClients(server, MODEL, GOOD_CLIENTS);
   const goOn = (/** @type {number} */ done) => {
     if (done % EVERY === 0) context.progress(`${shown(done)} of ${shown(count)} requests broken off`);
     return alive;
   };
   const done = await breakRequests({ port: server.port, random: context.random(), count, goOn });
-  await stopGood();
-  client.close();
+  await good.stop();
 
   report.sent.push(`${shown(count)} connections left in the middle: ${done}`);
-  report.sent.push(`beside them ${shown(asked)} pictures by ${GOOD_CLIENTS} clients`);
+  report.sent.push(`beside them ${shown(good.asked)} pictures by ${GOOD_CLIENTS} clients`);
   report.equal('connections', done.total(), count);
   report.equal('connections that the server neither answered nor closed', done.get('stuck'), 0);
-  report.equal('good requests answered rightly', right, asked);
+  report.equal('good requests answered rightly', good.right, good.asked);
   report.none(
     'lines of the log that say of a fault',
     server.log.filter((line) => /"level":"(error|fatal)"|unhandled|internal/.test(line)),

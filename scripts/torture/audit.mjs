@@ -1,3 +1,4 @@
+import { WORKERS } from './subject.mjs';
 import { Tally } from './tally.mjs';
 
 /** @import { Metrics } from './metrics.mjs' */
@@ -7,8 +8,6 @@ import { Tally } from './tally.mjs';
 /** What must be 0 when nothing is going on. */
 const GAUGES = ['images_pending', 'pending_gmacs', 'queue_length', 'workers_busy', 'upload_bytes'];
 const STAGES = ['decode', 'queue', 'preprocess', 'inference'];
-/** Settings of the subject say so. */
-const WORKERS = 2;
 
 /** The gauges that are not at rest. @param {Metrics} metrics */
 export function unrest(metrics) {

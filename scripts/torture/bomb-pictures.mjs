@@ -31,13 +31,8 @@ export const blackPng = (width, height) =>
 function gif(side) {
   const screen = Buffer.from('GIF89a\0\0\0\0\x80\0\0\0\0\0\xff\xff\xff', 'latin1');
   const frame = Buffer.from(',\0\0\0\0\0\0\0\0\0\x02\x02\x4c\x01\0;', 'latin1');
-  for (const [part, at] of /** @type {[Buffer, number][]} */ ([
-    [screen, 6],
-    [frame, 5],
-  ])) {
-    part.writeUInt16LE(side, at);
-    part.writeUInt16LE(side, at + 2);
-  }
+  for (const at of [6, 8]) screen.writeUInt16LE(side, at);
+  for (const at of [5, 7]) frame.writeUInt16LE(side, at);
   return Buffer.concat([screen, frame]);
 }
 

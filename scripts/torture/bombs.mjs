@@ -1,7 +1,7 @@
+import { atATime } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
 import { BOMBS, blackPng } from './bomb-pictures.mjs';
 import { outcomeOf } from './books.mjs';
-import { atATime } from './loops.mjs';
 import { formBody, GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 
@@ -38,12 +38,11 @@ async function run(context) {
     const outcomes = new Tally();
     await atATime(AT_A_TIME, () => {
       const body = bodies.shift();
-      // Seeds make every one a question of its own.
       return (
         body &&
-        client.classify(MODEL, body, { query: `&seed=${asked++}` }).then((reply) => {
+        client.classifyAnew(MODEL, body).then((reply) => {
           outcomes.add(outcomeOf(reply));
-          context.progress(`${shown(asked)} requests`);
+          context.progress(`${shown(++asked)} requests`);
         })
       );
     });

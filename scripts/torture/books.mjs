@@ -73,15 +73,18 @@ export function outcomeOf({ status, code, error }) {
 }
 
 /**
+ * What is said of each picture in a reply of status 200.
+ * @param {Reply} reply @returns {{ error?: { code: string }, predictions?: { index: number }[] }[]}
+ */
+export const resultsOf = ({ text }) => JSON.parse(text).results;
+
+/**
  * What became of the pictures of a request, as far as the server looked at them.
  * @param {Reply} reply @param {Question} question @returns {string[]}
  */
-function picturesOf({ status, code, text }, { form }) {
-  if (status === 200) {
-    /** @type {{ results: { error?: { code: string } }[] }} */
-    const { results } = JSON.parse(text);
-    return results.map(({ error }) => error?.code ?? 'ok');
-  }
+function picturesOf(reply, { form }) {
+  const { status, code } = reply;
+  if (status === 200) return resultsOf(reply).map(({ error }) => error?.code ?? 'ok');
   // A picture that came alone. No bytes at all are a picture's fault in a form, where there could be others.
   if (code === undefined || !(PICTURE_FAULTS.has(code) || (form && code === 'empty_body'))) return [];
   return [code];

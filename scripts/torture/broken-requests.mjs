@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atATime } from './loops.mjs';
+import { atATime } from '../shared/loops.mjs';
+import { oneOf } from './one-of.mjs';
 import { formBody, GOLDEN, rawBody } from './pictures.mjs';
 import { Tally } from './tally.mjs';
 
@@ -19,8 +20,11 @@ const LONGEST_MS = 6;
 const STUCK_MS = 60_000;
 
 const AIRPLANE = GOLDEN['cifar10-resnet20'].bytes;
-/** What is asked. Ensembles look for members that are not loaded, which takes them to the disk. */
-const QUESTIONS = /** @type {const} */ ([
+/**
+ * What is asked. Ensembles look for members that are not loaded, which takes them to the disk.
+ * @type {{ target: string, picture: Buffer | undefined }[]}
+ */
+const QUESTIONS = [
   { target: '/classify?model=lenet5', picture: GOLDEN.lenet5.bytes },
   { target: '/classify?model=cifar10-resnet20&crops=5', picture: AIRPLANE },
   { target: '/classify?model=cifar10-all', picture: AIRPLANE },
@@ -30,10 +34,7 @@ const QUESTIONS = /** @type {const} */ ([
   { target: '/models/lenet5/summary?format=text', picture: undefined },
   { target: '/models', picture: undefined },
   { target: '/livez', picture: undefined },
-]);
-
-/** @param {Random} random @template T @param {readonly T[]} choices @returns {T} */
-const oneOf = (random, choices) => /** @type {T} */ (choices[random.integer(choices.length)]);
+];
 
 /**
  * The bytes of a request.
@@ -93,12 +94,12 @@ async function hesitate(random) {
  * @param {number} port @param {Random} random @returns {Promise<string>} what it did
  */
 async function breakOff(port, random) {
-  const requests = Array.from({ length: oneOf(random, [1, 1, 1, 2, 4]) }, () => requestOf(random));
-  const last = /** @type {{ head: Buffer, body: Buffer }} */ (requests.at(-1));
-  const whole = Buffer.concat(requests.flatMap(({ head, body }) => [head, body]));
+  const before = Array.from({ length: oneOf(random, [0, 0, 0, 1, 3]) }, () => requestOf(random));
+  const last = requestOf(random);
+  const whole = Buffer.concat([...before, last].flatMap(({ head, body }) => [head, body]));
   const missing = last.head.length + last.body.length - cutOf(random, last);
   const sent = whole.subarray(0, whole.length - missing);
-  const how = oneOf(random, /** @type {const} */ (['reset', 'closed', 'half-closed']));
+  const how = oneOf(random, ['reset', 'closed', 'half-closed']);
 
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: how === 'half-closed', noDelay: true });
   socket.on('error', () => {});
@@ -125,7 +126,7 @@ async function breakOff(port, random) {
   }, STUCK_MS);
   await closed;
   clearTimeout(timer);
-  return stuck ? 'stuck' : `${how}${requests.length > 1 ? ', pipelined' : ''}`;
+  return stuck ? 'stuck' : `${how}${before.length > 0 ? ', pipelined' : ''}`;
 }
 
 /**

@@ -22,6 +22,7 @@ export class Client {
   #agent;
   #address;
   #books;
+  #seed = 0;
 
   /** @param {string} address @param {Books} books */
   constructor(address, books, connections = 1) {
@@ -53,6 +54,14 @@ export class Client {
       body: bytes,
       question: { model, form },
     });
+  }
+
+  /**
+   * The same with a seed, which makes every one a question of its own: none is answered together with another.
+   * @param {string} model @param {import('./pictures.mjs').Body} body @param {Record<string, string>} [headers]
+   */
+  classifyAnew(model, body, headers = {}) {
+    return this.classify(model, body, { query: `&seed=${this.#seed++}`, headers });
   }
 
   /** Ends its connections. */

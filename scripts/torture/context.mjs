@@ -1,5 +1,5 @@
 import { createRandom } from '../../dist/core/random.js';
-import { isThere } from '../measure/process-tree.mjs';
+import { isThere } from '../shared/processes.mjs';
 import { Report } from './report.mjs';
 import { Subject } from './subject.mjs';
 

@@ -20,8 +20,11 @@ export async function costlyPictures(side, progress) {
   const pictures = {};
   for (const [name, write] of Object.entries(KINDS)) {
     progress(name);
-    const create = /** @type {const} */ ({ width: side, height: side, channels: 3, background: '#000' });
-    pictures[name] = await write(sharp({ create, limitInputPixels: false })).toBuffer();
+    const black = sharp({
+      create: { width: side, height: side, channels: 3, background: '#000' },
+      limitInputPixels: false,
+    });
+    pictures[name] = await write(black).toBuffer();
   }
   return pictures;
 }

@@ -1,10 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { cleanEnvironment } from './environment.mjs';
 import { shown } from './tally.mjs';
 
@@ -30,17 +28,14 @@ const WAYS = [['-Urm'], ['-m']];
 /** @param {Context} context */
 async function run(context) {
   const { report } = context;
-  const root = mkdtempSync(join(tmpdir(), 'menagerie-disk-'));
-  try {
+  await inTemporaryFolder(async (root) => {
     const { way, reason } = findWay(root);
     if (!way) {
       report.skipped = `a small file system cannot be mounted here: ${reason}`;
       return;
     }
     await tryDisks(context, way, root);
-  } finally {
-    rmSync(root, { recursive: true });
-  }
+  });
 }
 
 /** @param {string} folder to mount at */

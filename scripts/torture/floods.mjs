@@ -1,5 +1,5 @@
-import { keepAsking } from './loops.mjs';
-import { GOLDEN, isRight, rawBody } from './pictures.mjs';
+import { keepAsking } from '../shared/loops.mjs';
+import { GoodClients } from './good-clients.mjs';
 import { open } from './sockets.mjs';
 import { shown } from './tally.mjs';
 
@@ -32,14 +32,7 @@ async function chunks(context) {
   const { report } = context;
   const server = await context.start({ MENAGERIE_MODELS: MODEL });
   const before = server.memory;
-  const { bytes, index } = GOLDEN[MODEL];
-  const client = server.client(GOOD_CLIENTS);
-  let [asked, right] = [0, 0];
-  const stopGood = keepAsking(GOOD_CLIENTS, async () => {
-    const reply = await client.classify(MODEL, rawBody(bytes), { query: `&seed=${asked++}` });
-    if (isRight(reply, index)) right++;
-    return reply.error === undefined;
-  });
+  const good = new GoodClients(server, MODEL, GOOD_CLIENTS);
   const block = Buffer.from('1\r\nA\r\n'.repeat(CHUNKS_AT_A_TIME));
   const flood = async () => {
     const { socket } = await open(server.port);
@@ -52,10 +45,11 @@ async function chunks(context) {
     socket.destroy();
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, flood));
-  await stopGood();
-  client.close();
-  report.sent.push(`${CONNECTIONS} bodies of ${shown(CHUNKS)} one-byte chunks, beside ${shown(asked)} good requests`);
-  report.equal('good requests answered rightly', right, asked);
+  await good.stop();
+  report.sent.push(
+    `${CONNECTIONS} bodies of ${shown(CHUNKS)} one-byte chunks, beside ${shown(good.asked)} good requests`,
+  );
+  report.equal('good requests answered rightly', good.right, good.asked);
   report.memory('memory at its highest', before?.now, server.memory?.most, MARGIN_MIB);
   await context.stop(server);
 }

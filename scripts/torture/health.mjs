@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keepAsking } from './loops.mjs';
+import { keepAsking } from '../shared/loops.mjs';
 
 /** @import { Report } from './report.mjs' */
 /** @import { Subject } from './subject.mjs' */

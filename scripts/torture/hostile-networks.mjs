@@ -12,15 +12,12 @@ const [FLOAT, INT64, BOOL] = [1, 7, 9];
 const SIDE = 8;
 const INPUTS = 3 * SIDE * SIDE;
 
+/** A field for each of several values. @param {number} number @param {readonly (string | number)[]} values @returns {Encodable[]} */
+const each = (number, values) => values.map((value) => [number, value]);
 /** @param {string} operator @param {string[]} inputs @param {string[]} outputs @param {Encodable[]} attributes @returns {Encodable} */
 const node = (operator, inputs, outputs, attributes = []) => [
   1,
-  [
-    ...inputs.map((name) => /** @type {Encodable} */ ([1, name])),
-    ...outputs.map((name) => /** @type {Encodable} */ ([2, name])),
-    [4, operator],
-    ...attributes,
-  ],
+  [...each(1, inputs), ...each(2, outputs), [4, operator], ...attributes],
 ];
 /** @param {string} name @param {number} value @returns {Encodable} */
 const integer = (name, value) => [
@@ -30,7 +27,7 @@ const integer = (name, value) => [
     [3, value],
     [20, 2],
   ],
-]; // prettier-ignore
+];
 /** @param {string} name @param {Encodable[]} graph @returns {Encodable} */
 const body = (name, graph) => [
   5,
@@ -39,30 +36,29 @@ const body = (name, graph) => [
     [6, graph],
     [20, 5],
   ],
-]; // prettier-ignore
+];
 /** @param {number} field @param {string} name @param {number} type @param {number[]} [dims] @returns {Encodable} */
 const value = (field, name, type, dims) => {
-  const shape = dims?.map((size) => /** @type {Encodable} */ ([1, [[1, size]]]));
+  /** @type {Encodable[]} */
+  const tensorType = [[1, type]];
+  if (dims) tensorType.push([2, dims.map((size) => [1, [[1, size]]])]);
   return [
     field,
     [
       [1, name],
-      [2, [[1, [[1, type], ...(shape ? [/** @type {Encodable} */ ([2, shape])] : [])]]]],
+      [2, [[1, tensorType]]],
     ],
-  ]; // prettier-ignore
+  ];
 };
 /** @param {string} name @param {number} type @param {number[]} dims @param {Uint8Array} bytes @returns {Encodable} */
-const tensor = (name, type, dims, bytes) => [
-  5,
-  [...dims.map((size) => /** @type {Encodable} */ ([1, size])), [2, type], [8, name], [9, bytes]],
-];
+const tensor = (name, type, dims, bytes) => [5, [...each(1, dims), [2, type], [8, name], [9, bytes]]];
 /** @param {Encodable[]} graph */
 const modelOf = (graph) =>
   encode([
     [1, 8],
     [8, [[2, 17]]],
     [7, [...graph, [2, 'g']]],
-  ]); // prettier-ignore
+  ]);
 const floats = (/** @type {number[]} */ values) => new Uint8Array(Float32Array.from(values).buffer);
 const INPUT = value(11, 'x', FLOAT, [1, 3, SIDE, SIDE]);
 const OUTPUT = value(12, 'y', FLOAT, [1, 2]);
@@ -81,7 +77,7 @@ export const quick = () =>
 const externalTensor = (name, dims, location) => [
   5,
   [
-    ...dims.map((size) => /** @type {Encodable} */ ([1, size])),
+    ...each(1, dims),
     [2, FLOAT],
     [8, name],
     [
@@ -240,7 +236,7 @@ export function writeLargeModel(directory, id, mib) {
     Buffer.from([0x3a]),
     varint(graph.length + bytes),
     graph,
-  ]); // prettier-ignore
+  ]);
   const file = join(directory, id, `${id}.onnx`);
   const descriptor = openSync(file, 'w');
   writeSync(descriptor, model);
@@ -250,7 +246,7 @@ export function writeLargeModel(directory, id, mib) {
 
 /** A tensor up to its values. @param {string} name @param {number[]} dims @param {number} bytes */
 function tensorStart(name, dims, bytes) {
-  const fields = encode([...dims.map((size) => /** @type {Encodable} */ ([1, size])), [2, FLOAT], [8, name]]);
+  const fields = encode([...each(1, dims), [2, FLOAT], [8, name]]);
   return Buffer.concat([fields, Buffer.from([0x4a]), varint(bytes)]);
 }
 

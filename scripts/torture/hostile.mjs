@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isThere } from '../measure/process-tree.mjs';
+import { keepAsking } from '../shared/loops.mjs';
+import { isThere } from '../shared/processes.mjs';
+import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
-import { keepAsking } from './loops.mjs';
 import { fixture, rawBody } from './pictures.mjs';
+import { WORKERS } from './subject.mjs';
 import { shown, Tally } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -25,8 +24,7 @@ const GOOD_CLIENTS = 4;
 /** @param {Context} context */
 async function run(context) {
   const { report } = context;
-  const folder = mkdtempSync(join(tmpdir(), 'menagerie-hostile-'));
-  try {
+  await inTemporaryFolder(async (folder) => {
     for (const [id, file] of Object.entries({
       quick: quick(),
       slow: slowIfBright(1e6),
@@ -42,9 +40,8 @@ async function run(context) {
     const bright = rawBody(fixture('rgb.jpg'));
     const client = server.client(GOOD_CLIENTS + 2);
     const [good, bad] = [new Tally(), new Tally()];
-    let seed = 0;
     const ask = async (/** @type {string} */ model, /** @type {Tally} */ tally) => {
-      const reply = await client.classify(model, bright, { query: `&seed=${seed++}` });
+      const reply = await client.classifyAnew(model, bright);
       tally.add(`${model} ${outcomeOf(reply)}`);
       return reply.error === undefined;
     };
@@ -72,9 +69,7 @@ async function run(context) {
     client.close();
     await context.stop(server);
     await killed(context, folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /**
@@ -84,7 +79,7 @@ async function run(context) {
 async function suspended(context, server, ask) {
   const { report } = context;
   context.progress('suspended');
-  const before = await server.lookUntil((metrics) => metrics.value('workers_alive') === server.wantedWorkers);
+  const before = await server.lookUntil((metrics) => metrics.value('workers_alive') === WORKERS);
   const tally = new Tally();
   const asked = ask('slow', tally);
   await sleep(100);

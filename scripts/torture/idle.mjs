@@ -1,9 +1,10 @@
+import { until } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
+import { GoodClients } from './good-clients.mjs';
 import { watchHealth } from './health.mjs';
-import { keepAsking, until } from './loops.mjs';
 import { openFilesLimit, openFilesOf } from './open-files.mjs';
-import { GOLDEN, rawBody } from './pictures.mjs';
 import { open, outcomeOfText } from './sockets.mjs';
+import { WORKERS } from './subject.mjs';
 import { shown, Tally } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -44,7 +45,7 @@ async function run(context) {
   }
   const { books } = server;
   // What counted the networks' operations has pipes, too, and ends by itself.
-  await until(() => server.children.length <= server.wantedWorkers, 'only workers to be left');
+  await until(() => server.children.length <= WORKERS, 'only workers to be left');
   const audit = await Audit.begin(server);
   const before = { files: openFilesOf(server.pid), memory: server.memory };
 
@@ -56,17 +57,11 @@ async function run(context) {
   await Promise.all(used.map((connection) => askLivez(connection)));
   const most = { files: openFilesOf(server.pid), memory: server.memory };
 
-  const client = server.client(GOOD_CLIENTS);
   const stopLooking = watchHealth(server);
-  let asked = 0;
-  const stopGood = keepAsking(GOOD_CLIENTS, async () => {
-    const reply = await client.classify(MODEL, rawBody(GOLDEN[MODEL].bytes), { query: `&seed=${asked++}` });
-    return reply.error === undefined;
-  });
+  const good = new GoodClients(server, MODEL, GOOD_CLIENTS);
   context.progress('waiting for the server to close them');
   for (const { ended } of [...silent, ...hesitant]) books.unasked.add(outcomeOfText(await ended));
-  await stopGood();
-  client.close();
+  await good.stop();
   await Promise.all(used.map((connection) => askLivez(connection, 2)));
   const twice = used.filter(({ text }) => okRepliesIn(text()) === 2).length;
   for (const { socket } of used) socket.end();
@@ -74,12 +69,12 @@ async function run(context) {
 
   report.sent.push(
     `${shown(TOTAL)} connections: ${COUNTS.silent} silent, ${COUNTS.hesitant} with half a head, ${COUNTS.used} used once; ` +
-      `beside them ${shown(asked)} pictures by ${GOOD_CLIENTS} clients`,
+      `beside them ${shown(good.asked)} pictures by ${GOOD_CLIENTS} clients`,
   );
   await stopLooking(report);
   books.replies.add('GET /livez 200', 2 * COUNTS.used);
   report.back.push(`pictures: ${books.seen}`, `idle connections, before there was a request: ${books.unasked}`);
-  report.sameTally('pictures are all answered', books.seen, new Tally([['200', asked]]));
+  report.sameTally('pictures are all answered', books.seen, new Tally([['200', good.asked]]));
   report.equal('requests without a whole reply', books.unanswered.total(), 0);
   const closed = new Tally([['408 upload_timeout', COUNTS.silent + COUNTS.hesitant]]);
   report.sameTally('what was never asked on is closed in time', books.unasked, closed);

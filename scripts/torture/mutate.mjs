@@ -1,3 +1,5 @@
+import { oneOf } from './one-of.mjs';
+
 /** @import { Random } from '../../dist/core/random.js' */
 
 /** Numbers at the edges of what formats count with. */
@@ -26,7 +28,7 @@ const CHANGES = {
   },
   run(bytes, random) {
     const from = random.integer(bytes.length + 1);
-    const value = [0, 0xff, random.integer(256)][random.integer(3)] ?? 0;
+    const value = oneOf(random, [0, 0xff, random.integer(256)]);
     return bytes.fill(value, from, Math.min(bytes.length, from + random.integer(64)));
   },
   truncate: (bytes, random) => bytes.subarray(0, random.integer(bytes.length + 1)),
@@ -50,7 +52,7 @@ const CHANGES = {
   },
   number(bytes, random) {
     if (bytes.length < 4) return bytes;
-    const value = EDGES[random.integer(EDGES.length)] ?? 0;
+    const value = oneOf(random, EDGES);
     const at = random.integer(Math.min(4 * HEADER_BYTES, bytes.length) - 3);
     if (random.integer(2) === 0) bytes.writeUInt32BE(value, at);
     else bytes.writeUInt32LE(value, at);
@@ -62,20 +64,18 @@ const CHANGES = {
     return Buffer.concat([bytes.subarray(0, at), other.subarray(Math.min(at, other.length))]);
   },
 };
-const NAMES = Object.keys(CHANGES);
 
 /**
  * A damaged picture, and how it came about.
  * @param {readonly { name: string, bytes: Buffer }[]} pictures @param {Random} random
  */
 export function mutant(pictures, random) {
-  const pick = () => /** @type {{ name: string, bytes: Buffer }} */ (pictures[random.integer(pictures.length)]);
-  const { name, bytes: whole } = pick();
+  const { name, bytes: whole } = oneOf(random, pictures);
   let bytes = whole;
   const recipe = [];
   for (let i = 1 + random.integer(MOST_CHANGES); i > 0; i--) {
-    const change = NAMES[random.integer(NAMES.length)] ?? '';
-    bytes = CHANGES[change]?.(Buffer.from(bytes), random, pick().bytes) ?? bytes;
+    const [change, apply] = oneOf(random, Object.entries(CHANGES));
+    bytes = apply(Buffer.from(bytes), random, oneOf(random, pictures).bytes);
     recipe.push(change);
   }
   return { bytes, recipe: `${name}: ${recipe.join(', ')}` };

@@ -1,6 +1,6 @@
+import { atATime } from '../shared/loops.mjs';
 import { Audit } from './audit.mjs';
-import { outcomeOf } from './books.mjs';
-import { atATime } from './loops.mjs';
+import { outcomeOf, resultsOf } from './books.mjs';
 import { mutant } from './mutate.mjs';
 import { fixture, fixtureNames, formBody, GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown } from './tally.mjs';
@@ -15,7 +15,8 @@ export const mutated = {
 
 const AT_A_TIME = 32;
 const MOST_IN_FORM = 4;
-const MODELS = /** @type {const} */ (['lenet5', 'cifar10-resnet20']);
+/** @type {(keyof typeof GOLDEN)[]} */
+const MODELS = ['lenet5', 'cifar10-resnet20'];
 /** All that may be said of a damaged picture. */
 const REFUSALS = new Set([
   'ok',
@@ -49,10 +50,9 @@ async function run(context) {
     const files = mutants.map(({ bytes }) => bytes);
     const body = asForm ? formBody(files) : rawBody(files[0] ?? Buffer.alloc(0));
     const reply = await client.classify(MODELS[from % 2] ?? 'lenet5', body);
-    /** @type {string[]} */
     const outcomes =
       reply.status === 200
-        ? JSON.parse(reply.text).results.map((/** @type {any} */ result) => result.error?.code ?? 'ok')
+        ? resultsOf(reply).map(({ error }) => error?.code ?? 'ok')
         : files.map(() => reply.code ?? outcomeOf(reply));
     for (const [i, outcome] of outcomes.entries()) {
       if (!REFUSALS.has(outcome)) offences.push(`picture ${from + i} (${mutants[i]?.recipe}): ${outcome}`);

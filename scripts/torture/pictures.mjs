@@ -1,30 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { formOf } from '../shared/form.mjs';
+import { resultsOf } from './books.mjs';
 
 /**
  * A body of a request about pictures.
  * @typedef {{ type: string, bytes: Uint8Array, form: boolean }} Body
  */
 
-const BOUNDARY = 'a-boundary-of-the-torture';
 const FIXTURES = new URL('../../tests/fixtures/pictures/', import.meta.url);
 
 /** One picture, as the body itself. @param {Uint8Array} bytes @returns {Body} */
 export const rawBody = (bytes) => ({ type: 'application/octet-stream', bytes, form: false });
 
 /** Pictures in a form. @param {readonly Uint8Array[]} files @returns {Body} */
-export function formBody(files) {
-  const parts = files.flatMap((bytes, i) => [
-    Buffer.from(
-      `--${BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="${i}"\r\n` +
-        'Content-Type: application/octet-stream\r\n\r\n',
-    ),
-    bytes,
-    Buffer.from('\r\n'),
-  ]);
-  const bytes = Buffer.concat([...parts, Buffer.from(`--${BOUNDARY}--\r\n`)]);
-  return { type: `multipart/form-data; boundary=${BOUNDARY}`, bytes, form: true };
-}
+export const formBody = (files) => ({
+  ...formOf(files.map((bytes, i) => ({ name: String(i), bytes }))),
+  form: true,
+});
 
 /** A picture of the tests, by name. @param {string} name */
 export const fixture = (name) => readFileSync(new URL(name, FIXTURES));
@@ -45,6 +38,6 @@ function golden(name, index) {
 }
 
 /** Whether a reply puts this class first. @param {import('./books.mjs').Reply} reply @param {number} index */
-export function isRight({ status, text }, index) {
-  return status === 200 && JSON.parse(text).results[0]?.predictions?.[0]?.index === index;
+export function isRight(reply, index) {
+  return reply.status === 200 && resultsOf(reply)[0]?.predictions?.[0]?.index === index;
 }

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
+import { GoodClients } from './good-clients.mjs';
 import { watchHealth } from './health.mjs';
-import { keepAsking } from './loops.mjs';
-import { GOLDEN, isRight, rawBody } from './pictures.mjs';
 import { shown, Tally } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -29,21 +28,16 @@ async function run(context) {
   const manifest = JSON.parse(readFileSync(new URL(`../../models/${MODEL}/manifest.json`, import.meta.url), 'utf8'));
   const versionOf = (/** @type {string} */ variant) => `${variant} ${manifest.variants[variant].sha256.slice(0, 12)}`;
   const server = await context.start({ MENAGERIE_MODELS: MODEL, MENAGERIE_ADMIN_KEY: KEY });
-  const client = server.client(CLIENTS);
   const admin = server.client(1);
-  const { bytes, index } = GOLDEN[MODEL];
   const audit = await Audit.begin(server);
   const versions = new Tally();
   /** @type {string[]} */
   const wrong = [];
-  let asked = 0;
-  const stop = keepAsking(CLIENTS, async () => {
-    const reply = await client.classify(MODEL, rawBody(bytes), { query: `&seed=${asked++}` });
-    if (isRight(reply, index)) {
+  const good = new GoodClients(server, MODEL, CLIENTS, (reply, right) => {
+    if (right) {
       const { variant, version } = JSON.parse(reply.text).model;
       versions.add(`${variant} ${version}`);
     } else wrong.push(outcomeOf(reply));
-    return reply.error === undefined;
   });
 
   const stopLooking = watchHealth(server);
@@ -57,17 +51,17 @@ async function run(context) {
     const headers = { authorization: `Bearer ${KEY}` };
     loads.add(outcomeOf(await admin.ask({ path, route: '/models/:id/load', headers })));
     memory.push(server.memory?.now ?? Number.NaN);
-    context.progress(`${i} of ${RELOADS} reloads, ${shown(asked)} pictures`);
+    context.progress(`${i} of ${RELOADS} reloads, ${shown(good.asked)} pictures`);
   }
-  await stop();
-  for (const one of [client, admin]) one.close();
+  await good.stop();
+  admin.close();
 
   const lowest = (/** @type {number} */ last) => {
     const least = Math.min(...memory.slice(last - OF, last));
     return Number.isNaN(least) ? undefined : least;
   };
   report.sent.push(
-    `${RELOADS} reloads of ${MODEL}, int8 and fp32 in turn, under ${shown(asked)} pictures by ${CLIENTS} clients`,
+    `${RELOADS} reloads of ${MODEL}, int8 and fp32 in turn, under ${shown(good.asked)} pictures by ${CLIENTS} clients`,
   );
   await stopLooking(report);
   report.back.push(`pictures and reloads: ${server.books.seen}`, `answers by variant and version: ${versions}`);

@@ -33,6 +33,15 @@ export class Report {
     this.check(what, differences.length === 0, differences.length === 0 ? detail : differences.join('; '));
   }
 
+  /** That a tally has no other names than these. @param {string} what the other names are @param {Tally} found @param {readonly string[]} names */
+  only(what, found, names) {
+    const others = found.entries.filter(([name]) => !names.includes(name));
+    this.none(
+      what,
+      others.map(([name, count]) => `${name}: ${count}`),
+    );
+  }
+
   /** That nothing of a kind happened; what did is shown, the first few. @param {string} what @param {string[]} offences */
   none(what, offences) {
     const more = offences.length > 3 ? ` and ${offences.length - 3} more` : '';

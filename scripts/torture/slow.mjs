@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Audit } from './audit.mjs';
-import { keepAsking } from './loops.mjs';
+import { GoodClients } from './good-clients.mjs';
 import { formBody, GOLDEN, rawBody } from './pictures.mjs';
 import { headOf, open, outcomeOfText } from './sockets.mjs';
 import { shown, Tally } from './tally.mjs';
@@ -19,7 +19,8 @@ const UPLOAD_TIMEOUT_MS = 10_000;
 const DRIP_MS = 50;
 const GOOD_CLIENTS = 4;
 /** Whom the good requests ask and whom the bad ones, so that the server tells them apart. */
-const [GOOD, BAD] = /** @type {const} */ (['lenet5', 'cifar10-resnet20']);
+const GOOD = 'lenet5';
+const BAD = 'cifar10-resnet20';
 
 /** Sends a byte now and then until the other side has had enough. @param {Connection} connection */
 async function drip({ socket }) {
@@ -54,13 +55,8 @@ async function run(context) {
     MENAGERIE_UPLOAD_TIMEOUT_MS: String(UPLOAD_TIMEOUT_MS),
   });
   const { books, port } = server;
-  const client = server.client(GOOD_CLIENTS);
   const audit = await Audit.begin(server);
-  let asked = 0;
-  const stopGood = keepAsking(GOOD_CLIENTS, async () => {
-    const reply = await client.classify(GOOD, rawBody(GOLDEN[GOOD].bytes), { query: `&seed=${asked++}` });
-    return reply.error === undefined;
-  });
+  const good = new GoodClients(server, GOOD, GOOD_CLIENTS);
 
   /** @type {{ kind: string, connection: Connection, sees: string, counted: string | undefined }[]} */
   const bad = [];
@@ -105,15 +101,14 @@ async function run(context) {
     } else if (counted !== undefined) books.left('/classify');
     if (counted === undefined || kind.startsWith('half-closed')) books.unasked.add(outcome);
   }
-  await stopGood();
-  client.close();
+  await good.stop();
 
   report.sent.push(
-    `${bad.length} bad uploads, ${EACH} of each kind; beside them ${shown(asked)} good requests by ${GOOD_CLIENTS} clients`,
+    `${bad.length} bad uploads, ${EACH} of each kind; beside them ${shown(good.asked)} good requests by ${GOOD_CLIENTS} clients`,
   );
   report.back.push(`good requests: ${books.seen}`, `bad uploads: ${seen}`);
   report.sameTally('bad uploads end as they should', seen, expected);
-  report.sameTally('good requests are all answered', books.seen, new Tally([['200', asked]]));
+  report.sameTally('good requests are all answered', books.seen, new Tally([['200', good.asked]]));
   report.equal('good requests without a whole reply', books.unanswered.total(), 0);
   report.check(
     'uploads were in memory meanwhile',

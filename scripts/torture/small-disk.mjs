@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { listen } from '../shared/listen.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const MODELS = new URL('../../models/', import.meta.url);
@@ -36,10 +37,7 @@ async function startMirror() {
     response.writeHead(from > 0 ? 206 : 200, { 'content-length': bytes.length - from, ...range });
     response.end(bytes.subarray(from));
   });
-  mirror.listen(0, '127.0.0.1');
-  await once(mirror, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (mirror.address());
-  return { address: `http://127.0.0.1:${port}`, asked, close: () => mirror.close() };
+  return { address: `http://127.0.0.1:${await listen(mirror)}`, asked, close: () => mirror.close() };
 }
 
 /** Pulls twice: onto a disk that is too small, and again when there is room. @param {string} disk folder to mount it at @param {string} size mount options @param {string} mirror */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { memoryOfAll, niceOf, treeOf } from '../measure/process-tree.mjs';
+import { memoryOfAll, niceOf, treeOf } from '../shared/processes.mjs';
 import { Books } from './books.mjs';
 import { Client } from './client.mjs';
 import { cleanEnvironment } from './environment.mjs';
@@ -11,7 +11,8 @@ import { Metrics } from './metrics.mjs';
 
 const RELAY = fileURLToPath(new URL('./relay.mjs', import.meta.url));
 
-const WORKERS = 2;
+/** Workers that there are when all are up. */
+export const WORKERS = 2;
 /** The same workers everywhere, and no limit on time that a busy machine could break. */
 const SETTINGS = {
   DEVICE: 'cpu',
@@ -39,8 +40,6 @@ export class Subject {
   log = [];
   /** How it ended: its exit status, or the signal. @type {Promise<number | string>} */
   ended;
-  /** Workers that there are when all are up. */
-  wantedWorkers = WORKERS;
   #relay;
   #looker;
   /** Bytes of memory that it and its workers took at most. */
@@ -57,8 +56,8 @@ export class Subject {
     this.pid = pid;
     this.#looker = new Client(address, this.books);
     const closed = once(relay, 'close');
-    relay.on('message', (message) => {
-      this.#end = /** @type {{ status: number | string }} */ (message).status;
+    relay.on('message', (/** @type {{ status: number | string }} */ { status }) => {
+      this.#end = status;
     });
     if (relay.stdout && !unread) createInterface(relay.stdout).on('line', (line) => this.log.push(line));
     this.#sampler = setInterval(() => this.#sample(), SAMPLE_MS).unref();

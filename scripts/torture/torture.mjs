@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A reliability run: sends the server everything that should not hurt it, and holds its counters against what came back.
-import { parseArgs } from 'node:util';
 import { MACHINE } from '../measure/measuring.mjs';
+import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
 import { aborts } from './aborts.mjs';
 import { bombs } from './bombs.mjs';
 import { Context } from './context.mjs';
@@ -51,15 +51,12 @@ ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')
 Settings of servers in the environment are ignored.
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    pictures: { type: 'string', default: '10000' },
-    aborts: { type: 'string', default: '200000' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  only: { type: 'string' },
+  pictures: { type: 'string', default: '10000' },
+  aborts: { type: 'string', default: '200000' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
 });
 /** @type {string[]} */
 const names = SCENARIOS.map(({ name }) => name);
@@ -68,11 +65,9 @@ const unknown = wanted.filter((name) => !names.includes(name));
 const [pictures, abortCount, seed] = [Number(options.pictures), Number(options.aborts), Number(options.seed)];
 const isWhole = (/** @type {number} */ value, /** @type {number} */ least) =>
   Number.isInteger(value) && value >= least && value < 2 ** 32;
-const wrong = unknown.length > 0 || !isWhole(pictures, 1) || !isWhole(abortCount, 1) || !isWhole(seed, 0);
-if (options.help || wrong) {
-  (wrong ? process.stderr : process.stdout).write(HELP);
-  process.exit(wrong ? 2 : 0);
-}
+if (unknown.length > 0) refuseCommandLine(HELP, `There is no scenario ${unknown.join(', ')}.`);
+if (!isWhole(pictures, 1) || !isWhole(abortCount, 1) || !isWhole(seed, 0))
+  refuseCommandLine(HELP, 'Pictures, aborts and the seed are whole numbers below 2^32, and only the seed may be 0.');
 
 const progress = (/** @type {string} */ text) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
@@ -87,7 +82,8 @@ for (const { name, about, run } of SCENARIOS) {
   try {
     await run(context);
   } catch (error) {
-    context.report.check('the scenario came to its end', false, /** @type {Error} */ (error).message);
+    const reason = error instanceof Error ? error.message : String(error);
+    context.report.check('the scenario came to its end', false, reason);
   } finally {
     context.end();
     progress('');

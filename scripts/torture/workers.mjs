@@ -1,7 +1,8 @@
 import { Audit } from './audit.mjs';
 import { outcomeOf } from './books.mjs';
-import { keepAsking } from './loops.mjs';
-import { GOLDEN, isRight, rawBody } from './pictures.mjs';
+import { GoodClients } from './good-clients.mjs';
+import { oneOf } from './one-of.mjs';
+import { WORKERS } from './subject.mjs';
 import { shown, Tally } from './tally.mjs';
 
 /** @import { Context } from './context.mjs' */
@@ -19,7 +20,8 @@ const DEATHS = 40;
 /** Answers between two deaths, at least and at most. */
 const [FEWEST, MOST] = [5, 60];
 /** What was in hand when a worker had a fault may have been the reason, and is not tried again. */
-const WAYS = /** @type {const} */ (['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGSTOP']);
+/** @type {NodeJS.Signals[]} */
+const WAYS = ['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGSTOP'];
 const FAULTS = ['SIGSEGV', 'SIGABRT'];
 
 /** @param {Context} context */
@@ -37,36 +39,32 @@ async function run(context) {
     return;
   }
   const random = context.random();
-  const client = server.client(CLIENTS);
-  const { bytes, index } = GOLDEN[MODEL];
-  const body = rawBody(bytes);
   const audit = await Audit.begin(server);
-  const [ways, wrong] = [new Tally(), /** @type {string[]} */ ([])];
-  let [asked, answered] = [0, 0];
-  const stopAsking = keepAsking(CLIENTS, async () => {
-    const reply = await client.classify(MODEL, body, { query: `&seed=${asked++}` });
+  const ways = new Tally();
+  /** @type {string[]} */
+  const wrong = [];
+  let answered = 0;
+  const good = new GoodClients(server, MODEL, CLIENTS, (reply, right) => {
     answered++;
-    if (!isRight(reply, index) && reply.code !== 'worker_failed') wrong.push(outcomeOf(reply));
-    return reply.error === undefined;
+    if (!right && reply.code !== 'worker_failed') wrong.push(outcomeOf(reply));
   });
   for (let death = 0; death < DEATHS; death++) {
     const due = answered + FEWEST + random.integer(MOST - FEWEST);
-    await server.lookUntil((metrics) => answered >= due && metrics.value('workers_alive') === server.wantedWorkers);
-    const way = WAYS[random.integer(WAYS.length)] ?? 'SIGKILL';
+    await server.lookUntil((metrics) => answered >= due && metrics.value('workers_alive') === WORKERS);
+    const way = oneOf(random, WAYS);
     const [pid] = server.workers.slice(random.integer(server.workers.length));
     if (pid === undefined) continue;
     process.kill(pid, way);
     ways.add(way);
-    context.progress(`${shown(asked)} questions, ${death + 1} deaths`);
+    context.progress(`${shown(good.asked)} questions, ${death + 1} deaths`);
     await server.lookUntil((metrics) => metrics.value('worker_replacements_total') === death + 1);
   }
-  await server.lookUntil((metrics) => metrics.value('workers_alive') === server.wantedWorkers);
+  await server.lookUntil((metrics) => metrics.value('workers_alive') === WORKERS);
   const until = answered + MOST;
   await server.lookUntil(() => answered >= until);
-  await stopAsking();
-  client.close();
+  await good.stop();
 
-  report.sent.push(`${shown(asked)} questions by ${CLIENTS} clients; workers that got ${ways}`);
+  report.sent.push(`${shown(good.asked)} questions by ${CLIENTS} clients; workers that got ${ways}`);
   report.back.push(`replies: ${server.books.seen}`);
   const failed = server.books.seen.get('503 worker_failed');
   const faults = FAULTS.reduce((sum, way) => sum + ways.get(way), 0);

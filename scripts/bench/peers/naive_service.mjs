@@ -2,11 +2,11 @@
 // An image classifier as it is written first: one process, and the network runs on the thread that answers. Measured beside
 // this server by bench.mjs.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { parseArgs } from 'node:util';
 import multipart from '@fastify/multipart';
 import Fastify from 'fastify';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
+import { readCommandLine, refuseCommandLine } from '../../shared/command-line.mjs';
 
 const HELP = `Usage: node naive_service.mjs --model <file> [options]
 
@@ -23,24 +23,18 @@ POST /classify takes a form with a picture in the field image.
 `;
 const TOP = 5;
 
-const { values: options } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    input: { type: 'string', default: 'input' },
-    size: { type: 'string', default: '224' },
-    resize: { type: 'string', default: '256' },
-    channels: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '1' },
-    mean: { type: 'string', default: '0,0,0' },
-    std: { type: 'string', default: '1,1,1' },
-    port: { type: 'string', default: '8000' },
-    help: { type: 'boolean', default: false },
-  },
+const { values: options } = readCommandLine(HELP, {
+  model: { type: 'string' },
+  input: { type: 'string', default: 'input' },
+  size: { type: 'string', default: '224' },
+  resize: { type: 'string', default: '256' },
+  channels: { type: 'string', default: '3' },
+  scale: { type: 'string', default: '1' },
+  mean: { type: 'string', default: '0,0,0' },
+  std: { type: 'string', default: '1,1,1' },
+  port: { type: 'string', default: '8000' },
 });
-if (options.help || options.model === undefined) {
-  process.stdout.write(HELP);
-  process.exit(options.help ? 0 : 2);
-}
+if (options.model === undefined) refuseCommandLine(HELP, 'Name a model.');
 
 const size = Number(options.size);
 const shorter = Number(options.resize);
@@ -69,8 +63,8 @@ app.post('/classify', async (request, reply) => {
   const tensor = await preprocess(await file.toBuffer());
   const results = await session.run({ [options.input]: tensor });
   const [output] = Object.values(results);
-  const logits = Array.from(/** @type {Float32Array} */ (output?.data));
-  return { predictions: topOf(softmax(logits)) };
+  if (!(output?.data instanceof Float32Array)) throw new Error('the network answers no scores');
+  return { predictions: topOf(softmax(Array.from(output.data))) };
 });
 
 /** @param {Buffer} bytes */
@@ -85,9 +79,9 @@ async function preprocess(bytes) {
   const pixels = await image.removeAlpha().raw().toBuffer();
   const values = new Float32Array(channels * size * size);
   for (let c = 0; c < channels; c++) {
-    const [m, s] = /** @type {[number, number]} */ ([mean[c], std[c]]);
+    const [m = Number.NaN, s = Number.NaN] = [mean[c], std[c]];
     for (let i = 0; i < size * size; i++) {
-      const value = /** @type {number} */ (pixels[i * channels + c]);
+      const value = pixels[i * channels + c] ?? Number.NaN;
       values[c * size * size + i] = (value * scale - m) / s;
     }
   }
