@@ -49,12 +49,13 @@ export function fidelityPage(notice) {
 
 ${notice}${text(
   'Published accuracies were measured with pictures that Pillow decoded, resized and cropped. So the server makes the same pixels, unless',
-  `this page says why not. It is the table that \`tests/golden/fidelity.test.ts\` checks, with ${Object.keys(files).length} small files`,
-  `against Pillow ${pillow}. Whatever it does not list as refused and not as different equals Pillow's pixels in every byte.`,
+  `this page says why not. Its rows are what \`tests/golden/fidelity.test.ts\` checks with ${Object.keys(files).length} small files`,
+  `against Pillow ${pillow}. Where a row says "the same" and no more, every byte equals Pillow's.`,
 )}
 ${text(
   'Where Pillow has no answer worth copying, the server does what a viewer shows, or refuses the picture with',
   '`unsupported_image_format` and the reason. It does not guess: a picture of unknown range would get a wrong answer in silence.',
+  'One kind stays dark all the same: 12 bits in 16, which nothing in the file gives away.',
 )}
 ## Which Pillow
 
