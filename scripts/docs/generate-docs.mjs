@@ -22,6 +22,7 @@ import { openRepository } from '../../dist/zoo/open-repository.js';
 import { benchmarksPage } from '../bench/page.mjs';
 import { untrainedModels } from '../measure/untrained-models.mjs';
 import { readCommandLine } from '../shared/command-line.mjs';
+import { fidelityPage } from './fidelity-page.mjs';
 import { table } from './markdown.mjs';
 import { memoryTable, memoryText } from './memory-page.mjs';
 import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
@@ -29,7 +30,7 @@ import { depthTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
-Writes docs/configuration.md, docs/errors.md, docs/manifest.md, docs/openapi.json, models/manifest.schema.json, models/ensemble.schema.json,
+Writes docs/configuration.md, docs/errors.md, docs/fidelity.md, docs/manifest.md, docs/openapi.json, models/manifest.schema.json, models/ensemble.schema.json,
 models/*-untrained and the table of networks in README.md from the code, and puts what was measured (docs/measured) into docs/.
 
   --check   write nothing; exit with 1 if a file is stale
@@ -232,6 +233,7 @@ const outputs = {
   'README.md': fill('README.md', 'networks', await networks()),
   ...techniquePages(),
   'docs/benchmarks.md': benchmarksPage(),
+  'docs/fidelity.md': fidelityPage(NOTICE),
 };
 
 let stale = 0;

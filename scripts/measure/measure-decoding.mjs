@@ -66,7 +66,6 @@ const KINDS = {
   'tiff jpeg': (picture) => rgb(picture).tiff({ compression: 'jpeg' }),
   'tiff webp': (picture) => rgb(picture).tiff({ compression: 'webp' }),
   'tiff CMYK': (picture) => cmyk(picture).tiff({ compression: 'lzw' }),
-  'tiff float': (picture) => rgb(picture).toColourspace('scrgb').tiff({ compression: 'deflate' }),
 };
 
 if (process.send) await decodeHere(process.argv[2] ?? '');

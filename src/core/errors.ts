@@ -12,7 +12,7 @@ export const ERRORS = {
     'The request is not valid HTTP or is incomplete, its headers are too large, or its URL is invalid.',
   unsupported_media_type: 'The Content-Type is not a form, an image or plain bytes.',
   not_an_image: 'The bytes are not a picture in any known format.',
-  unsupported_image_format: 'The picture is in a known format that is not accepted.',
+  unsupported_image_format: 'The picture is in a known format, or of a kind of it, that is not accepted.',
   corrupt_image: 'The picture is truncated or damaged.',
   too_many_bytes: 'The picture or the body is larger than the limit.',
   too_many_pixels: 'The picture has more pixels than the limit (read from its header, before it is decoded).',

@@ -2,6 +2,7 @@ import type { ByteSource } from '../core/byte-source.js';
 import type { DecodeCost } from '../core/decode-cost.js';
 import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import { readHeader } from './header.js';
+import { HeaderUnsupported } from './headers/byte-window.js';
 import { type Coding, type PictureHeader, USUAL } from './headers/picture-header.js';
 import { type AcceptedFormat, isAccepted, SNIFFED_BYTES, sniff } from './sniff.js';
 
@@ -76,7 +77,7 @@ export function decodeCost(source: ByteSource, maxPixels: number): DecodeCostByF
   const format = sniff(source.slice(0, SNIFFED_BYTES));
   if (!format || !isAccepted(format)) return undefined;
   const read = readHeader(source, format);
-  if (read === 'damaged')
+  if (read === 'damaged' || read instanceof HeaderUnsupported)
     return { format, width: 0, height: 0, gmacs: FIXED_MS / NOMINAL_MS_PER_GMAC, bytes: FIXED_BYTES, known: true };
   const header = read === 'unclear' ? worst(format, maxPixels) : read;
   const { width, height } = header;

@@ -6,6 +6,7 @@ import { type Box, type Size, sizeOf } from '../core/pixels/geometry.js';
 import type { Picture } from '../core/pixels/picture.js';
 import { release } from '../core/pixels/release.js';
 import { readHeader } from './header.js';
+import { HeaderUnsupported } from './headers/byte-window.js';
 import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
 import { stripMetadata } from './strip-metadata.js';
 
@@ -29,12 +30,12 @@ sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * Decodes a picture to 8-bit RGB off the main thread. Takes the first frame of a GIF or AVIF sequence and the first page of a
- * TIFF, puts alpha over white, and converts grey, CMYK, palettes and 16 bits per channel. Embedded ICC profiles are ignored, as
- * Pillow's `convert('RGB')` does and as the networks were trained.
+ * Decodes a picture to 8-bit RGB off the main thread, as Pillow's `convert('RGB')` does but for what docs/fidelity.md lists. Takes
+ * the first frame of an animation and the first page of a TIFF, puts alpha over white, takes the high byte of 16 bits, and ignores
+ * ICC profiles.
  *
  * @param file the bytes of the file
- * @param autoOrient whether to apply the EXIF orientation
+ * @param autoOrient whether to turn the picture as its metadata say
  * @param wanted the part that will be used of a picture of the given size; by default all. Called only for JPEG, of which little
  *   else is then kept; other formats are kept whole.
  * @throws MenagerieError `empty_body`, `not_an_image`, `unsupported_image_format`, `too_many_pixels`, `corrupt_image`
@@ -117,12 +118,18 @@ async function openHeader(
 ): Promise<Header> {
   const known = readHeader(bytesInMemory(bytes), format);
   if (known === 'damaged') throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
+  if (known instanceof HeaderUnsupported) {
+    const what = `${format.toUpperCase()} with ${known.message} is not supported`;
+    throw new MenagerieError('unsupported_image_format', `${what}. Save the picture as PNG or as an ordinary JPEG.`);
+  }
   // Before libvips opens the file, which allocates rows for some pictures.
   if (known !== 'unclear') assertPixels(known, limits);
   if (known !== 'unclear' && known.plain && !(format === 'jpeg' && autoOrient && known.mayTurn)) {
     return { ...known, space: 'srgb' };
   }
   const header = await metadataOf(bytes);
+  // Of a TIFF libvips takes any fourth channel for transparency.
+  if (known !== 'unclear' && format === 'tiff') header.hasAlpha = known.hasAlpha;
   if (known !== 'unclear' && header.width * header.height > known.width * known.height) {
     throw new MenagerieError('corrupt_image', HEADER_DAMAGED);
   }
@@ -157,6 +164,7 @@ async function pixelsOf(pipeline: Sharp): Promise<{ data: Uint8Array<ArrayBuffer
 
 async function decodeRgb(pipeline: Sharp, header: Header): Promise<Picture> {
   if (header.hasAlpha) pipeline.flatten({ background: '#ffffff' });
+  else pipeline.removeAlpha();
   const { data, info } = await pixelsOf(pipeline.toColourspace('srgb'));
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
   return { data, width: info.width, height: info.height };

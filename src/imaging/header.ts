@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/byte-source.js';
 import { avifHeader } from './headers/avif/avif.js';
-import { HeaderDamaged, HeaderUnclear } from './headers/byte-window.js';
+import { HeaderDamaged, HeaderUnclear, HeaderUnsupported } from './headers/byte-window.js';
 import { gifHeader } from './headers/gif.js';
 import { jpegHeader } from './headers/jpeg.js';
 import type { PictureHeader } from './headers/picture-header.js';
@@ -20,14 +20,19 @@ const READERS: Record<AcceptedFormat, (source: ByteSource) => PictureHeader> = {
 
 /**
  * Reads the header of a picture from a bounded part of the file. Takes microseconds; libvips needs a third of a millisecond.
- * @returns `damaged` if the file cannot be decoded, `unclear` if it perhaps can, but its header is not understood
+ * @returns `damaged` if the file cannot be decoded, `unclear` if it perhaps can, but its header is not understood; an error that says
+ *   why if its kind is not decoded
  */
-export function readHeader(source: ByteSource, format: AcceptedFormat): PictureHeader | 'damaged' | 'unclear' {
+export function readHeader(
+  source: ByteSource,
+  format: AcceptedFormat,
+): PictureHeader | 'damaged' | 'unclear' | HeaderUnsupported {
   try {
     return READERS[format](source);
   } catch (error) {
     if (error instanceof HeaderDamaged) return 'damaged';
     if (error instanceof HeaderUnclear) return 'unclear';
+    if (error instanceof HeaderUnsupported) return error;
     throw error;
   }
 }

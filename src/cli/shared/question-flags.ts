@@ -37,7 +37,7 @@ export function withViewFlags(command: Command, target: 'flag' | 'id' = 'flag'):
         .choices(['probabilities', 'logits'])
         .default('probabilities'),
     )
-    .option('--no-auto-orient', 'ignore the EXIF orientation of pictures');
+    .option('--no-auto-orient', 'show pictures as they are stored, not turned as their EXIF data or XMP say');
 }
 
 /**

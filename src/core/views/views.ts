@@ -46,7 +46,9 @@ export function cropViews(source: Size, { input, resize }: Geometry, crops: Crop
   if (resize.mode === 'digit') return [{ window: undefined, mirrored: false, count: 1 }];
   const resized = resizedSize(source, resize, input);
   const padding = resize.mode === 'shorter_side' ? (resize.padding ?? 0) : 0;
-  const corners = fiveCorners(resized, input, padding);
+  // From the padded picture, as torchvision's `Pad` and `FiveCrop` do, in pixels of the one without padding.
+  const padded = { width: resized.width + 2 * padding, height: resized.height + 2 * padding };
+  const corners = fiveCorners(padded, input).map(({ x, y }) => ({ x: x - padding, y: y - padding }));
   switch (crops) {
     case 1:
       return [plainView(centreCorner(resized, input), input, resized)];
@@ -79,15 +81,14 @@ function views36(resized: Size, input: Size): View[] {
   });
 }
 
-/** The corners of torchvision's `FiveCrop`, in its order. @param padding pixels around the picture */
-function fiveCorners(resized: Size, crop: Size, padding = 0): Point[] {
-  const [left, top] = [0 - padding, 0 - padding];
-  const right = resized.width - crop.width + padding;
-  const bottom = resized.height - crop.height + padding;
+/** The corners of torchvision's `FiveCrop`, in its order. */
+function fiveCorners(resized: Size, crop: Size): Point[] {
+  const right = resized.width - crop.width;
+  const bottom = resized.height - crop.height;
   return [
-    { x: left, y: top },
-    { x: right, y: top },
-    { x: left, y: bottom },
+    { x: 0, y: 0 },
+    { x: right, y: 0 },
+    { x: 0, y: bottom },
     { x: right, y: bottom },
     centreCorner(resized, crop),
   ];

@@ -40,7 +40,7 @@ const viewing = {
     default: 'probabilities',
     description: 'What to average over the views of a picture.',
   }),
-  auto_orient: Type.Boolean({ default: true, description: 'Whether to apply the EXIF orientation.' }),
+  auto_orient: Type.Boolean({ default: true, description: 'Whether to turn pictures as their EXIF data or XMP say.' }),
 };
 
 const answerParameters = {

@@ -3,6 +3,9 @@ import type { ByteSource } from '../../core/byte-source.js';
 /** The picture cannot be decoded: the file ends within the header, or the header is contradictory. */
 export class HeaderDamaged extends Error {}
 
+/** The picture is valid, but of a kind that is not decoded. The message says what it has, to follow "TIFF with". */
+export class HeaderUnsupported extends Error {}
+
 /** The header may be valid, but is too long or too rare to be understood. */
 export class HeaderUnclear extends Error {}
 

@@ -43,7 +43,17 @@ export function isFrameHeader(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 }
 
-/** Whether a segment holds EXIF data: APP1 with `Exif` and two zeros. */
-export function hasExif(file: ByteWindow, { marker, at, end }: Segment): boolean {
-  return marker === APP1 && end - at >= 10 && file.name(at + 4) === 'Exif' && file.u16(at + 8) === 0;
+/** What precedes EXIF data and XMP in their segments, after the marker and the length. */
+const [EXIF, XMP] = ['Exif\0\0', 'http://ns.adobe.com/xap/1.0/\0'];
+
+/** The range of the EXIF data or XMP in a segment (Exif 2.32, 4.7.2; XMP, part 3, 1.1.3), if it has any. */
+export function orientationData(
+  file: ByteWindow,
+  { marker, at, end }: Segment,
+): { kind: 'exif' | 'xmp'; start: number; end: number } | undefined {
+  const begins = (text: string) =>
+    end - at >= 4 + text.length && [...text].every((char, i) => file.u8(at + 4 + i) === char.charCodeAt(0));
+  if (marker !== APP1) return undefined;
+  if (begins(EXIF)) return { kind: 'exif', start: at + 4 + EXIF.length, end };
+  return begins(XMP) ? { kind: 'xmp', start: at + 4 + XMP.length, end } : undefined;
 }

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../../core/byte-source.js';
-import { ByteWindow, HeaderDamaged, HeaderUnclear } from './byte-window.js';
-import { hasExif, isFrameHeader, type Segment, SOS, segments } from './jpeg-segments.js';
+import { ByteWindow, HeaderDamaged, HeaderUnclear, HeaderUnsupported } from './byte-window.js';
+import { isFrameHeader, orientationData, type Segment, SOS, segments } from './jpeg-segments.js';
 import { type PictureHeader, USUAL } from './picture-header.js';
 
 const SEARCHED_AT_ONCE = 1 << 20;
@@ -9,14 +9,14 @@ const MOST_SCANS = 4 * 64 * 14;
 
 /**
  * Reads the segments of a JPEG up to its first scan, and counts its scans (ITU-T T.81, B.2.2 and B.2.3).
- * @throws HeaderDamaged, HeaderUnclear
+ * @throws HeaderDamaged, HeaderUnclear, HeaderUnsupported
  */
 export function jpegHeader(source: ByteSource): PictureHeader {
   const file = new ByteWindow(source);
   let frame: PictureHeader | undefined;
   let [channels, mayTurn] = [0, false];
   for (const segment of segments(file)) {
-    if (hasExif(file, segment)) mayTurn = true;
+    if (orientationData(file, segment)) mayTurn = true;
     if (isFrameHeader(segment.marker)) {
       channels = file.u8(segment.at + 9);
       frame = frameHeader(file, segment, channels);
@@ -40,6 +40,10 @@ function frameHeader(file: ByteWindow, { marker, at, end }: Segment, channels: n
   const factors = Array.from({ length: channels }, (_, i) => file.u8(at + 11 + 3 * i));
   const most = Math.max(...factors.map((both) => both >> 4)) * Math.max(...factors.map((both) => both & 15));
   const share = factors.reduce((sum, both) => sum + (both >> 4) * (both & 15), 0) / Math.max(1, most);
+  // Baseline, extended and progressive; then the same with arithmetic coding.
+  if (![0xc0, 0xc1, 0xc2, 0xc9, 0xca].includes(marker)) throw new HeaderUnsupported('lossless or hierarchical coding');
+  const bits = file.u8(at + 4);
+  if (bits !== 8) throw new HeaderUnsupported(`${bits} bits per sample`);
   const arithmetic = marker > 0xc8;
   const progressive = (marker & 3) === 2;
   return {

@@ -8,6 +8,9 @@ export interface Chunk {
   end: number;
 }
 
+/** Chunks that hold texts. */
+export const TEXTS = ['tEXt', 'zTXt', 'iTXt'];
+
 /**
  * The chunks of a PNG; the last one may reach beyond the end of the file.
  * @throws HeaderUnclear

@@ -2,8 +2,12 @@ import { type ByteWindow, HeaderDamaged } from './byte-window.js';
 
 export interface DirectoryEntry {
   tag: number;
+  /** Offset of the entry. */
+  at: number;
   /** Length of its values in bytes. */
   bytes: number;
+  /** Offset of its values, if it is wanted. */
+  place?: number;
   /** Its first value, if it is wanted and a whole number. */
   value?: number;
 }
@@ -37,12 +41,13 @@ export function* firstDirectory(file: ByteWindow, wanted: ReadonlySet<number>): 
     const type = file.u16(at + 2, little);
     const numberBytes = NUMBER_BYTES[type];
     const bytes = offset(at + 4) * (numberBytes ?? OTHER_BYTES[type] ?? 1);
-    if (numberBytes && bytes > 0 && wanted.has(tag)) {
-      const place = bytes <= inlineBytes ? at + valueAt : offset(at + valueAt);
-      yield { tag, bytes, value: number(file, place, numberBytes, little) };
-    } else {
-      yield { tag, bytes };
+    if (bytes === 0 || !wanted.has(tag)) {
+      yield { tag, at, bytes };
+      continue;
     }
+    const place = bytes <= inlineBytes ? at + valueAt : offset(at + valueAt);
+    if (numberBytes) yield { tag, at, bytes, place, value: number(file, place, numberBytes, little) };
+    else yield { tag, at, bytes, place };
   }
 }
 

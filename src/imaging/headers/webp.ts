@@ -30,7 +30,13 @@ function extended(file: ByteWindow, { at }: RiffChunk): PictureHeader {
   const flags = file.u8(at + 8);
   const coding = flags & VP8X_FLAGS.animation ? 'webp-animated' : 'webp';
   const [width, height] = [1 + file.u24(at + 12, true), 1 + file.u24(at + 15, true)];
-  return header(coding, width, height, (flags & VP8X_FLAGS.alpha) !== 0, (flags & VP8X_FLAGS.exif) !== 0);
+  return header(
+    coding,
+    width,
+    height,
+    (flags & VP8X_FLAGS.alpha) !== 0,
+    (flags & (VP8X_FLAGS.exif | VP8X_FLAGS.xmp)) !== 0,
+  );
 }
 
 function firstWebpFrame(file: ByteWindow, { at }: RiffChunk): PictureHeader | undefined {

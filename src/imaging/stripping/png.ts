@@ -1,26 +1,41 @@
 import { crc32 } from 'node:zlib';
 import type { ByteWindow } from '../headers/byte-window.js';
-import { exifOf, orientationOf } from '../headers/exif.js';
-import { chunks } from '../headers/png-chunks.js';
+import { chunks, TEXTS } from '../headers/png-chunks.js';
+import { exifOf } from '../orientation/exif.js';
+import { orientationOf } from '../orientation/orientation.js';
+import { exifInRawProfile, inflated, type PngText, pngText } from '../orientation/png-text.js';
 import type { Edit } from './splice.js';
 
 /** A lower-case first letter marks an optional chunk. Names that are not four letters are left for the decoder to refuse. */
 const ANCILLARY = /^[a-z][A-Za-z]{3}$/;
 
-/** Removes all optional chunks from a PNG, except transparency. */
+/**
+ * Removes all optional chunks from a PNG, except transparency. As with Pillow, what states the orientation may lie anywhere, and of
+ * several chunks of a kind the last counts. At most two texts are inflated.
+ */
 export function pngEdits(bytes: Uint8Array, file: ByteWindow, keepOrientation: boolean): Edit[] {
   const edits: Edit[] = [];
-  let exifWanted = keepOrientation;
+  const texts = new Map<PngText['kind'], PngText>();
+  let exif: Uint8Array | undefined;
+  let afterHeader = 0;
   for (const { name, at, end } of chunks(file)) {
     // A truncated chunk stays, so that the decoder refuses it.
     if (end > file.length || name === 'IEND') break;
+    if (name === 'IHDR') afterHeader ||= end;
     if (name === 'tRNS' || !ANCILLARY.test(name)) continue;
-    const isExif = exifWanted && name === 'eXIf';
-    if (isExif) exifWanted = false;
-    const orientation = isExif ? orientationOf(bytes.subarray(at + 8, end - 4)) : undefined;
-    edits.push(orientation ? { at, end, put: pngExifChunk(orientation) } : { at, end });
+    edits.push({ at, end });
+    const data = bytes.subarray(at + 8, end - 4);
+    if (name === 'eXIf') exif = data;
+    const text = TEXTS.includes(name) ? pngText(name, data) : undefined;
+    if (text) texts.set(text.kind, text);
   }
-  return edits;
+  if (!keepOrientation || afterHeader === 0) return edits;
+  const profile = exif ? undefined : texts.get('raw-profile');
+  const raw = profile && inflated(profile);
+  const xmp = texts.get('xmp');
+  const orientation = orientationOf({ exif: exif ?? (raw && exifInRawProfile(raw)), xmp: xmp && inflated(xmp) });
+  // Before the pixels: libvips looks no further.
+  return orientation ? [{ at: afterHeader, end: afterHeader, put: pngExifChunk(orientation) }, ...edits] : edits;
 }
 
 function pngExifChunk(orientation: number): Uint8Array {

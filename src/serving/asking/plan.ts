@@ -18,7 +18,7 @@ interface PlannedGroup {
 /** How the pictures of a request are answered. One plan serves all of them. */
 export interface Plan {
   target: Target;
-  /** Whether EXIF orientation is applied. */
+  /** Whether pictures are turned as their metadata say. */
   autoOrient: boolean;
   /** What is averaged over the views. */
   average: ScoreKind;

@@ -6,7 +6,7 @@ import type { Asked } from './asked.js';
 /** What a request asks: the models, and which views of the pictures they see. */
 export interface Question {
   asked: Asked;
-  /** Whether EXIF orientation is applied. */
+  /** Whether pictures are turned as their metadata say. */
   autoOrient: boolean;
   /** Default: the ensemble's, else each model's own. */
   crops: Crops | undefined;

@@ -3,6 +3,8 @@ import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { type ByteSource, bytesInMemory, Pieces } from '../../../src/core/byte-source.js';
 import { readHeader } from '../../../src/imaging/header.js';
+import { HeaderUnsupported } from '../../../src/imaging/headers/byte-window.js';
+import type { PictureHeader } from '../../../src/imaging/headers/picture-header.js';
 import { type AcceptedFormat, sniff } from '../../../src/imaging/sniff.js';
 import {
   avif,
@@ -69,6 +71,8 @@ const KINDS: Record<string, (picture: Sharp) => Sharp> = {
 };
 const encode = (kind: string, size = SIZE) =>
   (KINDS[kind] as (picture: Sharp) => Sharp)(noise(kind.includes('alpha') ? 4 : 3, size)).toBuffer();
+const isRead = (header: ReturnType<typeof readHeader>): header is PictureHeader =>
+  typeof header !== 'string' && !(header instanceof HeaderUnsupported);
 const formatOf = (bytes: Uint8Array) => sniff(bytes) as AcceptedFormat;
 
 /** Counts what is asked of it. */
@@ -164,7 +168,7 @@ describe('of a damaged file', () => {
       const bytes = await encode(kind);
       for (let end = 0; end < Math.min(bytes.length, 4000); end++) {
         const header = readHeader(bytesInMemory(bytes.subarray(0, end)), formatOf(bytes));
-        if (typeof header !== 'string') expect(header.width * header.height, kind).toBeGreaterThan(0);
+        if (isRead(header)) expect(header.width * header.height, kind).toBeGreaterThan(0);
       }
     }
   });
@@ -177,7 +181,7 @@ describe('of a damaged file', () => {
           const damaged = Uint8Array.from(bytes.subarray(0, end));
           if (at < end) damaged[at] = value;
           const header = readHeader(bytesInMemory(damaged), formatOf(bytes));
-          if (typeof header !== 'string') expect(header.width * header.height).toBeGreaterThan(0);
+          if (isRead(header)) expect(header.width * header.height).toBeGreaterThan(0);
         }),
         { numRuns: 300 },
       );

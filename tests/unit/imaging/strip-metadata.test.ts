@@ -6,7 +6,7 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { orientationOf } from '../../../src/imaging/headers/exif.js';
+import { orientationOf } from '../../../src/imaging/orientation/orientation.js';
 import { type AcceptedFormat, isAccepted, sniff } from '../../../src/imaging/sniff.js';
 import { stripMetadata } from '../../../src/imaging/strip-metadata.js';
 import { assetsDir } from '../../support/assets.js';
@@ -153,7 +153,7 @@ describe('orientation', () => {
           const seen = await sharp(
             intoJpeg(jpeg, jpegSegment(0xe1, Buffer.concat([Buffer.from('Exif\0\0'), bytes]))),
           ).metadata();
-          expect(orientationOf(bytes), JSON.stringify(damage)).toBe(
+          expect(orientationOf({ exif: bytes }), JSON.stringify(damage)).toBe(
             (seen.orientation ?? 1) > 1 ? seen.orientation : undefined,
           );
         },

@@ -12,7 +12,7 @@ const TILES_AT_ONCE = 4;
 /**
  * Reads the header of an AVIF, including the tiles and the transparency that its picture is made of. libheif decodes no item that
  * is larger than the file says (tests check that).
- * @throws HeaderDamaged, HeaderUnclear
+ * @throws HeaderDamaged, HeaderUnclear, HeaderUnsupported
  */
 export function avifHeader(source: ByteSource): PictureHeader {
   const file = new ByteWindow(source, FILE_WINDOWS);

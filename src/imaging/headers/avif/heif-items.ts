@@ -1,4 +1,4 @@
-import { type ByteWindow, HeaderDamaged, HeaderUnclear } from '../byte-window.js';
+import { type ByteWindow, HeaderDamaged, HeaderUnclear, HeaderUnsupported } from '../byte-window.js';
 import { boxes, boxesIn, type IsoBox } from './iso-boxes.js';
 
 /** A picture, or a part of one, in a HEIF file (ISO/IEC 23008-12). */
@@ -29,14 +29,17 @@ const METADATA = ['Exif', 'mime', 'uri '];
 
 /**
  * Reads the items of a HEIF file (ISO/IEC 14496-12, 8.11; ISO/IEC 23008-12, 6 and 9.3).
- * @throws HeaderDamaged, HeaderUnclear
+ * @throws HeaderDamaged, HeaderUnclear, HeaderUnsupported
  */
 export function heifItems(file: ByteWindow): HeifItems {
   let meta: IsoBox | undefined;
+  let isSequence = false;
   for (const box of boxes(file, 0, file.length)) {
     if (box.name === 'meta') meta = box;
+    if (box.name === 'moov') isSequence = true;
     if (meta) break;
   }
+  if (!meta && isSequence) throw new HeaderUnsupported('nothing but an animation');
   const found = boxesIn(file, meta ?? missing(), VERSION_AND_FLAGS);
   const pitm = found.get('pitm') ?? missing();
   const primary = idAt(file, pitm.at + 4, version(file, pitm) > 0);

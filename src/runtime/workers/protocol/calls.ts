@@ -9,7 +9,7 @@ import type { WorkerSettings } from './worker-settings.js';
 
 /** How a picture is shown to one network, or to several with equal preprocessing. */
 export interface PictureRequest {
-  /** Whether EXIF orientation is applied. */
+  /** Whether pictures are turned as their metadata say. */
   autoOrient: boolean;
   viewOptions: ViewOptions;
 }
