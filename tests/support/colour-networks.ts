@@ -19,6 +19,8 @@ interface Form {
   input?: number;
   output?: number;
   inputDims?: Dims;
+  /** Default: the file does not say. */
+  outputDims?: Dims;
   /** How the input becomes 1x3x4x4 for each view; default: it is. */
   into?: Encodable[];
   /** From `scores`, views x 3, to `y`; default: they are the same. */
@@ -67,7 +69,7 @@ const value = (field: number, name: string, type: number, dims?: Dims): Encodabl
   ]; // prettier-ignore
 };
 export const inputOf = (name: string, type: number, dims: Dims) => value(11, name, type, dims);
-export const outputOf = (name: string, type: number) => value(12, name, type);
+export const outputOf = (name: string, type: number, dims?: Dims) => value(12, name, type, dims);
 export const constant = (name: string, type: number, dims: number[], bytes: Uint8Array): Encodable => [
   5,
   [...dims.map((size): Encodable => [1, size]), [2, type], [8, name], [9, bytes]],
@@ -96,7 +98,7 @@ export function colourNetwork(form: Form = {}): Uint8Array {
     node('Cast', ['answer'], ['y'], [integer('to', output)]),
     constant('gain', FLOAT, [], floats([GAIN])),
     inputOf('x', input, inputDims),
-    ...(listed ? [outputOf('y', output)] : []),
+    ...(listed ? [outputOf('y', output, form.outputDims)] : []),
     ...more,
     [2, 'g'],
   ];
