@@ -33,7 +33,7 @@ const PARTS = {
   async preprocess({ picture, manifest }) {
     const decoded = await decode(await readFile(picture), true, LIMITS);
     const geometry = geometryOf(manifest);
-    const normalise = createNormalise(manifest.preprocess, manifest.input.layout);
+    const normalise = createNormalise(manifest.preprocess, manifest.input.layout, 'float32');
     const run = () => {
       const pixels = renderViews(decoded, geometry, cropViews(decoded, geometry, 1));
       normalise(pixels, new Float32Array(pixels.length));
@@ -55,7 +55,13 @@ const PARTS = {
       const tensor = new Tensor('float32', new Float32Array(countOf(shape)).fill(0.5), shape);
       return () => session.run({ [manifest.input.name]: tensor });
     };
-    const { batch } = await bestBatch((rows) => runRows(rows)(), 'cpu', manifest.batch === 'dynamic' ? undefined : 1);
+    const timed = async (/** @type {number} */ rows) => {
+      const run = runRows(rows);
+      const began = performance.now();
+      await run();
+      return performance.now() - began;
+    };
+    const { batch } = await bestBatch(timed, 'cpu', manifest.batch === 'dynamic' ? undefined : 1);
     return { pictures: batch, run: runRows(batch) };
   },
 };

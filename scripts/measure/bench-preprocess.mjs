@@ -66,7 +66,7 @@ const preparation = {
     std: [0.229, 0.224, 0.225],
   },
 };
-const normalise = createNormalise(preparation.preprocess, 'NCHW');
+const normalise = createNormalise(preparation.preprocess, 'NCHW', 'float32');
 const geometry = geometryOf(preparation);
 
 const pillow = options.python ? startPillow(options.python, folder, files) : undefined;

@@ -4,7 +4,7 @@ import { isSameMachine, type Tuned, type TunedMachine } from '../core/manifest/t
 import { type Machine, runtimeVersion } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
 import { heldBytes } from '../runtime/networks/network-memory.js';
-import { weightBytes } from '../runtime/networks/weight-bytes.js';
+import { weightBytes } from '../runtime/weights/weight-bytes.js';
 import type { ModelTuning } from '../serving/loading/model-registry.js';
 import { openRepository } from '../zoo/open-repository.js';
 import type { Repository } from '../zoo/repository.js';

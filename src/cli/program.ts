@@ -7,6 +7,7 @@ import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
 import { ioError, isSystemError } from '../system/errors.js';
+import { add } from './commands/add.js';
 import { architecture } from './commands/architecture.js';
 import { type ClassifyCommandOptions, classify } from './commands/classify.js';
 import { doctor } from './commands/doctor.js';
@@ -90,6 +91,30 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       const others: string[] = compare?.split(',') ?? [];
       const options = { question, data, variant, compare: others, limit, confusion, json };
       return run(() => evaluate(options, loadConfig(io.env, flags), io));
+    });
+
+  withSettings(program.command('add'), ENGINE_SETTINGS)
+    .description(
+      'Find out how to feed a network, by trying the usual ways on pictures whose class is known, and make it a model.',
+    )
+    .argument('<file.onnx>', 'the network')
+    .option('--data <path>', 'labelled pictures, as for eval: at least 20 of 8 classes')
+    .option('--labels <file>', 'the class names, one per line in the order of the scores; default: found by the data')
+    .option('--id <id>', "the model's name; default: that of the file")
+    .option('--to <folder>', 'model directory to write to; default: the first of MODEL_DIRS')
+    .option('--force <name>', 'take this preparation, whatever the pictures say')
+    .option('--output <name>', 'the output with the scores; default: the first that can have them')
+    .option('--side <pixels>', 'height and width of the input, if the file leaves them open', positiveInteger)
+    .option('--limit <n>', 'largest number of pictures to try', positiveInteger, 200)
+    .option('--licence <spdx>', 'licence of the weights', 'NOASSERTION')
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      '\nExit status 3: no preparation is better than the others beyond chance, and nothing was written.',
+    )
+    .action((file: string, { data, labels, id, to, force, output, side, limit, licence, json, ...flags }) => {
+      const options = { data, labels, id, to, force, output, side, limit, licence, json };
+      return run(() => add(file, options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('tune'), ['modelDirs', 'device'])

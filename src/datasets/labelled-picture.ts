@@ -13,6 +13,13 @@ export interface LabelledPicture {
   read(): Promise<Uint8Array | Picture>;
 }
 
+/** Takes pictures at equal distances, so that all classes are represented. */
+export function spreadOver(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
+  const count = Math.min(limit, pictures.length);
+  const chosen = new Set(Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count)));
+  return pictures.filter((_, i) => chosen.has(i));
+}
+
 /** Most bytes of a file. MNIST's training set, unpacked, has 47 million. */
 export const MAX_PICTURE_BYTES = 1024 ** 3;
 

@@ -89,12 +89,12 @@ export class Summaries {
     }
     const file = weightsPath(folder, variant);
     const { size, mtimeMs } = await stat(file);
-    const sha256 = await once(this.#hashes, `${file}:${size}:${mtimeMs}`, async () => {
-      return (await verifyWeights(folder, variant)).sha256;
-    }).catch((error: unknown) => {
-      const { code, message, cause } = toMenagerieError(error);
-      throw new MenagerieError(code, withoutPaths(this.#options.repository, message), { cause });
-    });
+    const sha256 = await once(this.#hashes, `${file}:${size}:${mtimeMs}`, () => verifyWeights(folder, variant)).catch(
+      (error: unknown) => {
+        const { code, message, cause } = toMenagerieError(error);
+        throw new MenagerieError(code, withoutPaths(this.#options.repository, message), { cause });
+      },
+    );
     const { inspector } = this.#options;
     const plain = () => once(this.#cache, sha256, () => inspector.inspect({ file, timing: false }));
     if (!inputShape && !timing) return { folder, variant, sha256, inspection: await plain() };

@@ -1,7 +1,7 @@
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import type { Crops } from '../core/manifest/crops.js';
 import { ENSEMBLE_SIZE } from '../core/scores/ensemble.js';
-import { labelDifference } from '../zoo/ensembles.js';
+import { labelDifference, notAveraged } from '../zoo/ensembles.js';
 import { type Repository, unknownModel } from '../zoo/repository.js';
 import type { Asked, EnsembleRequest } from './asking/asked.js';
 import { chooseModel } from './asking/choose-model.js';
@@ -107,7 +107,10 @@ function assertEnsemble({ members, minMembers }: EnsembleRequest, { models, ense
   if (minMembers > ids.length) throw fault(`min_members is ${minMembers}, but there are ${ids.length} models.`);
   const unknown = ids.find((id) => !models.has(id) && !refused.some((folder) => folder.id === id));
   if (unknown !== undefined) throw unknownModel(unknown);
-  const [first, ...others] = ids.flatMap((id) => models.get(id) ?? []);
+  const known = ids.flatMap((id) => models.get(id) ?? []);
+  const [unfit] = known.flatMap((model) => notAveraged(model) ?? []);
+  if (unfit !== undefined) throw fault(`An ensemble cannot be made: ${unfit}.`);
+  const [first, ...others] = known;
   for (const other of others) {
     const difference = first && labelDifference(other.labels, first.labels);
     if (difference) throw fault(`"${other.id}" and "${first.id}" have different classes (${difference}).`);

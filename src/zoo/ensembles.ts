@@ -82,10 +82,17 @@ async function openEnsemble(place: { id: string; root: string; file: string }, k
 function memberFault(id: string, { models, refused }: Known): string | undefined {
   const model = models.get(id);
   if (model?.manifest.untrained) return `"${id}" is untrained: its answers mean nothing`;
-  if (model) return undefined;
+  if (model) return notAveraged(model);
   return refused.some((other) => other.id === id)
     ? `the folder of model "${id}" was refused`
     : `there is no model "${id}"`;
+}
+
+/** Why a model's answers cannot be combined with others; undefined if they can. */
+export function notAveraged({ id, manifest }: ModelFolder): string | undefined {
+  return manifest.output.multi_label
+    ? `the labels of "${id}" do not exclude each other (output.multi_label): its scores are no distribution to average`
+    : undefined;
 }
 
 function cropFault(id: string, { crops = 1 }: Ensemble, { models }: Known): string | undefined {

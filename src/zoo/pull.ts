@@ -2,12 +2,13 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MenagerieError } from '../core/errors.js';
+import { filesOf, type WeightFile } from '../core/manifest/variant.js';
 import { ioError } from '../system/errors.js';
 import { describeSource, download, type Patience, type Progress } from './download.js';
 import { fileSize, sha256Of, syncFolder } from './files.js';
 import { claimPartial, releasePartial, removeFreePartials } from './partial.js';
 import type { ModelFolder } from './repository.js';
-import { isPulled, type NamedVariant, verifyWeights, weightsPath } from './weights.js';
+import { isPresent, type NamedVariant, statedBytes, verifyFile, weightsPath } from './weights.js';
 
 export interface PullOptions {
   /** URL of a folder that is tried before the manifest's URL: http:, https: or file:. */
@@ -36,23 +37,44 @@ const PATIENCE: Patience = {
 };
 
 /**
- * Fetches the weights of a variant to a partial file, verifies and then renames it, so that the final file is always complete.
+ * Fetches the files of a variant, one after the other: each to a partial file, verifies and then renames it, so that the final file is always complete.
  * Continues where an earlier pull stopped. Any number of pulls may run at once.
  * @throws MenagerieError `invalid_config` (the mirror's URL), `download_failed`, `size_mismatch`, `checksum_mismatch`, `io_error`;
  *   the signal's reason when aborted. The received bytes are kept for the next pull
  */
 export async function pull(model: ModelFolder, variant: NamedVariant, options: PullOptions = {}): Promise<PullResult> {
+  const files = filesOf(variant);
+  const total = statedBytes(variant);
+  let result: PullResult = { status: 'already_present' };
+  let before = 0;
+  for (const file of files) {
+    const onProgress = ({ received }: Progress) => options.onProgress?.({ received: before + received, total });
+    const pulled = await pullFile(model, variant, file, { ...options, onProgress });
+    before += file.bytes ?? 0;
+    if (pulled.status === 'already_present') continue;
+    const earlier: readonly string[] = result.status === 'pulled' ? result.failures : [];
+    result = { ...pulled, failures: [...earlier, ...pulled.failures] };
+  }
+  return result;
+}
+
+async function pullFile(
+  model: ModelFolder,
+  variant: NamedVariant,
+  file: WeightFile,
+  options: PullOptions,
+): Promise<PullResult> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const sources = sourcesOf(model, variant, options.mirror);
-  const { sha256, bytes } = variant;
+  const sources = sourcesOf(model, variant, file, options.mirror);
+  const { sha256, bytes } = file;
   if (sha256 === undefined || bytes === undefined) {
-    throw failed(model, variant, 'its manifest states no sha256 and bytes to verify a download');
+    throw failed(model, variant, `its manifest states no sha256 and bytes to verify a download of ${file.file}`);
   }
-  if (await isVerified(model, variant, signal)) return { status: 'already_present' };
+  if (await isVerified(model, file, signal)) return { status: 'already_present' };
   if (sources.length === 0) throw failed(model, variant, 'its manifest has no url, and no mirror is set');
 
-  const target = weightsPath(model, variant);
+  const target = weightsPath(model, file);
   let partial: string;
   try {
     await mkdir(dirname(target), { recursive: true });
@@ -82,7 +104,12 @@ export async function pull(model: ModelFolder, variant: NamedVariant, options: P
 }
 
 /** The mirror, then the URL in the manifest. */
-function sourcesOf(model: ModelFolder, variant: NamedVariant, mirror: string | undefined): URL[] {
+function sourcesOf(
+  model: ModelFolder,
+  variant: NamedVariant,
+  { file, url }: WeightFile,
+  mirror: string | undefined,
+): URL[] {
   const sources: URL[] = [];
   if (mirror !== undefined) {
     const base = URL.canParse(mirror) ? new URL(mirror) : undefined;
@@ -90,25 +117,21 @@ function sourcesOf(model: ModelFolder, variant: NamedVariant, mirror: string | u
     if (!base || !(['http:', 'https:'].includes(base.protocol) || (base.protocol === 'file:' && base.host === ''))) {
       throw new MenagerieError('invalid_config', 'the mirror must be an http:, https: or file:/ URL of a folder');
     }
-    base.pathname = `${base.pathname.replace(/\/+$/, '')}/${encodeURIComponent(basename(variant.file))}`;
+    base.pathname = `${base.pathname.replace(/\/+$/, '')}/${encodeURIComponent(basename(file))}`;
     sources.push(base);
   }
-  if (variant.url !== undefined) {
-    if (!URL.canParse(variant.url)) throw failed(model, variant, 'the url in its manifest is not valid');
-    sources.push(new URL(variant.url));
+  if (url !== undefined) {
+    if (!URL.canParse(url)) throw failed(model, variant, 'a url in its manifest is not valid');
+    sources.push(new URL(url));
   }
   return sources;
 }
 
 /** Whether the file exists and is correct. A wrong one will be replaced. */
-async function isVerified(
-  model: ModelFolder,
-  variant: NamedVariant,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  if (!(await isPulled(model, variant))) return false;
+async function isVerified(model: ModelFolder, file: WeightFile, signal: AbortSignal | undefined): Promise<boolean> {
+  if (!(await isPresent(model, file))) return false;
   try {
-    await verifyWeights(model, variant, signal);
+    await verifyFile(model, file, signal);
     return true;
   } catch (error) {
     if (error instanceof MenagerieError && error.code !== 'io_error') return false;

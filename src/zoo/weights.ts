@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { type Variant, type VariantName, variantsOf } from '../core/manifest/manifest.js';
+import { variantsOf } from '../core/manifest/manifest.js';
+import { filesOf, type Variant, type VariantName, type WeightFile } from '../core/manifest/variant.js';
 import { fileSize, sha256Of } from './files.js';
 import type { ModelFolder } from './repository.js';
 
@@ -25,15 +26,26 @@ export function findVariant(model: ModelFolder, name?: string): NamedVariant {
   return { name: found[0], ...found[1] };
 }
 
-/** Path of a variant's weights, which need not be pulled yet. */
-export function weightsPath(model: ModelFolder, variant: Variant): string {
-  return join(model.folder, variant.file);
+/** Path of a file of a model, which need not be pulled yet: of a variant, that of its ONNX file. */
+export function weightsPath(model: ModelFolder, { file }: Pick<WeightFile, 'file'>): string {
+  return join(model.folder, file);
 }
 
-/** Whether the file exists and has the size in the manifest. Its content is not read. */
+/** Size of all files of a variant in bytes, as its manifest states it. */
+export function statedBytes(variant: Variant): number {
+  return filesOf(variant).reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+}
+
+/** Whether the files of a variant exist and have the sizes in the manifest. Their content is not read. */
 export async function isPulled(model: ModelFolder, variant: Variant): Promise<boolean> {
-  const size = await fileSize(weightsPath(model, variant));
-  return size !== undefined && (variant.bytes === undefined || size === variant.bytes);
+  for (const file of filesOf(variant)) if (!(await isPresent(model, file))) return false;
+  return true;
+}
+
+/** Whether a file exists and has the size in the manifest. Its content is not read. */
+export async function isPresent(model: ModelFolder, file: WeightFile): Promise<boolean> {
+  const size = await fileSize(weightsPath(model, file));
+  return size !== undefined && (file.bytes === undefined || size === file.bytes);
 }
 
 /**
@@ -48,42 +60,64 @@ export async function preferredVariant(model: ModelFolder, preference?: VariantN
 }
 
 /**
- * Checks that the file exists and has the size in the manifest. Its content is not read.
+ * Checks that the files of a variant exist and have the sizes in the manifest. Their content is not read.
  * @throws MenagerieError `file_missing`, `size_mismatch`, `io_error`
  */
 export async function assertPulled(model: ModelFolder, variant: NamedVariant): Promise<void> {
-  const file = weightsPath(model, variant);
-  const size = await fileSize(file);
+  for (const file of filesOf(variant)) await assertPresent(model, variant, file);
+}
+
+async function assertPresent(
+  model: ModelFolder,
+  variant: NamedVariant,
+  { file, url, bytes }: WeightFile,
+): Promise<void> {
+  const path = weightsPath(model, { file });
+  const size = await fileSize(path);
   if (size === undefined) {
-    const special = await stat(file).catch(() => undefined);
-    if (special) throw new MenagerieError('file_missing', `${model.id}: ${file} is not a regular file`);
+    const special = await stat(path).catch(() => undefined);
+    if (special) throw new MenagerieError('file_missing', `${model.id}: ${path} is not a regular file`);
     const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
-    const advice = variant.url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
-    throw new MenagerieError('file_missing', `${model.id}: ${file} is not there${advice}`);
+    const advice = url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
+    throw new MenagerieError('file_missing', `${model.id}: ${path} is not there${advice}`);
   }
-  if (variant.bytes !== undefined && size !== variant.bytes) {
-    throw new MenagerieError('size_mismatch', `${file}: has ${size} bytes, its manifest states ${variant.bytes}`);
+  if (bytes !== undefined && size !== bytes) {
+    throw new MenagerieError('size_mismatch', `${path}: has ${size} bytes, its manifest states ${bytes}`);
   }
 }
 
 /**
- * Reads the whole file and compares size and SHA-256 with the manifest, if stated there.
- * @returns the SHA-256 in hex and the size in bytes, which identify the weights
+ * Reads the files of a variant and compares their sizes and SHA-256 with the manifest, if stated there.
+ * @returns the SHA-256 of the ONNX file, in hex
  * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
  */
 export async function verifyWeights(
   model: ModelFolder,
   variant: NamedVariant,
   signal?: AbortSignal | undefined,
-): Promise<{ sha256: string; bytes: number }> {
-  const file = weightsPath(model, variant);
+): Promise<string> {
   await assertPulled(model, variant);
-  const found = await sha256Of(file, signal);
-  if (variant.sha256 !== undefined && found.sha256 !== variant.sha256) {
-    throw new MenagerieError(
-      'checksum_mismatch',
-      `${file}: its SHA-256 is ${found.sha256}, its manifest states ${variant.sha256}`,
-    );
-  }
-  return found;
+  const hashes: string[] = [];
+  for (const file of filesOf(variant)) hashes.push(await verifyFile(model, file, signal));
+  const [sha256 = ''] = hashes;
+  return sha256;
+}
+
+/**
+ * Reads a file and compares its SHA-256 with the manifest, if stated there.
+ * @returns the SHA-256 in hex
+ * @throws MenagerieError `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ */
+export async function verifyFile(
+  model: ModelFolder,
+  file: WeightFile,
+  signal?: AbortSignal | undefined,
+): Promise<string> {
+  const path = weightsPath(model, file);
+  const { sha256 } = await sha256Of(path, signal);
+  if (file.sha256 === undefined || file.sha256 === sha256) return sha256;
+  throw new MenagerieError(
+    'checksum_mismatch',
+    `${path}: its SHA-256 is ${sha256}, its manifest states ${file.sha256}`,
+  );
 }

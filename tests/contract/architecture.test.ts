@@ -15,6 +15,7 @@ const ALL = [
   'runtime',
   'zoo',
   'datasets',
+  'adding',
   'serving',
   'report',
   'http',
@@ -31,8 +32,9 @@ const ROOMS: Record<string, string[]> = {
   zoo: ['core', 'system'],
   datasets: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
+  adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   // It takes the types of what it reports.
-  report: ['core', 'onnx', 'runtime', 'serving', 'zoo'],
+  report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding'],
   http: ['core', 'serving', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['system', 'runtime', 'serving', 'http'],

@@ -31,6 +31,7 @@ function specOf(
   return {
     key: id,
     file: join(assets ?? '', 'models', `${id}.onnx`),
+    labels: 1000,
     bytes: 0,
     input: { name, layout: 'NCHW', width: side, height: side },
     preprocess: { color: 'RGB', ...preprocess },
@@ -44,7 +45,7 @@ const DIGIT = { resize: { mode: 'digit' }, color: 'GRAY', mean: [0], std: [1] } 
 const NETWORKS = [
   specOf('squeezenet1.1', 'data', 224, { resize: PHOTO, ...TORCH }),
   specOf('mobilenetv2', 'input', 224, { resize: PHOTO, ...HALF }),
-  specOf('cifar10-resnet20', 'input', 32, { resize: TINY, ...TORCH }),
+  specOf('cifar10-resnet20', 'input', 32, { resize: TINY, ...TORCH }, { labels: 10 }),
 ];
 /** The first says itself that it takes one picture; the other takes any number, whatever its manifest says. */
 const DIGITS = [
@@ -53,9 +54,9 @@ const DIGITS = [
     'Input3',
     28,
     { ...DIGIT, mean: [0], std: [1], scale: 1 },
-    { output: { name: 'Plus214_Output_0', kind: 'logits' } },
+    { output: { name: 'Plus214_Output_0', kind: 'logits' }, labels: 10 },
   ),
-  specOf('lenet5-32x32', 'input', 32, { ...DIGIT, scale: 1 / 255, mean: [0.1307], std: [0.3081] }),
+  specOf('lenet5-32x32', 'input', 32, { ...DIGIT, scale: 1 / 255, mean: [0.1307], std: [0.3081] }, { labels: 10 }),
 ];
 
 async function load(spec: NetworkSpec, batch?: number): Promise<Network> {

@@ -30,7 +30,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const { input, preprocess, output, batch } = model.manifest;
     const file = weightsPath(model, findVariant(model, 'fp32'));
     const load = async (device: Device) => {
-      const spec = { key: model.id, file, bytes: 0, input, preprocess, output, batch };
+      const spec = { key: model.id, file, labels: model.labels.length, bytes: 0, input, preprocess, output, batch };
       const network = await Network.load(spec, { device, threads: 1, batch: undefined });
       onTestFinished(() => network.release());
       return network;

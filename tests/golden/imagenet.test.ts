@@ -42,6 +42,7 @@ const NETWORKS = [
   ({ id, input, preprocess }): NetworkSpec => ({
     key: id,
     file: join(assets ?? '', 'models', `${id}.onnx`),
+    labels: 1000,
     bytes: 0,
     input: { name: input, layout: 'NCHW', height: 224, width: 224 },
     preprocess,

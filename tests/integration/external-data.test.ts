@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,8 +9,8 @@ import { type Encodable, encode } from '../../src/onnx/file/wire.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import { Network } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
-import { weightBytes } from '../../src/runtime/networks/weight-bytes.js';
-import { readWeights } from '../../src/runtime/networks/weights.js';
+import { weightBytes } from '../../src/runtime/weights/weight-bytes.js';
+import { readWeights } from '../../src/runtime/weights/weights.js';
 import { temporaryFolder } from '../support/model-folders.js';
 
 // Weights may lie in files beside the ONNX file. What was hashed is what runs.
@@ -24,6 +25,7 @@ async function folderWith(model: Uint8Array, data: Uint8Array = hostile.QUICK_WE
 const specOf = (file: string): NetworkSpec => ({
   key: 'net',
   file,
+  labels: 2,
   bytes: weightBytes(file),
   fileSha256: undefined,
   rows: undefined,
@@ -67,6 +69,15 @@ describe('a network with external data', () => {
     writeFileSync(join(file, '..', 'w.bin'), data);
     expect(() => readWeights(file, { sha256: first.sha256 })).toThrow(
       /what was verified when the model was loaded had/,
+    );
+  });
+
+  test('is compared with what its manifest states of that file', async () => {
+    const file = await folderWith(hostile.quickWithExternalData('w.bin'));
+    const stated = createHash('sha256').update(hostile.QUICK_WEIGHTS).digest('hex');
+    expect(readWeights(file, { externalSha256: { 'w.bin': stated } }).external).toHaveLength(1);
+    expect(() => readWeights(file, { externalSha256: { 'w.bin': '0'.repeat(64) } })).toThrow(
+      /w\.bin: its SHA-256 is [0-9a-f]{64}, its manifest states 0{64}/,
     );
   });
 

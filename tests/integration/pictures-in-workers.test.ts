@@ -69,7 +69,7 @@ describe('a worker', () => {
       readFileSync(new URL('../../models/cifar10-resnet20/manifest.json', import.meta.url), 'utf8'),
     );
     const file = fileURLToPath(new URL('../../models/cifar10-resnet20/cifar10-resnet20.onnx', import.meta.url));
-    const spec: NetworkSpec = { key: 'n', file, bytes: 0, input, preprocess, output, batch };
+    const spec: NetworkSpec = { key: 'n', file, labels: 10, bytes: 0, input, preprocess, output, batch };
     const { sha256, classes } = await pool.load(spec, 1);
     expect([sha256, classes]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), 10]);
     const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });

@@ -12,7 +12,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openRepository } from '../../src/zoo/open-repository.js';
 import { type PullOptions, pull } from '../../src/zoo/pull.js';
 import type { ModelFolder } from '../../src/zoo/repository.js';
-import { findVariant, weightsPath } from '../../src/zoo/weights.js';
+import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
 import { manifestOf, sha256, temporaryFolder, writeTree } from '../support/model-folders.js';
 
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) >> 3);
@@ -98,6 +98,30 @@ async function expectPulled(model: ModelFolder): Promise<void> {
   expect(sha256(await content(model))).toBe(sha256(BYTES));
   expect(await others(model)).toEqual([]);
 }
+
+describe('a variant with external data', () => {
+  const DATA = BYTES.subarray(0, 70_000);
+  const variant = (url: string) => ({
+    external_data: [{ file: 'net.onnx.data', url: `${url}.data`, sha256: sha256(DATA), bytes: DATA.length }],
+  });
+
+  it('is fetched whole, with one progress, and is there only when every file is', async () => {
+    const server = await serve(whole(), whole(DATA), whole(DATA));
+    const model = await modelFor(server.url, variant(server.url));
+    const seen: [number, number][] = [];
+    const pulled = await pullIt(model, { onProgress: ({ received, total }) => seen.push([received, total]) });
+    expect(pulled).toMatchObject({ status: 'pulled', failures: [] });
+    expect(seen.at(-1)).toEqual([370_000, 370_000]);
+    expect(server.requests.map(({ url }) => url)).toEqual(['/zoo/net.onnx', '/zoo/net.onnx.data']);
+    expect(await pullIt(model)).toEqual({ status: 'already_present' });
+    expect(await isPulled(model, findVariant(model))).toBe(true);
+
+    await writeFile(join(model.folder, 'net.onnx.data'), DATA.subarray(1));
+    expect(await isPulled(model, findVariant(model))).toBe(false);
+    expect(await pullIt(model)).toMatchObject({ status: 'pulled' });
+    expect(sha256(await readFile(join(model.folder, 'net.onnx.data')))).toBe(sha256(DATA));
+  });
+});
 
 describe('a download', () => {
   it('fetches, reports progress, and finds the file there the next time', async () => {

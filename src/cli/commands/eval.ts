@@ -6,8 +6,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { Evaluation } from '../../core/scores/evaluation.js';
 import { countViews } from '../../core/views/test-time.js';
 import { type Dataset, openDataset } from '../../datasets/dataset.js';
-import type { LabelledPicture } from '../../datasets/labelled-picture.js';
-import { encodePng } from '../../imaging/encode.js';
+import { spreadOver } from '../../datasets/labelled-picture.js';
 import { confusionSvg } from '../../report/confusion-svg.js';
 import { type EvalReport, evalCompareText, evalReport, evalText } from '../../report/eval-report.js';
 import { type Asked, membersOf } from '../../serving/asking/asked.js';
@@ -17,6 +16,7 @@ import type { Repository } from '../../zoo/repository.js';
 import { askAbout } from '../shared/ask.js';
 import { inOrder } from '../shared/in-order.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
+import { readPictureBytes } from '../shared/picture-bytes.js';
 import { ProgressBar } from '../shared/progress.js';
 import { withDefaultModel } from '../shared/question-flags.js';
 
@@ -75,13 +75,6 @@ function labelsOf(repository: Repository, asked: Asked) {
   return model.labels;
 }
 
-/** Takes pictures at equal distances, so that all classes are represented. */
-function spreadOver(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
-  const count = Math.min(limit, pictures.length);
-  const chosen = new Set(Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count)));
-  return pictures.filter((_, i) => chosen.has(i));
-}
-
 async function evaluateOne(
   question: Question,
   { pictures, form }: Dataset,
@@ -130,9 +123,4 @@ async function evaluateOne(
     workers: engine.pool.size,
     failed,
   });
-}
-
-async function readPictureBytes({ read }: LabelledPicture): Promise<Uint8Array> {
-  const content = await read();
-  return content instanceof Uint8Array ? content : await encodePng(content);
 }

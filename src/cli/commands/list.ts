@@ -3,7 +3,7 @@ import type { Config } from '../../config/load-config.js';
 import { variantsOf } from '../../core/manifest/manifest.js';
 import { formatBytes, table } from '../../report/format.js';
 import { openRepository } from '../../zoo/open-repository.js';
-import { isPulled } from '../../zoo/weights.js';
+import { isPulled, statedBytes } from '../../zoo/weights.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
 /** `menagerie list`: lists the models of the repository, and whether their weights are on this machine. */
@@ -16,7 +16,7 @@ export async function list(config: Config, options: { json: boolean }, io: Comma
         variant,
         title: model.manifest.title,
         dataset: model.manifest.dataset,
-        bytes: facts.bytes ?? null,
+        bytes: statedBytes(facts) || null,
         top1: facts.top1 ?? null,
         pulled: await isPulled(model, facts),
         license: model.manifest.license,

@@ -6,7 +6,7 @@ import { formatBytes } from '../../report/format.js';
 import { openRepository } from '../../zoo/open-repository.js';
 import { pull } from '../../zoo/pull.js';
 import type { ModelFolder, Repository } from '../../zoo/repository.js';
-import { findVariant, type NamedVariant } from '../../zoo/weights.js';
+import { findVariant, type NamedVariant, statedBytes } from '../../zoo/weights.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 import { ProgressBar } from '../shared/progress.js';
 
@@ -73,7 +73,7 @@ async function pullOne(model: ModelFolder, variant: NamedVariant, config: Config
     for (const failure of result.failures) io.err.write(`${name}: ${failure}\n`);
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
     io.out.write(
-      `${name}: ${formatBytes(variant.bytes ?? 0)} from ${result.source} in ${seconds} s, SHA-256 verified\n`,
+      `${name}: ${formatBytes(statedBytes(variant))} from ${result.source} in ${seconds} s, SHA-256 verified\n`,
     );
     return true;
   } catch (error) {

@@ -3,7 +3,7 @@ import { modelDirectories } from '../../app/models-to-load.js';
 import { tunedMachineOf } from '../../app/start-plan.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
-import { type VariantName, variantsOf } from '../../core/manifest/manifest.js';
+import { variantsOf } from '../../core/manifest/manifest.js';
 import {
   bestFor,
   type Goal,
@@ -13,6 +13,7 @@ import {
   type Tried,
   TUNED_BATCHES,
 } from '../../core/manifest/tuning.js';
+import type { VariantName } from '../../core/manifest/variant.js';
 import { table } from '../../report/format.js';
 import { readMachine } from '../../runtime/device/machine.js';
 import { openRepository } from '../../zoo/open-repository.js';

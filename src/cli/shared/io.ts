@@ -16,5 +16,5 @@ export interface Messages {
   write(text: string): void;
 }
 
-/** Exit status of a command: 0 success, 1 failure, 2 wrong usage or settings. */
-export type ExitCode = 0 | 1 | 2;
+/** Exit status of a command: 0 success, 1 failure, 2 wrong usage or settings, 3 nothing was decided (`add`). */
+export type ExitCode = 0 | 1 | 2 | 3;

@@ -4,28 +4,11 @@ import { strict } from '../schema-parts.js';
 import { COLOR_ORDERS, channelsOf } from './color-order.js';
 import { CROPS } from './crops.js';
 import { parseDescription } from './parse-description.js';
+import { fileName, MODEL_ID_PATTERN, oneOf, PATTERN_WORDS } from './schema-words.js';
+import { filesOf, VARIANT_NAMES, type Variant, type VariantName, VariantNameSchema, VariantSchema } from './variant.js';
 
 // The schema of models/<id>/manifest.json, which describes one model. docs/manifest.md and models/manifest.schema.json are
 // generated from the descriptions below.
-
-const oneOf = <const T extends string[]>(values: readonly [...T], description: string) =>
-  Type.Enum([...values], { description });
-
-/** A lower-case name that is safe as a folder name, a metric label and part of a URL. */
-export const MODEL_ID_PATTERN = '^[a-z0-9][a-z0-9._-]{0,63}$';
-const RELATIVE_FILE_PATTERN = '^(?!/)(?!.*(^|/)\\.\\.(/|$))[^\\\\:*?"<>|]+$';
-const URL_PATTERN = '^https?://';
-const SHA256_PATTERN = '^[0-9a-f]{64}$';
-/** Error messages for the patterns. */
-export const PATTERN_WORDS = {
-  [MODEL_ID_PATTERN]:
-    'must be at most 64 lower-case letters, digits, dots, hyphens or underscores, the first a letter or digit',
-  [RELATIVE_FILE_PATTERN]: 'must be a relative file name: no leading slash, no "..", none of \\ : * ? " < > |',
-  [URL_PATTERN]: 'must begin with http:// or https://',
-  [SHA256_PATTERN]: 'must be a SHA-256: 64 lower-case hexadecimal digits',
-};
-const fileName = (description: string) =>
-  Type.String({ pattern: RELATIVE_FILE_PATTERN, minLength: 1, maxLength: 255, description });
 
 const FilterSchema = oneOf(
   ['bilinear', 'bicubic', 'lanczos'],
@@ -81,30 +64,6 @@ const PreprocessSchema = Type.Object(
 );
 export type Preprocess = Omit<Static<typeof PreprocessSchema>, 'resize'> & { resize: Resize };
 
-const percent = (description: string) => Type.Number({ minimum: 0, maximum: 100, description });
-
-const VariantSchema = Type.Object(
-  {
-    file: fileName('The ONNX file, beside the manifest.'),
-    url: Type.Optional(Type.String({ pattern: URL_PATTERN, description: 'Where `menagerie pull` downloads it from.' })),
-    sha256: Type.Optional(
-      Type.String({
-        pattern: SHA256_PATTERN,
-        description: 'Checked after a pull and before every load. Required with `url`.',
-      }),
-    ),
-    bytes: Type.Optional(Type.Integer({ minimum: 1, description: 'Size of the file. Required with `url`.' })),
-    top1: Type.Optional(percent('Top-1 accuracy in percent, published or measured (see `notes`).')),
-    top5: Type.Optional(percent('Top-5 accuracy in percent.')),
-  },
-  { ...strict, description: 'One weights file.' },
-);
-export type Variant = Static<typeof VariantSchema>;
-
-const VARIANT_NAMES = ['fp32', 'int8'] as const;
-export type VariantName = (typeof VARIANT_NAMES)[number];
-export const VariantNameSchema = oneOf(VARIANT_NAMES, 'Number format of the weights.');
-
 export const ManifestSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
@@ -125,7 +84,9 @@ export const ManifestSchema = Type.Object(
       },
       {
         ...strict,
-        description: 'The float32 input tensor. `preprocess.color` determines the number of channels.',
+        description:
+          'The input tensor: float32, float16, float64 or uint8. `preprocess.color` determines the number of channels. The ' +
+          'file may leave out the batch or a single channel, or take a view flattened in this layout.',
       },
     ),
     preprocess: PreprocessSchema,
@@ -136,13 +97,35 @@ export const ManifestSchema = Type.Object(
     ),
     output: Type.Object(
       {
-        name: Type.String({ minLength: 1, description: 'Name of the graph output.' }),
+        name: Type.String({
+          minLength: 1,
+          description: 'Name of the graph output, or of a tensor inside the graph.',
+        }),
         kind: oneOf(
           ['logits', 'probabilities'],
           'Whether the server must still apply softmax (logits) or not (probabilities).',
         ),
+        multi_label: Type.Optional(
+          Type.Boolean({
+            description:
+              'Whether several labels may apply to one picture: each has a probability of its own, from a sigmoid instead of softmax.',
+          }),
+        ),
+        label_offset: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            maximum: 16,
+            description:
+              'Number of scores before that of the first label, such as one for the background; they are left out.',
+          }),
+        ),
       },
-      { ...strict, description: 'The float32 output tensor: one score per class.' },
+      {
+        ...strict,
+        description:
+          'The output tensor: one float32, float16 or float64 score per label, whatever its shape. One score for two labels is that of ' +
+          'the second one.',
+      },
     ),
     batch: Type.Enum(['dynamic', 1], { description: 'Batch size that the files accept: any, or only 1.' }),
     variants: Type.Object(
@@ -256,8 +239,11 @@ function manifestFaults(manifest: SchemaManifest): string[] {
   }
   for (const [name, variant] of variantsOf(manifest)) {
     if (!variant.file.endsWith('.onnx')) faults.push(`variants.${name}.file: must end in .onnx`);
-    if (variant.url !== undefined && (variant.sha256 === undefined || variant.bytes === undefined)) {
-      faults.push(`variants.${name}: sha256 and bytes are required with url`);
+    for (const [i, { url, sha256, bytes }] of filesOf(variant).entries()) {
+      const where = i === 0 ? name : `${name}.external_data.${i - 1}`;
+      if (url !== undefined && (sha256 === undefined || bytes === undefined)) {
+        faults.push(`variants.${where}: sha256 and bytes are required with url`);
+      }
     }
   }
   const { fp32, int8 } = manifest.variants;

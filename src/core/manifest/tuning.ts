@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { MenagerieError } from '../errors.js';
 import { strict } from '../schema-parts.js';
-import { VariantNameSchema } from './manifest.js';
 import { parseDescription } from './parse-description.js';
+import { VariantNameSchema } from './variant.js';
 
 // What `menagerie tune` tries, how it chooses, and the file tuned.json that it writes beside a manifest.
 

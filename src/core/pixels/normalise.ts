@@ -1,9 +1,10 @@
 import { at, missing } from '../at.js';
 import { channelsOf } from '../manifest/color-order.js';
 import type { Manifest, Preprocess } from '../manifest/manifest.js';
+import { PIXEL_TYPES, type PixelType, type PixelValues } from './pixel-type.js';
 
-/** Writes interleaved u8 pixels, normalised, as a float32 tensor without its batch dimension. */
-export type Normalise = (pixels: Uint8Array, out: Float32Array) => void;
+/** Writes interleaved u8 pixels, normalised, as the values of a tensor without its batch dimension. */
+export type Normalise = (pixels: Uint8Array, out: PixelValues) => void;
 
 /**
  * Builds the last step of preprocessing: `y = (x * scale - mean) / std` per channel, in the channel order and layout of the
@@ -11,12 +12,21 @@ export type Normalise = (pixels: Uint8Array, out: Float32Array) => void;
  *
  * The returned function takes RGB u8 (height x width x 3), or one byte a pixel if `color` is GRAY, and writes
  * C x H x W (NCHW) or H x W x C (NHWC) values.
+ *
+ * @param type number format of the tensor; see `fitsBytes` for uint8
  */
-export function createNormalise(preprocess: Preprocess, layout: Manifest['input']['layout']): Normalise {
+export function createNormalise(
+  preprocess: Preprocess,
+  layout: Manifest['input']['layout'],
+  type: PixelType,
+): Normalise {
   const channels = channelsOf(preprocess.color);
+  const { array, encode } = PIXEL_TYPES[type];
   const tables = preprocess.mean.map((mean, c) => {
     const std = at(preprocess.std, c);
-    return Float32Array.from({ length: 256 }, (_, x) => (x * preprocess.scale - mean) / std);
+    const table: PixelValues = new array(256);
+    for (let x = 0; x < table.length; x++) table[x] = encode((x * preprocess.scale - mean) / std);
+    return table;
   });
   const swapped = preprocess.color === 'BGR';
   if (layout === 'NCHW' && channels === 3) return planesOf(tables, swapped);
@@ -36,7 +46,7 @@ export function createNormalise(preprocess: Preprocess, layout: Manifest['input'
 }
 
 /** The common case, three planes, in a single pass over the pixels: almost twice as fast. */
-function planesOf([first, second, third]: readonly Float32Array[], swapped: boolean): Normalise {
+function planesOf([first, second, third]: readonly PixelValues[], swapped: boolean): Normalise {
   if (!first || !second || !third) throw new Error('Three channels need three means');
   const [ofRed, ofBlue] = swapped ? [third, first] : [first, third];
   return (pixels, out) => {
@@ -48,4 +58,9 @@ function planesOf([first, second, third]: readonly Float32Array[], swapped: bool
       out[b + i] = ofBlue[pixels[p + 2] ?? missing(p)] ?? missing(p);
     }
   };
+}
+
+/** Whether normalised pixels are bytes again, so that a uint8 tensor can hold them exactly. */
+export function fitsBytes({ scale, mean, std }: Preprocess): boolean {
+  return scale === 1 && mean.every((value) => value === 0) && std.every((value) => value === 1);
 }

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
-import { VariantNameSchema } from '../../core/manifest/manifest.js';
+import { VariantNameSchema } from '../../core/manifest/variant.js';
 import type { ModelRegistry } from '../../serving/loading/model-registry.js';
 import { modelJson } from './model-json.js';
 import { ModelList } from './model-list.js';

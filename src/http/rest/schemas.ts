@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import { MODEL_ID_PATTERN, VariantNameSchema } from '../../core/manifest/manifest.js';
+import { MODEL_ID_PATTERN } from '../../core/manifest/schema-words.js';
+import { VariantNameSchema } from '../../core/manifest/variant.js';
 import { nullable } from '../../core/schema-parts.js';
 import { CombineSchema } from '../../core/scores/ensemble.js';
 import { MODEL_STATES } from '../../serving/models/model.js';

@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
+import { refuseOtherFiles } from './other-files.js';
 import { type Field, fieldsOf, notOnnx, textOf } from './wire.js';
 
 type Message = 'model' | 'graph' | 'node' | 'attribute' | 'sparse' | 'function' | 'training' | 'tensor';
@@ -30,6 +31,7 @@ type Span = Pick<Field, 'start' | 'end'>;
  *   main graph has external data: the runtime would read it, unverified, from the working directory
  */
 export function externalFiles(source: ByteSource): string[] {
+  refuseOtherFiles(source);
   const names = new Set<string>();
   for (const { tensor, depth } of tensorsIn(source, 'model', { start: 0, end: source.length }, 0)) {
     const name = locationOf(source, tensor);

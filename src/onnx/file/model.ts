@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../core/byte-source.js';
 import { type Node, readNode } from './node.js';
+import { refuseOtherFiles } from './other-files.js';
 import { INT64 } from './tensor-types.js';
 import { topologicalOrder } from './topological-order.js';
 import { type Field, fieldsOf, integersOf, notOnnx, textOf } from './wire.js';
@@ -55,6 +56,7 @@ export const UNTRAINED = { key: 'menagerie.untrained', value: 'true' } as const;
  * @throws MenagerieError `not_onnx` if the bytes are not an ONNX model, `cyclic_graph`
  */
 export function readModel(source: ByteSource): OnnxModel {
+  refuseOtherFiles(source);
   const model: OnnxModel = {
     irVersion: 0,
     opsets: {},

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 
 /** An execution provider of ONNX Runtime. */
@@ -81,12 +81,3 @@ export function missingLibraries(file: string): string[] {
   const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
   return [...(stdout ?? '').matchAll(/^\s*(\S+) => not found$/gm)].flatMap(([, name]) => name ?? []);
 }
-
-/** An error of the runtime about a file, as clients may see it: one line, without the folders of this machine. */
-export function runtimeReason(error: unknown, file: string): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const [line = ''] = text.replaceAll(file, basename(file)).trim().split('\n');
-  return line.replace(/(?:[A-Za-z]:)?(?:[\\/][^\\/\s:'"]+)+[\\/]/g, '').slice(0, MAX_REASON);
-}
-
-const MAX_REASON = 300;

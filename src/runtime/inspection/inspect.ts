@@ -1,3 +1,4 @@
+import '../networks/no-float16-array.js';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
 import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
@@ -6,14 +7,11 @@ import { type ProbeFeed, probeModel } from '../../onnx/file/probe-model.js';
 import { TENSOR_TYPES } from '../../onnx/file/tensor-types.js';
 import type { Observed } from '../../onnx/layers/layers.js';
 import { summarise } from '../../onnx/layers/summary.js';
-import { FileBytes } from '../networks/file-bytes.js';
+import { loadFailure, runtimeReason } from '../device/runtime-reason.js';
 import { createTensor } from '../networks/tensor.js';
+import { FileBytes } from '../weights/file-bytes.js';
 import type { Inspection, InspectRequest } from './inspection.js';
 import { timeLayers } from './time-layers.js';
-
-// If Float16Array exists (Node 24), the runtime uses it for float16 tensors and then treats them as empty
-// (https://github.com/microsoft/onnxruntime/pull/32323). Without it the runtime uses Uint16Array, which works.
-Reflect.deleteProperty(globalThis, 'Float16Array');
 
 /**
  * Inspects an ONNX file: reads its structure, runs it once without weights to learn the shape of every tensor, and counts
@@ -31,7 +29,7 @@ export async function inspect({ file, inputShape, timing }: InspectRequest): Pro
       const what = inputShape === undefined ? 'The network' : `The network with an input of ${inputShape.join('x')}`;
       throw memoryExceeded(what, bytesAskedFor(error), undefined, error);
     }
-    const reason = firstLine(error);
+    const reason = runtimeReason(error, file);
     throw new MenagerieError('invalid_network', `The runtime cannot run the network: ${reason}`, { cause: error });
   } finally {
     source.close();
@@ -42,7 +40,7 @@ async function inspectSource(source: FileBytes, { file, inputShape, timing }: In
   const model = readModel(source);
   const dims = inputDims(model, inputShape);
   const probe = probeModel(source, model, dims);
-  const observed = await observe(model, probe.bytes, probe.feeds, probe.fetches);
+  const observed = await observe(file, model, probe.bytes, probe.feeds, probe.fetches);
   const summary = summarise(model, observed);
   const inputs = Object.fromEntries(probe.feeds.slice(0, model.inputs.length).map((feed) => [feed.name, zeros(feed)]));
   const timings = timing ? await timeLayers(file, model.nodes, inputs) : undefined;
@@ -76,6 +74,7 @@ function inputDims({ inputs }: OnnxModel, wanted: readonly number[] | undefined)
 
 /** Runs the probe once and records the shape and type of every tensor. */
 async function observe(
+  file: string,
   model: OnnxModel,
   bytes: Uint8Array,
   feeds: readonly ProbeFeed[],
@@ -87,7 +86,7 @@ async function observe(
     shapes.set(name, dims);
     types.set(name, dataType);
   }
-  const session = await createProbeSession(() =>
+  const session = await createProbeSession(file, () =>
     InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, logSeverityLevel: 4 }),
   );
   const results = await session
@@ -97,7 +96,7 @@ async function observe(
       const shape = feeds[0]?.dims.join('x');
       throw new MenagerieError(
         'invalid_input_shape',
-        `The network cannot take an input of ${shape}: ${firstLine(error)}`,
+        `The network cannot take an input of ${shape}: ${runtimeReason(error, file)}`,
       );
     });
   const numbers = new Map(Object.entries(TENSOR_TYPES).map(([number, { name }]) => [name, Number(number)]));
@@ -118,28 +117,13 @@ function zeros({ name, dataType, dims }: ProbeFeed): Tensor {
   return tensor;
 }
 
-async function createProbeSession(create: () => Promise<InferenceSession>): Promise<InferenceSession> {
+async function createProbeSession(file: string, create: () => Promise<InferenceSession>): Promise<InferenceSession> {
   try {
     return await create();
   } catch (error) {
     if (isMemoryRefused(error)) throw error;
-    const reason = firstLine(error);
-    if (/opset \d+ is under development|official released onnx opset/i.test(reason)) {
-      throw new MenagerieError('unsupported_opset', `The runtime does not know the network's operator set: ${reason}`);
-    }
-    if (
-      /No Op registered|not a registered function\/op|Could not find an implementation|NOT_IMPLEMENTED/i.test(reason)
-    ) {
-      throw new MenagerieError('unsupported_operator', `The runtime lacks an operator of the network: ${reason}`);
-    }
-    throw new MenagerieError('invalid_network', `The runtime cannot load the network: ${reason}`);
+    throw loadFailure('The runtime cannot load the network', error, file);
   }
-}
-
-/** The first line of an error of the runtime, without the position in its source, shortened. */
-function firstLine(error: unknown): string {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
-  return line.replace(/^\/onnxruntime_src\/\S+:\d+ .*?\) (?=\w)/, '').slice(0, 300);
 }
 
 function badShape(message: string): MenagerieError {

@@ -13,13 +13,13 @@ const REPEATS = 3;
 /**
  * Measures how many rows a run should have. On a GPU it also runs every smaller number of rows once: the first run of each number
  * searches for the fastest kernels, and no request should wait for that.
- * @param run runs the network on so many rows of zeros
+ * @param run runs the network on so many rows, and returns the milliseconds that this took
  * @param wanted the configured size, which is then used if it works at all
  * @returns the maximum number of rows, and milliseconds per row in a run of that size
  * @throws what running one row throws; a larger size that fails is too large
  */
 export async function bestBatch(
-  run: (rows: number) => Promise<unknown>,
+  run: (rows: number) => Promise<number>,
   provider: Provider,
   wanted: number | undefined,
 ): Promise<{ batch: number; viewMs: number }> {
@@ -40,13 +40,9 @@ export async function bestBatch(
 }
 
 /** Milliseconds of the fastest run, the first not counted: it is slower, and the fastest was disturbed least. */
-async function fastest(run: (rows: number) => Promise<unknown>, rows: number): Promise<number> {
+async function fastest(run: (rows: number) => Promise<number>, rows: number): Promise<number> {
   await run(rows);
   let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < REPEATS; i++) {
-    const started = performance.now();
-    await run(rows);
-    best = Math.min(best, performance.now() - started);
-  }
+  for (let i = 0; i < REPEATS; i++) best = Math.min(best, await run(rows));
   return best;
 }

@@ -7,10 +7,14 @@ export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'ou
   key: string;
   /** The ONNX file. */
   file: string;
+  /** Number of labels: the scores that the network must give. */
+  labels: number;
   /** Size of the weights, for planning memory. */
   bytes: number;
   /** SHA-256 of the file in hex, as its manifest states it. */
   fileSha256?: string | undefined;
+  /** The same for external data files, by the names that the ONNX file has for them. */
+  externalSha256?: Readonly<Record<string, string>> | undefined;
   /** SHA-256 of all weights in hex, as the first load found it (see weights.ts). */
   sha256?: string | undefined;
   /** Rows of a batch, if the worker's settings do not say. */

@@ -1,23 +1,18 @@
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
-import { inputShape } from '../../core/manifest/input-shape.js';
 import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
 import { createNormalise, type Normalise } from '../../core/pixels/normalise.js';
+import type { PixelValues } from '../../core/pixels/pixel-type.js';
 import { countOf } from '../../core/shape.js';
-import { runtimeReason } from '../device/providers.js';
+import { runtimeReason } from '../device/runtime-reason.js';
 import { bestBatch } from './best-batch.js';
+import { checkScoreCount, classScores, valuesOfOutput } from './class-scores.js';
 import type { InputTensor } from './input-tensor.js';
 import { loadingBytes } from './network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from './network-spec.js';
-import {
-  checkSignature,
-  mismatch,
-  type OpenedSession,
-  openVerified,
-  quote,
-  type RunSettings,
-  runSession,
-} from './session.js';
+import { type OpenedSession, openVerified, type RunSettings, runSession } from './session.js';
+import { mismatch, quote, readSignature, type Signature } from './signature.js';
+import { checkFinite, Trial } from './trial.js';
 
 /** Views to run a network on: u8 pixels as renderViews makes them, one row for each view. */
 export interface Rows {
@@ -35,6 +30,7 @@ export class Network {
   readonly info: NetworkInfo;
   readonly #session: InferenceSession;
   readonly spec: NetworkSpec;
+  readonly #signature: Signature;
   readonly #normalise: Normalise;
   /** Networks for which this is equal make equal tensors from equal pixels. */
   readonly #normalisation: string;
@@ -42,23 +38,30 @@ export class Network {
   readonly #length: number;
   readonly #runBytes: number | undefined;
 
-  private constructor(session: InferenceSession, spec: NetworkSpec, info: NetworkInfo, runBytes?: number) {
+  private constructor(
+    session: InferenceSession,
+    spec: NetworkSpec,
+    signature: Signature,
+    info: NetworkInfo,
+    runBytes?: number,
+  ) {
     const { input, preprocess } = spec;
+    const { type, view } = signature;
     this.#session = session;
     this.spec = spec;
-    this.#normalise = createNormalise(preprocess, input.layout);
+    this.#signature = signature;
+    this.#normalise = createNormalise(preprocess, input.layout, type);
     const { color, scale, mean, std } = preprocess;
-    this.#normalisation = JSON.stringify([input.layout, color, scale, mean, std]);
-    this.#length = countOf(inputShape(spec, 1));
+    this.#normalisation = JSON.stringify([type, input.layout, color, scale, mean, std]);
+    this.#length = countOf(view);
     this.info = info;
     this.#runBytes = runBytes;
   }
 
   /**
-   * Reads and verifies a file, loads it, checks its inputs and outputs against the manifest, runs it, and measures the best batch
+   * Reads and verifies a file, loads it, checks its inputs, outputs and scores against the manifest, and measures the best batch
    * size.
-   * @throws MenagerieError what readWeights throws; `provider_unavailable`, `invalid_network`, `signature_mismatch`,
-   *   `memory_exceeded`
+   * @throws MenagerieError what openVerified throws; `signature_mismatch`, `scores_not_finite`, `memory_exceeded`
    */
   static async load(spec: NetworkSpec, settings: RunSettings): Promise<Network> {
     const started = performance.now();
@@ -80,20 +83,25 @@ export class Network {
     sha256: string,
     started: number,
   ): Promise<Network> {
-    const takesBatches = checkSignature(session, spec);
+    const signature = readSignature(session, spec);
     const loaded = performance.now();
-    const zeros = (rows: number) => new Float32Array(countOf(inputShape(spec, rows)));
-    const classes = (await runSession(session, spec, zeros(1), 1)).length;
+    const trial = new Trial(spec, signature);
     const run = async (rows: number) => {
-      const scores = await runSession(session, spec, zeros(rows), rows);
-      if (scores.length !== rows * classes) throw mismatch(`${rows} rows are answered with ${scores.length} scores`);
+      const input = trial.input(rows);
+      const began = performance.now();
+      const output = await runSession(session, spec, signature, input, rows);
+      const ms = performance.now() - began;
+      if (rows === 1) checkScoreCount(output?.dims ?? [], spec);
+      trial.check(scoresOf(output, spec, rows), rows);
+      return ms;
     };
-    const wanted = takesBatches ? (settings.batch ?? spec.rows) : 1;
+    const wanted = signature.takesBatches ? (settings.batch ?? spec.rows) : 1;
     const { batch, viewMs } = await bestBatch(run, provider, wanted);
     const warmupMs = performance.now() - loaded;
     const loadMs = loaded - started;
+    const classes = spec.labels;
     const info = { provider, fallback, layersOnCpu, sha256, classes, batch, loadMs, warmupMs, viewMs };
-    return new Network(session, spec, info, settings.runBytes);
+    return new Network(session, spec, signature, info, settings.runBytes);
   }
 
   /**
@@ -142,9 +150,9 @@ export class Network {
   }
 
   /** The normalised pixels of all inputs, row after row. */
-  #values(inputs: readonly Rows[], tensor: InputTensor): Float32Array {
+  #values(inputs: readonly Rows[], tensor: InputTensor): PixelValues {
     const key = [...inputs.map(({ name }) => name), this.#normalisation].join();
-    return tensor.values(key, countRows(inputs) * this.#length, (values) => {
+    return tensor.values(key, this.#signature.type, countRows(inputs) * this.#length, (values) => {
       let at = 0;
       for (const { data, rows } of inputs) {
         const length = data.length / rows;
@@ -156,15 +164,15 @@ export class Network {
     });
   }
 
-  async #outcomes(inputs: readonly Rows[], values: Float32Array): Promise<Scores[]> {
+  async #outcomes(inputs: readonly Rows[], values: PixelValues): Promise<Scores[]> {
     const { classes } = this.info;
     try {
       const scores = await this.#scores(values);
       let row = 0;
-      return inputs.map(({ rows }) => {
+      return inputs.map(({ rows }): Scores => {
         const from = row * classes;
         row += rows;
-        return { scores: inputs.length === 1 ? scores : scores.slice(from, row * classes) };
+        return checked(inputs.length === 1 ? scores : scores.slice(from, row * classes));
       });
     } catch (error) {
       if (inputs.length === 1) return [{ error: isMemoryRefused(error) ? this.#tooMuch(error) : error }];
@@ -184,16 +192,34 @@ export class Network {
   }
 
   /** Scores of all rows: rows x classes. */
-  async #scores(values: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+  async #scores(values: PixelValues): Promise<Float32Array<ArrayBuffer>> {
     const total = values.length / this.#length;
     // With a batch size of 1, row by row: a picture may have several views.
     const most = this.info.batch === 1 ? 1 : total;
     const scores = new Float32Array(total * this.info.classes);
     for (let row = 0; row < total; row += most) {
       const part = values.subarray(row * this.#length, (row + most) * this.#length);
-      scores.set(await runSession(this.#session, this.spec, part, most), row * this.info.classes);
+      const output = await runSession(this.#session, this.spec, this.#signature, part, most);
+      scores.set(scoresOf(output, this.spec, most), row * this.info.classes);
     }
     return scores;
+  }
+}
+
+/** @throws MenagerieError `signature_mismatch` */
+function scoresOf(output: Tensor | undefined, spec: NetworkSpec, rows: number): Float32Array {
+  const values = valuesOfOutput(output, spec.output.name);
+  const scores = classScores(values, rows, spec);
+  if (scores.length === rows * spec.labels) return scores;
+  throw mismatch(`${rows} views are answered with ${values.length} scores`);
+}
+
+function checked(scores: Float32Array<ArrayBuffer>): Scores {
+  try {
+    checkFinite(scores);
+    return { scores };
+  } catch (error) {
+    return { error };
   }
 }
 

@@ -1,21 +1,18 @@
+import './no-float16-array.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MenagerieError } from '../../core/errors.js';
-import { inputShape } from '../../core/manifest/input-shape.js';
 import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
+import { PIXEL_TYPES, type PixelValues } from '../../core/pixels/pixel-type.js';
 import { release } from '../../core/pixels/release.js';
 import { countOf } from '../../core/shape.js';
-import {
-  cudaObstacle,
-  cudaRequired,
-  type Device,
-  type Provider,
-  planProviders,
-  runtimeReason,
-} from '../device/providers.js';
+import { graphOutput } from '../../onnx/file/graph-output.js';
+import { cudaObstacle, cudaRequired, type Device, type Provider, planProviders } from '../device/providers.js';
+import { loadFailure, runtimeReason } from '../device/runtime-reason.js';
+import { readWeights, type Weights } from '../weights/weights.js';
 import { loadingBytes } from './network-memory.js';
 import { type NetworkSpec, nameOf } from './network-spec.js';
 import { layersElsewhere, profiled } from './profile.js';
-import { readWeights, type Weights } from './weights.js';
+import { inputDims, mismatch, quote, readSignature, type Signature } from './signature.js';
 
 /** How to run networks. */
 export interface RunSettings {
@@ -38,7 +35,8 @@ export interface OpenedSession {
 
 /**
  * Reads and verifies the weights and creates a session from them. The bytes are released afterwards.
- * @throws MenagerieError what readWeights throws; `provider_unavailable`, `invalid_network`, `memory_exceeded`
+ * @throws MenagerieError what readWeights throws; `provider_unavailable`, `unsupported_opset`, `unsupported_operator`,
+ *   `invalid_network`, `signature_mismatch`, `memory_exceeded`
  */
 export async function openVerified(
   spec: NetworkSpec,
@@ -53,9 +51,30 @@ export async function openVerified(
       : error;
   }
   try {
-    return { ...(await createSession(spec, weights, settings)), sha256: weights.sha256 };
+    return { ...(await openOutput(spec, weights, settings)), sha256: weights.sha256 };
   } finally {
     for (const bytes of [weights.model, ...weights.external.map(({ data }) => data)]) release(bytes);
+  }
+}
+
+/** Creates a session that has the manifest's output, which may be a tensor inside the graph that the file does not list. */
+async function openOutput(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<OpenedSession> {
+  const opened = await createSession(spec, weights, settings);
+  const { outputNames } = opened.session;
+  const { name } = spec.output;
+  if (outputNames.includes(name)) return opened;
+  await opened.session.release();
+  const added = graphOutput(name);
+  const model = new Uint8Array(weights.model.length + added.length);
+  model.set(weights.model);
+  model.set(added, weights.model.length);
+  try {
+    return await createSession(spec, { ...weights, model }, settings);
+  } catch (error) {
+    if (!(error instanceof MenagerieError && error.code === 'invalid_network')) throw error;
+    throw mismatch(`the manifest names the output "${name}", the file has ${quote(outputNames)}`);
+  } finally {
+    release(model);
   }
 }
 
@@ -67,6 +86,7 @@ async function createSession(
   const plan = planProviders(device, cudaObstacle);
   let { fallback } = plan;
   let opened: OpenedSession | undefined;
+  let failure: MenagerieError | undefined;
   for (const provider of plan.providers) {
     const options: InferenceSession.SessionOptions = {
       executionProviders: [provider],
@@ -83,8 +103,11 @@ async function createSession(
         opened = { session, provider, fallback, layersOnCpu: [] };
       } else {
         // The runtime silently runs layers that CUDA does not support on the CPU; only its profile shows which.
-        const zeros = new Float32Array(countOf(inputShape(spec, 1)));
-        const use = (session: InferenceSession) => runSession(session, spec, zeros, 1);
+        const use = (session: InferenceSession) => {
+          const signature = readSignature(session, spec);
+          const zeros = new PIXEL_TYPES[signature.type].array(countOf(signature.view));
+          return runSession(session, spec, signature, zeros, 1);
+        };
         const { session, events } = await profiled(weights.model, options, use);
         opened = { session, provider, fallback, layersOnCpu: layersElsewhere(events, provider) };
       }
@@ -93,10 +116,11 @@ async function createSession(
       if (isMemoryRefused(error)) {
         throw memoryExceeded(`Loading ${nameOf(spec)}`, bytesAskedFor(error), loadingBytes(spec), error);
       }
+      failure = loadFailure(`The runtime cannot load the network on ${provider}`, error, spec.file);
       fallback = `${provider}: ${runtimeReason(error, spec.file)}`;
     }
   }
-  if (!opened) throw new MenagerieError('invalid_network', `The runtime cannot load the network on ${fallback}`);
+  if (!opened) throw failure ?? new Error('there is no provider to try');
   // The CPU is tried even then: if it works, the device is at fault, and not the file.
   if (device === 'cuda-required' && opened.provider !== 'cuda') {
     await opened.session.release();
@@ -106,55 +130,19 @@ async function createSession(
 }
 
 /**
- * Checks the inputs and outputs of a network against its manifest.
- * @returns whether the network takes batches of more than one row
- * @throws MenagerieError `signature_mismatch`
- */
-export function checkSignature(session: InferenceSession, spec: NetworkSpec): boolean {
-  const { name } = spec.input;
-  const [only, ...others] = session.inputMetadata;
-  if (others.length > 0 || only?.name !== name) {
-    throw mismatch(`the manifest names the input "${name}", the file has ${quote(session.inputNames)}`);
-  }
-  if (!only.isTensor || only.type !== 'float32') throw mismatch(`the input "${name}" is not a float32 tensor`);
-  const wanted = inputShape(spec, 1);
-  // Named (dynamic) and unknown (negative) dimensions accept any size.
-  const open = (size: number | string | undefined) => typeof size === 'string' || (size !== undefined && size < 0);
-  if (only.shape.length !== wanted.length || !only.shape.every((size, i) => open(size) || size === wanted[i])) {
-    throw mismatch(`the manifest's input is ${wanted.join('x')}, the file's ${only.shape.join('x')}`);
-  }
-  if (!session.outputNames.includes(spec.output.name)) {
-    throw mismatch(`the manifest names the output "${spec.output.name}", the file has ${quote(session.outputNames)}`);
-  }
-  return spec.batch === 'dynamic' && open(only.shape[0]);
-}
-
-/**
  * Runs a network on normalised pixels.
- * @param values rows x values per row of the input
- * @returns rows x classes
- * @throws MenagerieError `signature_mismatch`; what the runtime throws
+ * @param values rows x values of a view
+ * @returns the output tensor
+ * @throws what the runtime throws
  */
 export async function runSession(
   session: InferenceSession,
   spec: NetworkSpec,
-  values: Float32Array,
+  signature: Signature,
+  values: PixelValues,
   rows: number,
-): Promise<Float32Array> {
-  const input = new Tensor('float32', values, inputShape(spec, rows));
-  const results = await session.run({ [spec.input.name]: input }, [spec.output.name]);
-  const output = results[spec.output.name];
-  if (!(output?.data instanceof Float32Array))
-    throw mismatch(`the output "${spec.output.name}" is not a float32 tensor`);
-  return output.data;
-}
-
-/** The error for a file that differs from its manifest. */
-export function mismatch(what: string): MenagerieError {
-  return new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
-}
-
-/** Names in quotes, for a message. */
-export function quote(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(', ');
+): Promise<Tensor | undefined> {
+  const input = new Tensor(signature.type, values, inputDims(signature, rows));
+  const { name } = spec.output;
+  return (await session.run({ [spec.input.name]: input }, [name]))[name];
 }

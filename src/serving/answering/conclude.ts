@@ -7,6 +7,7 @@ import {
   memberAnswer,
   type ScoreKind,
 } from '../../core/scores/averaging.js';
+import { meanPerLabel } from '../../core/scores/multi-label.js';
 import { topK } from '../../core/scores/top-k.js';
 import type { Member, Target } from '../asking/target.js';
 
@@ -36,7 +37,9 @@ export function conclude(
   if (!ensemble) {
     const [alone] = scored;
     if (!alone) throw new Error('no model answered');
-    return { combined: { scores: overViews(meanOverViews, alone, average) }, members: [], agreement: undefined };
+    const { multi_label } = alone.member.model.folder.manifest.output;
+    const scores = overViews(multi_label ? meanPerLabel : meanOverViews, alone, average);
+    return { combined: { scores }, members: [], agreement: undefined };
   }
   const answers = scored.map((each) => ({ id: each.member.model.id, ...overViews(memberAnswer, each, average) }));
   const weights = scored.map(({ member }) => member.weight);

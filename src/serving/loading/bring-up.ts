@@ -6,7 +6,7 @@ import { createFlow } from '../../core/queues/fair-queue.js';
 import { topK } from '../../core/scores/top-k.js';
 import { NOMINAL_MS_PER_GMAC } from '../../core/units.js';
 import type { NetworkSpec } from '../../runtime/networks/network-spec.js';
-import { weightBytes } from '../../runtime/networks/weight-bytes.js';
+import { weightBytes } from '../../runtime/weights/weight-bytes.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { ModelFolder } from '../../zoo/repository.js';
 import { assertPulled, type NamedVariant, weightsPath } from '../../zoo/weights.js';
@@ -49,15 +49,23 @@ export async function bringUp(
   // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
   const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
   const info = await pool.load(
-    { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },
+    {
+      key,
+      file,
+      labels: folder.labels.length,
+      bytes: weightBytes(file),
+      fileSha256: variant.sha256,
+      externalSha256: statedHashes(variant),
+      rows,
+      input,
+      preprocess,
+      output,
+      batch,
+    },
     instances,
   );
   try {
     onLoaded();
-    if (info.classes !== folder.labels.length) {
-      const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
-      throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
-    }
     const macs = await counting;
     const gmacs = macs === undefined ? info.viewMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
     const version = info.sha256.slice(0, 12);
@@ -69,6 +77,13 @@ export async function bringUp(
     await pool.unload(key);
     throw error;
   }
+}
+
+/** The SHA-256 of external data files by name, where the manifest states them. */
+function statedHashes({ external_data = [] }: NamedVariant): Record<string, string> {
+  return Object.fromEntries(
+    external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[file, sha256]])),
+  );
 }
 
 async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
-import { type VariantName, variantsOf } from '../../core/manifest/manifest.js';
+import { variantsOf } from '../../core/manifest/manifest.js';
+import type { VariantName } from '../../core/manifest/variant.js';
 import {
   type ModelFolder,
   type RefusedFolder,

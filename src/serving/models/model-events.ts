@@ -1,4 +1,4 @@
-import type { VariantName } from '../../core/manifest/manifest.js';
+import type { VariantName } from '../../core/manifest/variant.js';
 import type { ModelState, ServedModel } from './model.js';
 
 /** Events of models. */

@@ -1,4 +1,5 @@
-import type { Manifest, VariantName } from '../../core/manifest/manifest.js';
+import type { Manifest } from '../../core/manifest/manifest.js';
+import type { VariantName } from '../../core/manifest/variant.js';
 import type { Ensemble } from '../../core/scores/ensemble.js';
 import type { NetworkInfo } from '../../runtime/networks/network-spec.js';
 import type { Label } from '../../zoo/labels.js';

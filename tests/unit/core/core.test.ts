@@ -139,7 +139,7 @@ describe('renderViews and createNormalise make the tensor', () => {
     const geometry = geometryOf({ input: { name: 'x', layout, width: 2, height: 1 }, preprocess });
     const pixels = renderViews(picture, geometry, cropViews(picture, geometry, 1));
     const out = new Float32Array(pixels.length);
-    createNormalise(preprocess, layout)(pixels, out);
+    createNormalise(preprocess, layout, 'float32')(pixels, out);
     return [...out];
   };
 

@@ -1,18 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bestBatch } from '../../../src/runtime/networks/best-batch.js';
 
-// A network that takes a known time, by a clock of its own.
-
-let now = 0;
-beforeEach(() => {
-  now = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => now);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-/** @param ms for a run of so many rows; a string is an error */
+/** A network that takes a known time. @param ms for a run of so many rows; a string is an error */
 function network(ms: (rows: number) => number | string) {
   const runs: number[] = [];
   const run = async (rows: number) => {
@@ -20,7 +9,7 @@ function network(ms: (rows: number) => number | string) {
     const time = ms(rows);
     if (typeof time === 'string') throw new Error(time);
     // The first run of a size is far slower.
-    now += runs.filter((other) => other === rows).length === 1 ? 50 * time : time;
+    return runs.filter((other) => other === rows).length === 1 ? 50 * time : time;
   };
   return { run, sizes: () => [...new Set(runs)] };
 }

@@ -1,12 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import {
-  type CudaObstacle,
-  missingLibraries,
-  planProviders,
-  runtimeReason,
-} from '../../../src/runtime/device/providers.js';
+import { type CudaObstacle, missingLibraries, planProviders } from '../../../src/runtime/device/providers.js';
+import { runtimeReason } from '../../../src/runtime/device/runtime-reason.js';
 import { layersElsewhere } from '../../../src/runtime/networks/profile.js';
 import { temporaryFolder } from '../../support/model-folders.js';
 

@@ -52,7 +52,7 @@ export async function answerCall(
     case 'compute':
       return compute(call.ask, parts);
     case 'inspect': {
-      // Imported only here: it deletes a global of this process (see there), and ordinary workers never need it.
+      // Imported only here: ordinary workers never need it.
       const { inspect } = await import('../../inspection/inspect.js');
       return { answer: { inspection: await inspect(call.ask.request) } };
     }

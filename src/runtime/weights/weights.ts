@@ -19,6 +19,8 @@ export interface Weights {
 export interface Expected {
   /** SHA-256 of the ONNX file alone, as its manifest states it. */
   fileSha256?: string | undefined;
+  /** The same for external data files, by the names that the ONNX file has for them. */
+  externalSha256?: Readonly<Record<string, string>> | undefined;
   /** SHA-256 of all weights, as an earlier load found it. */
   sha256?: string | undefined;
 }
@@ -34,13 +36,12 @@ const BYTES_AT_A_TIME = 8 * 1024 * 1024;
  */
 export function readWeights(file: string, expected: Expected): Weights {
   const main = readAndHash(file);
-  if (expected.fileSha256 !== undefined && main.sha256 !== expected.fileSha256) {
-    throw changed(`its SHA-256 is ${main.sha256}, its manifest states ${expected.fileSha256}`, file);
-  }
+  assertStated(main.sha256, expected.fileSha256, file);
   const external: Weights['external'] = [];
   const all = createHash('sha256').update(main.sha256);
   for (const path of externalFiles(bytesInMemory(main.bytes))) {
     const { bytes, sha256 } = readAndHash(inFolder(file, path));
+    assertStated(sha256, expected.externalSha256?.[path], path);
     external.push({ path, data: bytes });
     all.update(`\n${sha256} ${path}`);
   }
@@ -49,6 +50,12 @@ export function readWeights(file: string, expected: Expected): Weights {
     throw changed(`its SHA-256 is ${sha256}; what was verified when the model was loaded had ${expected.sha256}`, file);
   }
   return { model: main.bytes, external, sha256 };
+}
+
+function assertStated(sha256: string, stated: string | undefined, file: string): void {
+  if (stated !== undefined && sha256 !== stated) {
+    throw changed(`its SHA-256 is ${sha256}, its manifest states ${stated}`, file);
+  }
 }
 
 /** The path of an external data file, which must be in the folder of the ONNX file. */

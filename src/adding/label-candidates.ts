@@ -1,0 +1,87 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { MenagerieError } from '../core/errors.js';
+import { type Label, readLabels } from '../zoo/labels.js';
+
+/** Labels that a network may have, in an order that its scores may have. */
+export interface LabelCandidate {
+  /** For tables: where they come from. */
+  name: string;
+  labels: readonly Label[];
+  /** The shared label file, as manifests name it; undefined for labels that a new model must bring along. */
+  shared: string | undefined;
+  /** Scores before the first label. */
+  offset: number;
+}
+
+/** Whether the labels are the ten digits, so that pictures may be of handwriting. */
+export function areDigits({ shared }: LabelCandidate): boolean {
+  return shared === 'digits';
+}
+
+/** Orders in which tools number folders of classes. */
+const ORDERS: readonly { name: string; compare: (a: string, b: string) => number }[] = [
+  // torchvision's ImageFolder, Keras
+  { name: 'folders by code', compare: (a, b) => (a < b ? -1 : 1) },
+  { name: 'folders by number', compare: new Intl.Collator('en', { numeric: true }).compare },
+  { name: 'folders, case ignored', compare: (a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1) },
+];
+
+/**
+ * The labels that fit the number of scores: those of the file; else the shared ones and the names of the folders of the data.
+ * @param scores that the network gives; undefined: unknown
+ * @param directory the built-in models, whose label files models share
+ * @throws MenagerieError `invalid_labels` for a file that does not fit, `file_missing`, `io_error`
+ */
+export async function labelCandidates(
+  scores: number | undefined,
+  { labels: file, data }: { labels?: string | undefined; data?: string | undefined },
+  directory: string,
+): Promise<LabelCandidate[]> {
+  const fits = (count: number) => scores === undefined || offsetOf(scores, count) !== undefined;
+  const candidate = (name: string, labels: readonly Label[], shared?: string): LabelCandidate => ({
+    name,
+    labels,
+    shared,
+    offset: offsetOf(scores ?? labels.length, labels.length) ?? 0,
+  });
+  if (file !== undefined) {
+    const labels = await readLabels(file, ['/']);
+    if (fits(labels.length)) return [candidate(basename(file), labels)];
+    throw new MenagerieError(
+      'invalid_labels',
+      `${file} has ${labels.length} labels; the network gives ${scores} scores.`,
+    );
+  }
+  const found: LabelCandidate[] = [];
+  for (const entry of (await readdir(join(directory, 'labels'))).filter((name) => name.endsWith('.txt')).sort()) {
+    const labels = await readLabels(join(directory, 'labels', entry), [directory]);
+    const shared = entry.replace(/\.txt$/, '');
+    if (fits(labels.length)) found.push(candidate(shared, labels, shared));
+  }
+  const folders = data === undefined ? [] : await subfolders(data);
+  if (folders.length < 2 || !fits(folders.length)) return found;
+  const orders = ORDERS.map(({ name, compare }) => ({ name, names: folders.toSorted(compare) }));
+  for (const [i, { name, names }] of orders.entries()) {
+    if (orders.findIndex((other) => other.names.join('\n') === names.join('\n')) < i) continue;
+    found.push(
+      candidate(
+        name,
+        names.map((folder) => ({ name: folder })),
+      ),
+    );
+  }
+  return found;
+}
+
+/** Scores before those of the labels; undefined if so many scores are not for so many labels. */
+function offsetOf(scores: number, labels: number): number | undefined {
+  if (scores === labels || (scores === 1 && labels === 2)) return 0;
+  // A class for the background, as in TensorFlow's networks.
+  return scores === labels + 1 ? 1 : undefined;
+}
+
+async function subfolders(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+}
