@@ -1,9 +1,10 @@
 // Loads a service with autocannon and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+import { treeOf } from '../../dist/system/process-tree.js';
 import { percentile } from '../measure/statistics.mjs';
 import { watchHealth } from './health.mjs';
-import { familyOf, usageOf } from './process-usage.mjs';
+import { usageOf } from './process-usage.mjs';
 
 /** @typedef {import('./requests.mjs').Request} Request */
 /** @typedef {import('./rows.mjs').Figures} Figures */
@@ -37,7 +38,7 @@ export async function measureLoad(service, request, load, seconds, { health = fa
   await sleep(lead * 1000);
   // Read at the beginning as well as at the end: what was seen before is forgotten then.
   await service.eventLoopDelayMs();
-  const pids = familyOf(service.pid);
+  const pids = treeOf(service.pid);
   const [before, own, started] = [usageOf(pids), process.cpuUsage(), performance.now()];
   counts.counting = true;
   await sleep(counted * 1000);

@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { treeOf } from '../../dist/system/process-tree.js';
 import { startServer } from '../measure/server-process.mjs';
-import { familyOf } from './process-usage.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */
 /**
@@ -128,7 +128,7 @@ async function freePort() {
 /** Ends a service and its processes, politely at first. @param {import('node:child_process').ChildProcess} child */
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const family = familyOf(/** @type {number} */ (child.pid));
+  const family = treeOf(/** @type {number} */ (child.pid));
   const timer = setTimeout(() => family.forEach(kill), STOP_TIMEOUT_MS);
   const ended = once(child, 'exit');
   child.kill();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isThere } from '../measure/process-tree.mjs';
+import { statOf } from '../../dist/system/process-tree.js';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
 import { keepAsking } from './loops.mjs';
@@ -121,6 +121,6 @@ async function killed(context, folder) {
   server.kill('SIGKILL');
   await server.ended;
   client.close();
-  for (let i = 0; i < 50 && orphans.some(isThere); i++) await sleep(100);
-  context.report.none('workers that outlive a server that was killed', orphans.filter(isThere).map(String));
+  for (let i = 0; i < 50 && orphans.some(statOf); i++) await sleep(100);
+  context.report.none('workers that outlive a server that was killed', orphans.filter(statOf).map(String));
 }
