@@ -44,14 +44,10 @@ export async function bringUp(
 ): Promise<ServedModel> {
   const { pool, instances } = options;
   await assertPulled(folder, variant);
-  const { input, preprocess, output, batch } = folder.manifest;
-  const file = weightsPath(folder, variant);
+  const spec = networkSpecOf(folder, variant, { key, rows });
   // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
-  const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
-  const info = await pool.load(
-    { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch },
-    instances,
-  );
+  const counting = options.countMacs(spec.file, inputShape(folder.manifest, 1)).catch(() => undefined);
+  const info = await pool.load(spec, instances);
   try {
     onLoaded();
     if (info.classes !== folder.labels.length) {
@@ -69,6 +65,17 @@ export async function bringUp(
     await pool.unload(key);
     throw error;
   }
+}
+
+/** The network of a variant, whose weights must be there. */
+export function networkSpecOf(
+  model: ModelFolder,
+  variant: NamedVariant,
+  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+): NetworkSpec {
+  const { input, preprocess, output, batch } = model.manifest;
+  const file = weightsPath(model, variant);
+  return { key, file, bytes: weightBytes(file), fileSha256: variant.sha256, rows, input, preprocess, output, batch };
 }
 
 async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {
