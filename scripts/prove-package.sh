@@ -40,6 +40,7 @@ menagerie=node_modules/.bin/menagerie
 $menagerie doctor > doctor.txt || { cat doctor.txt; fail 'doctor found a fault'; }
 picture=node_modules/@menagerie-server/menagerie/models/golden/digit-7.png
 $menagerie classify --model lenet5 "$picture"
+$menagerie bench lenet5 --duration 1 --connections 1,4
 PORT=0 $menagerie serve > server.out 2> server.log &
 server=$!
 address=

@@ -32,6 +32,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 // A closed terminal. Never kills: the shell and the system may each send SIGHUP, and systemd may send it with SIGTERM.
 process.on('SIGHUP', () => stopping.abort());
+// The program that forked this one with a channel has gone (see runtime/child-program.ts).
+process.on('disconnect', () => stopping.abort());
 // Ignored. By default Node opens a debugger port at SIGUSR1, which lets anyone who reaches it run code, and ends at SIGUSR2.
 for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => {});
 

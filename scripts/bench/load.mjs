@@ -1,8 +1,8 @@
 // Loads a service with autocannon and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+import { treeOf } from '../../dist/system/process-tree.js';
 import { percentile } from '../measure/statistics.mjs';
-import { treeOf } from '../shared/processes.mjs';
 import { watchHealth } from './health.mjs';
 import { usageOf } from './process-usage.mjs';
 

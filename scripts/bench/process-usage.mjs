@@ -1,5 +1,6 @@
-// CPU time and memory of several processes together; there is nothing to tell where the system has no /proc.
-import { cpuSecondsOf, memoryOf } from '../shared/processes.mjs';
+// CPU time and memory of processes, from /proc; there is nothing to tell where that is missing.
+import { cpuSecondsOf } from '../../dist/system/process-tree.js';
+import { memoryOf } from '../shared/processes.mjs';
 
 /**
  * CPU seconds so far, memory now, and the most there was; summed over processes, so that pages they share count for each.
@@ -7,13 +8,14 @@ import { cpuSecondsOf, memoryOf } from '../shared/processes.mjs';
  * @returns {{ cpuSeconds: number, residentMb: number, peakMb: number } | undefined}
  */
 export function usageOf(pids) {
-  const usage = { cpuSeconds: 0, residentMb: 0, peakMb: 0 };
+  const cpuSeconds = cpuSecondsOf(pids);
+  if (cpuSeconds === undefined) return undefined;
+  const usage = { cpuSeconds, residentMb: 0, peakMb: 0 };
   for (const pid of pids) {
     const memory = memoryOf(pid);
     if (!memory) return undefined;
-    usage.cpuSeconds += cpuSecondsOf(pid);
     usage.residentMb += memory.now / 1e6;
     usage.peakMb += memory.most / 1e6;
   }
-  return Number.isNaN(usage.cpuSeconds + usage.residentMb + usage.peakMb) ? undefined : usage;
+  return Number.isNaN(usage.residentMb + usage.peakMb) ? undefined : usage;
 }

@@ -6,10 +6,11 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Type from 'typebox';
+import { treeOf } from '../../dist/system/process-tree.js';
 import { startServer } from '../measure/server-process.mjs';
 import { jsonOf } from '../shared/json-reply.mjs';
 import { listen } from '../shared/listen.mjs';
-import { pidOf, treeOf } from '../shared/processes.mjs';
+import { pidOf } from '../shared/processes.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */
 /**

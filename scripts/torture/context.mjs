@@ -1,5 +1,5 @@
 import { createRandom } from '../../dist/core/random.js';
-import { isThere } from '../shared/processes.mjs';
+import { statOf } from '../../dist/system/process-tree.js';
 import { Report } from './report.mjs';
 import { Subject } from './subject.mjs';
 
@@ -43,7 +43,7 @@ export class Context {
   async stop(subject) {
     const { children } = subject;
     this.report.equal('status that the server ended with', await subject.stop(), 0);
-    this.report.none('processes that it left behind', children.filter(isThere).map(String));
+    this.report.none('processes that it left behind', children.filter(statOf).map(String));
   }
 
   /** Says how far it has come. @param {string} text */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { statOf } from '../../dist/system/process-tree.js';
 import { keepAsking } from '../shared/loops.mjs';
-import { isThere } from '../shared/processes.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { outcomeOf } from './books.mjs';
 import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
@@ -116,6 +116,6 @@ async function killed(context, folder) {
   server.kill('SIGKILL');
   await server.ended;
   client.close();
-  for (let i = 0; i < 50 && orphans.some(isThere); i++) await sleep(100);
-  context.report.none('workers that outlive a server that was killed', orphans.filter(isThere).map(String));
+  for (let i = 0; i < 50 && orphans.some(statOf); i++) await sleep(100);
+  context.report.none('workers that outlive a server that was killed', orphans.filter(statOf).map(String));
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { memoryOfAll, niceOf, treeOf } from '../shared/processes.mjs';
+import { pssOf, statOf, treeOf } from '../../dist/system/process-tree.js';
 import { Books } from './books.mjs';
 import { Client } from './client.mjs';
 import { cleanEnvironment } from './environment.mjs';
@@ -99,11 +99,11 @@ export class Subject {
 
   /** Those of them that serve. What looks into networks has the lowest priority. */
   get workers() {
-    return this.children.filter((pid) => (niceOf(pid) ?? LOWEST) < LOWEST);
+    return this.children.filter((pid) => (statOf(pid)?.niceness ?? LOWEST) < LOWEST);
   }
 
   #sample() {
-    const now = memoryOfAll(treeOf(this.pid));
+    const now = pssOf(treeOf(this.pid)) ?? 0;
     this.#mostMemory = Math.max(this.#mostMemory, now);
     return now;
   }

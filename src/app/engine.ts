@@ -23,7 +23,7 @@ import { modelDirectories } from './models-to-load.js';
 
 // Connects the rooms. The server and the commands that compute in their own process use the same engine.
 
-const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
+export const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
 /** A worker with longer jobs does not get its next batch in advance: it loses little by waiting, and that batch could lose more. */
 const AHEAD_MS = 10;
 

@@ -9,6 +9,7 @@ import type { ReportForm } from '../report/forms.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { add } from './commands/add.js';
 import { architecture } from './commands/architecture.js';
+import { bench } from './commands/bench.js';
 import { type ClassifyCommandOptions, classify } from './commands/classify.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
@@ -140,6 +141,21 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
     );
 
+  withSettings(program.command('bench'), ['modelDirs', 'device', 'workers', 'threads'])
+    .description(
+      'Measure a model on this machine, served over HTTP: starts a server, loads it with requests from this machine, and compares it with the bare network.',
+    )
+    .argument('<id[:variant]>', 'a model whose weights are on this machine')
+    .option('--picture <file...>', "pictures to send in turn; default: the model's golden picture")
+    .option('--connections <list>', 'numbers of connections, separated by commas', connectionList, [1, 2, 8, 32])
+    .option('--duration <s>', 'seconds for each number of connections', positiveInteger, 10)
+    .option('--raw', 'send a picture as the body instead of in a form', false)
+    .option('--url <url>', 'a server that already runs; nothing is started, and there is no bare network', serverUrl)
+    .option('--json', 'print JSON', false)
+    .action((model: string, { picture: pictures, connections, duration: seconds, raw, url, json, ...flags }) =>
+      run(() => bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
+    );
+
   withSettings(program.command('doctor'))
     .description(
       'Report what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
@@ -253,6 +269,22 @@ export function defaultOf(setting: Setting): string {
 function decimal(text: string): number {
   if (!/^\d{1,2}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number from 0 to below 100.');
   return Number(text);
+}
+
+/** More connections than a client machine has use for; each takes a file descriptor. */
+const MOST_CONNECTIONS = 1000;
+
+function connectionList(text: string): number[] {
+  const numbers = text.split(',').map(Number);
+  if (/^\d{1,4}(,\d{1,4}){0,99}$/.test(text) && numbers.every((n) => n >= 1 && n <= MOST_CONNECTIONS)) return numbers;
+  throw new InvalidArgumentError(`It must be whole numbers from 1 to ${MOST_CONNECTIONS}, separated by commas.`);
+}
+
+function serverUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Without a user, query or fragment.
+  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}${url.pathname}`) return url;
+  throw new InvalidArgumentError('It must be an http or https address, such as http://127.0.0.1:8080.');
 }
 
 function positiveInteger(text: string): number {

@@ -62,12 +62,17 @@ export const ERRORS = {
   // The command line and the settings
   invalid_config: 'A setting is unknown or out of range.',
   usage: 'The command line is wrong.',
+  server_failed: 'The server that was to be measured did not start, ended, or cannot be reached.',
   invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
   io_error: 'A file could not be read or written.',
 } as const satisfies Record<string, string>;
 
 /** Stable identifier of a kind of error; part of the public interface. */
 export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code);
+}
 
 /** Optional details of an error. */
 export interface ErrorOptions {

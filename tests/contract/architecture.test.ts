@@ -50,7 +50,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^node:(child_process|worker_threads)$/, 'runtime'],
   [/^@?fastify/, 'http'],
   [/^(pino|prom-client)$/, 'observability'],
-  [/^commander$/, 'cli'],
+  [/^(commander|autocannon)$/, 'cli'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];

@@ -49,6 +49,7 @@ export const STATUS: Record<ErrorCode, number> = {
   golden_mismatch: 500,
   invalid_config: 500,
   usage: 500,
+  server_failed: 500,
   invalid_data: 500,
   io_error: 500,
   model_not_ready: 503,

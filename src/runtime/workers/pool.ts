@@ -53,7 +53,7 @@ export interface PoolOptions extends Omit<WorkerSettings, 'runBytes'> {
 }
 
 /** With this niceness the server gets three quarters of a core for which it and a worker compete. */
-const WORKER_NICENESS = 5;
+export const WORKER_NICENESS = 5;
 /** Key of all render jobs, which never share a batch. */
 const RENDER_KEY = '';
 

@@ -44,26 +44,10 @@ export async function bringUp(
 ): Promise<ServedModel> {
   const { pool, instances } = options;
   await assertPulled(folder, variant);
-  const { input, preprocess, output, batch } = folder.manifest;
-  const file = weightsPath(folder, variant);
+  const spec = networkSpecOf(folder, variant, { key, rows });
   // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
-  const counting = options.countMacs(file, inputShape(folder.manifest, 1)).catch(() => undefined);
-  const info = await pool.load(
-    {
-      key,
-      file,
-      labels: folder.labels.length,
-      bytes: weightBytes(file),
-      fileSha256: variant.sha256,
-      externalSha256: statedHashes(variant),
-      rows,
-      input,
-      preprocess,
-      output,
-      batch,
-    },
-    instances,
-  );
+  const counting = options.countMacs(spec.file, inputShape(folder.manifest, 1)).catch(() => undefined);
+  const info = await pool.load(spec, instances);
   try {
     onLoaded();
     const macs = await counting;
@@ -84,6 +68,29 @@ function statedHashes({ external_data = [] }: NamedVariant): Record<string, stri
   return Object.fromEntries(
     external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[file, sha256]])),
   );
+}
+
+/** The network of a variant, whose weights must be there. */
+export function networkSpecOf(
+  model: ModelFolder,
+  variant: NamedVariant,
+  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+): NetworkSpec {
+  const { input, preprocess, output, batch } = model.manifest;
+  const file = weightsPath(model, variant);
+  return {
+    key,
+    file,
+    labels: model.labels.length,
+    bytes: weightBytes(file),
+    fileSha256: variant.sha256,
+    externalSha256: statedHashes(variant),
+    rows,
+    input,
+    preprocess,
+    output,
+    batch,
+  };
 }
 
 async function checkGolden(model: ServedModel, { answerer }: BringUpOptions): Promise<void> {

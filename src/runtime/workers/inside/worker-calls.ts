@@ -49,6 +49,8 @@ export async function answerCall(
       return run(call.ask, parts);
     case 'render':
       return render(call.ask, parts);
+    case 'repeat':
+      return { answer: await loaded(call.ask.key).repeat(call.ask.ms) };
     case 'compute':
       return compute(call.ask, parts);
     case 'inspect': {

@@ -63,6 +63,8 @@ interface Calls {
     ask: { autoOrient: boolean; renderings: readonly Rendering[] };
     answer: { picture: PictureFacts; counts: number[][] };
   };
+  /** The plain network on one ready tensor, over and over for some milliseconds. */
+  repeat: { ask: { key: string; ms: number }; answer: { images: number; ms: number } };
   /** Tensors to tensors: one part for each. */
   compute: {
     ask: { key: string; feeds: readonly TensorInfo[]; fetches: readonly string[] };
@@ -87,6 +89,7 @@ const ASK_KINDS: Readonly<Record<AskHead['kind'], true>> = {
   unload: true,
   run: true,
   render: true,
+  repeat: true,
   compute: true,
   inspect: true,
   cancel: true,

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '../../../core/errors.js';
+import { ERRORS, isErrorCode } from '../../../core/errors.js';
 import type { Summary } from '../../../onnx/layers/summary.js';
 import type { Provider } from '../../device/providers.js';
 import type { Inspection, LayerTimings } from '../../inspection/inspection.js';
@@ -43,6 +43,7 @@ const ANSWERS: { [K in CallKind]: (answer: Fields) => CallAnswer<K> } = {
     picture: pictureFacts(picture),
     counts: list(counts, (each) => list(each, positive)),
   }),
+  repeat: ({ images, ms }) => ({ images: number(images), ms: number(ms) }),
   compute: ({ tensors, inferenceMs }) => ({ tensors: list(tensors, tensorInfo), inferenceMs: number(inferenceMs) }),
   inspect: ({ inspection: found }) => ({ inspection: inspection(found) }),
 };
@@ -166,8 +167,4 @@ function text(value: unknown): string {
 function provider(value: unknown): Provider {
   if (value === 'cpu' || value === 'cuda') return value;
   throw new TypeError('no execution provider');
-}
-
-function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === 'string' && Object.hasOwn(ERRORS, code);
 }
