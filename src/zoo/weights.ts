@@ -49,7 +49,7 @@ export async function preferredVariant(model: ModelFolder, preference?: VariantN
 
 /**
  * Checks that the file exists and has the size in the manifest. Its content is not read.
- * @throws MenagerieError `file_missing`, `size_mismatch`, `io_error`
+ * @throws MenagerieError `model_not_pulled`, `file_missing` if it is not a regular file, `size_mismatch`
  */
 export async function assertPulled(model: ModelFolder, variant: NamedVariant): Promise<void> {
   const file = weightsPath(model, variant);
@@ -59,7 +59,7 @@ export async function assertPulled(model: ModelFolder, variant: NamedVariant): P
     if (special) throw new MenagerieError('file_missing', `${model.id}: ${file} is not a regular file`);
     const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
     const advice = variant.url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
-    throw new MenagerieError('file_missing', `${model.id}: ${file} is not there${advice}`);
+    throw new MenagerieError('model_not_pulled', `${model.id}: ${file} is not there${advice}`);
   }
   if (variant.bytes !== undefined && size !== variant.bytes) {
     throw new MenagerieError('size_mismatch', `${file}: has ${size} bytes, its manifest states ${variant.bytes}`);
@@ -69,7 +69,7 @@ export async function assertPulled(model: ModelFolder, variant: NamedVariant): P
 /**
  * Reads the whole file and compares size and SHA-256 with the manifest, if stated there.
  * @returns the SHA-256 in hex and the size in bytes, which identify the weights
- * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ * @throws MenagerieError as `assertPulled`; `checksum_mismatch`, `io_error`; the signal's reason when aborted
  */
 export async function verifyWeights(
   model: ModelFolder,
