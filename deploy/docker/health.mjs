@@ -24,7 +24,7 @@ function setting(name) {
   return words[at].includes('=') ? words[at].slice(name.length + 3) : words[at + 1];
 }
 
-const host = setting('host') || '127.0.0.1';
+const host = (setting('host') || '127.0.0.1').replace(/^\[(.*)\]$/, '$1');
 // What listens on every address is asked on the machine's own.
 const asked = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
 const address = asked.includes(':') ? `[${asked}]` : asked;

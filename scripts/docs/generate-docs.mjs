@@ -12,7 +12,7 @@ import { ERRORS } from '../../dist/core/errors.js';
 import { ManifestSchema, variantsOf } from '../../dist/core/manifest/manifest.js';
 import { EnsembleSchema } from '../../dist/core/scores/ensemble.js';
 import { createApp } from '../../dist/http/app.js';
-import { ByteBudget } from '../../dist/http/body/byte-budget.js';
+import { ByteBudget } from '../../dist/http/body/memory/byte-budget.js';
 import { STATUS } from '../../dist/http/errors/status.js';
 import { createLogger } from '../../dist/observability/logger.js';
 import { Classifier } from '../../dist/serving/classifier.js';

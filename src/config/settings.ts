@@ -9,7 +9,7 @@ export const SETTINGS = {
     env: 'HOST',
     type: 'text',
     default: '127.0.0.1',
-    pattern: /^[0-9A-Za-z.:-]+$/,
+    pattern: /^([0-9A-Za-z.:-]+|\[[0-9A-Fa-f.:]+\])$/,
     rule: 'a host name or address',
     about: 'Address to listen on. The default accepts local connections only; 0.0.0.0 listens on all interfaces.',
   },
@@ -192,7 +192,9 @@ export const SETTINGS = {
     maximum: 1024 * 1024 * MIB,
     unit: 'bytes',
     default: 512 * MIB,
-    about: 'Memory for all uploads together, half of it for one address. Requests beyond it are refused with 503.',
+    about:
+      'Memory for all uploads together, half of it for one address. Requests beyond it are refused with 503. Decoding a body in ' +
+      'Brotli takes 16 MiB of it.',
   },
   uploadTimeoutMs: {
     env: 'MENAGERIE_UPLOAD_TIMEOUT_MS',
@@ -203,6 +205,16 @@ export const SETTINGS = {
     default: 30_000,
     about:
       'Longest time for a request body to arrive. A body slower than 1 KiB a second over a sixth of this time is refused earlier.',
+  },
+  keepAliveMs: {
+    env: 'MENAGERIE_KEEP_ALIVE_MS',
+    type: 'integer',
+    minimum: 1000,
+    maximum: 3_600_000,
+    unit: 'ms',
+    default: 72_000,
+    about:
+      'How long a connection without a request stays open. Must be longer than a proxy before the server keeps its connections.',
   },
   deadlineMs: {
     env: 'MENAGERIE_DEADLINE_MS',

@@ -5,19 +5,24 @@
 export const ERRORS = {
   // The request's body and parameters
   empty_body: 'The request body is empty.',
-  no_image: 'The form has no file in the field `image`.',
+  no_image: 'The form or the JSON has no picture.',
   unexpected_field: 'The form has a field that the endpoint does not accept.',
-  malformed_body: 'The body does not match its Content-Type, ends early, or comes in too many chunks of a few bytes.',
+  malformed_body:
+    'The body is not what its Content-Type or Content-Encoding says, ends early, or comes in too many chunks of a few bytes.',
   malformed_request:
     'The request is not valid HTTP or is incomplete, its headers are too large, or its URL is invalid.',
-  unsupported_media_type: 'The Content-Type is not a form, an image or plain bytes.',
+  unsupported_media_type: 'The address takes no body.',
+  unsupported_encoding:
+    'The body has a Content-Encoding that the server does not decode; Accept-Encoding names those it does.',
+  unsupported_transfer_encoding: 'The body has a Transfer-Encoding other than chunked.',
+  expectation_failed: 'The request expects something other than 100-continue.',
   not_an_image: 'The bytes are not a picture in any known format.',
   unsupported_image_format: 'The picture is in a known format, or of a kind of it, that is not accepted.',
   corrupt_image: 'The picture is truncated or damaged.',
   too_many_bytes: 'The picture or the body is larger than the limit.',
   too_many_pixels: 'The picture has more pixels than the limit (read from its header, before it is decoded).',
   too_many_images: 'The request has more pictures than the limit.',
-  invalid_request: 'A parameter is unknown, of the wrong type, or out of range.',
+  invalid_request: 'A parameter is unknown, of the wrong type, out of range, or given twice with different values.',
   too_expensive: 'The request needs more computation than one request may; the message gives its cost and the limit.',
   upload_timeout: 'The body did not arrive in time, or arrived too slowly.',
   // The requested resource

@@ -1,20 +1,21 @@
-import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Classifier } from '../serving/classifier.js';
 import type { ModelRegistry } from '../serving/loading/model-registry.js';
 import type { Summaries } from '../serving/summaries.js';
-import type { ByteBudget } from './body/byte-budget.js';
+import type { ByteBudget } from './body/memory/byte-budget.js';
 import { closesUnread } from './body/unread-body.js';
 import { followConnections } from './connections.js';
 import { refuseMalformed } from './errors/connection-errors.js';
 import { describeValidation, installErrorHandling, sendProblem } from './errors/error-handling.js';
 import { ProblemSchema, typedError } from './errors/problem.js';
 import type { HttpEvents } from './exchange/events.js';
+import { refuseOddRequests } from './front-door.js';
 import { healthRoutes } from './health.js';
 import { observeRequest, observeRequests } from './observe-requests.js';
 import { openapi } from './openapi.js';
 import { classifyRoutes } from './rest/classify.js';
+import { estimateRoutes } from './rest/estimate.js';
 import { modelRoutes } from './rest/models.js';
 import { summaryRoutes } from './rest/summary.js';
 
@@ -30,6 +31,7 @@ export interface AppOptions {
   maxBytes: number;
   maxImages: number;
   uploadTimeoutMs: number;
+  keepAliveMs: number;
   deadlineMs: number;
   adminKey: string | undefined;
   /** Addresses and networks of proxies whose X-Forwarded-For header is believed. */
@@ -70,7 +72,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
     },
     requestTimeout: options.uploadTimeoutMs + REQUEST_TIMEOUT_MARGIN_MS,
-    http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.uploadTimeoutMs), connectionsCheckingInterval: 2_000 },
+    keepAliveTimeout: options.keepAliveMs,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.uploadTimeoutMs),
+      connectionsCheckingInterval: 2_000,
+      // refuseOddRequests refuses it with a problem document.
+      requireHostHeader: false,
+    },
     // While the server stops, requests on open connections are still answered, with `connection: close`.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -85,8 +93,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   server.addSchema(ProblemSchema);
-  installErrorHandling(server, events);
   observeRequests(server, events);
+  installErrorHandling(server, events);
+  refuseOddRequests(server);
   const connections = followConnections(server.server, unread);
   // Decided when a request is answered, not when it arrives, so that earlier requests close their connection too. Pipelined requests
   // are still answered: only the reply to the newest one closes the connection.
@@ -98,14 +107,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   server.addHook('preClose', async () => connections.closeUnused());
 
   server.removeAllContentTypeParsers();
-  await server.register(multipart, { throwFileSizeLimit: false });
-  // The route reads pictures in the body piece by piece.
-  server.addContentTypeParser(/^(image\/|application\/octet-stream(;|$))/, (_request, payload, done) =>
-    done(null, payload),
-  );
-
   await openapi(server, version);
   await server.register(classifyRoutes, options);
+  await server.register(estimateRoutes, { classifier: options.classifier });
   await server.register(modelRoutes, { registry, adminKey: options.adminKey });
   await server.register(summaryRoutes, { summaries: options.summaries });
   await server.register(healthRoutes, {

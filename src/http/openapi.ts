@@ -19,22 +19,41 @@ export async function openapi(app: FastifyInstance, version: string): Promise<vo
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `schema-${i}`),
     },
-    // Describes the body of /classify, which no schema checks because it is read as a stream.
+    // Describes the bodies, which no schema checks because they are read as streams.
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { openapiObject } = document;
-      Object.assign(openapiObject.paths?.['/classify']?.post ?? {}, { requestBody: CLASSIFY_BODY });
-      return openapiObject;
+      for (const path of ['/classify', '/ensemble']) {
+        Object.assign(openapiObject.paths?.[path]?.post ?? {}, { requestBody: PICTURES_BODY });
+      }
+      // Relative to the document, so that it holds behind a proxy that adds a prefix to the path.
+      return { ...openapiObject, servers: [{ url: '.' }] };
     },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // A browser would look for scripts and styles by https, which the server does not speak.
+    transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
+    // At an address that ends with a slash all addresses of the page are relative.
+    uiHooks: {
+      onRequest: (request, reply, next) => {
+        if (request.url.replace(/\?.*$/s, '').endsWith('/docs')) reply.redirect('docs/');
+        else next();
+      },
+    },
+    transformSpecification: (description) => ({ ...description, servers: [{ url: '..' }] }),
+    transformSpecificationClone: false,
+  });
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('docs/'));
 }
 
 const binary = { schema: { type: 'string', format: 'binary' } };
-const CLASSIFY_BODY = {
+const base64 = { type: 'string', description: 'Base64, or a data URL of it.' };
+const PICTURES_BODY = {
   required: true,
+  description: 'Any parameter of the query may be a field of the form or of the JSON instead.',
   content: {
     'multipart/form-data': {
       schema: {
@@ -42,6 +61,9 @@ const CLASSIFY_BODY = {
         required: ['image'],
         properties: { image: { type: 'array', items: { type: 'string', format: 'binary' } } },
       },
+    },
+    'application/json': {
+      schema: { type: 'object', properties: { image: base64, images: { type: 'array', items: base64 } } },
     },
     'image/jpeg': binary,
     'image/png': binary,

@@ -5,6 +5,7 @@ import { isMemoryRefused, memoryExceeded } from '../core/memory-errors.js';
 import { type Box, type Size, sizeOf } from '../core/pixels/geometry.js';
 import type { Picture } from '../core/pixels/picture.js';
 import { release } from '../core/pixels/release.js';
+import { describeBytes } from './describe-bytes.js';
 import { readHeader } from './header.js';
 import { HeaderUnsupported } from './headers/byte-window.js';
 import { ACCEPTED_FORMATS, type AcceptedFormat, isAccepted, sniff } from './sniff.js';
@@ -74,7 +75,10 @@ function acceptedFormat(bytes: Uint8Array): AcceptedFormat {
   if (bytes.length === 0) throw new MenagerieError('empty_body', 'The picture is empty: 0 bytes.');
   const format = sniff(bytes);
   const accepted = ACCEPTED_FORMATS.map((name) => name.toUpperCase()).join(', ');
-  if (!format) throw new MenagerieError('not_an_image', `The bytes are not a picture. Accepted formats: ${accepted}.`);
+  if (!format) {
+    const what = describeBytes(bytes);
+    throw new MenagerieError('not_an_image', `This is not a picture but ${what}. Accepted formats: ${accepted}.`);
+  }
   if (!isAccepted(format)) {
     throw new MenagerieError(
       'unsupported_image_format',

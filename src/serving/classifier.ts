@@ -1,10 +1,8 @@
 import { costOfPicture, expectedMs, planFor } from './asking/plan.js';
-import type { Question } from './asking/question.js';
+import { PLAIN_QUESTION, type Question } from './asking/question.js';
 import type { Target } from './asking/target.js';
-import type { Admission } from './cost/admission.js';
 import { type Cost, sumOf } from './cost/cost.js';
-import type { Targets } from './targets.js';
-import { type Terms, Ticket, type TicketTools } from './ticket.js';
+import { Ticket, type TicketTools } from './ticket.js';
 
 /** What a request would cost, and how long it would take. */
 export interface Estimate {
@@ -18,12 +16,10 @@ export interface Estimate {
 }
 
 export interface ClassifierOptions extends TicketTools {
-  targets: Targets;
-  admission: Admission;
   workers: number;
 }
 
-/** Admits requests to classify pictures, and estimates them. */
+/** Opens tickets for requests to classify pictures, and estimates their cost. */
 export class Classifier {
   readonly #options: ClassifierOptions;
 
@@ -31,24 +27,25 @@ export class Classifier {
     this.#options = options;
   }
 
+  /** Opens a ticket for a request. It must be closed. @param uploadMs time for its pictures to arrive; undefined: they have arrived */
+  open(uploadMs?: number): Ticket {
+    return new Ticket(this.#options, uploadMs);
+  }
+
   /**
-   * Admits a request if its models are ready and there is room for its cost. Otherwise its upload need not be read.
-   * @returns its ticket, which must be closed
-   * @throws MenagerieError from Targets.hold; `too_expensive`, `overloaded`, `invalid_request`
+   * For a request that says only in its body what it asks: whether there is room for one ordinary picture for the default model.
+   * Otherwise its upload need not be read.
+   * @throws MenagerieError `overloaded`
    */
-  async admit(question: Question, terms: Terms): Promise<Ticket> {
-    const { targets, admission, speed, events } = this.#options;
-    const { target, release } = await targets.hold(question.asked);
+  async assertRoom(deadlineMs: number): Promise<void> {
+    const { targets, admission, speed } = this.#options;
+    // Without a default model there may be others.
+    const held = await targets.hold(PLAIN_QUESTION.asked).catch(() => undefined);
+    if (!held) return;
     try {
-      const plan = planFor(question, target);
-      const one = costOfPicture(plan, speed.costOf());
-      admission.assertAffordable(one);
-      admission.assertRoom(one, terms.deadlineMs);
-      events.classifyStarted(target.id);
-      return new Ticket(plan, terms, this.#options, release);
-    } catch (error) {
-      release();
-      throw error;
+      admission.assertRoom(costOfPicture(planFor(PLAIN_QUESTION, held.target), speed.costOf()), deadlineMs);
+    } finally {
+      held.release();
     }
   }
 

@@ -9,11 +9,13 @@ import type { Answer, Answerer } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
 import { STAGES, type Timings } from './answering/timings.js';
-import { costOfPicture, type Plan } from './asking/plan.js';
+import { costOfPicture, type Plan, planFor } from './asking/plan.js';
+import type { Question } from './asking/question.js';
 import type { Target } from './asking/target.js';
 import type { Admission, Reservation } from './cost/admission.js';
 import { type Cost, type CostOfDecoding, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
 import type { ServingEvents } from './events.js';
+import type { Targets } from './targets.js';
 
 /** The file of a picture. */
 export interface ImageFile {
@@ -31,16 +33,9 @@ export interface Classification {
   timings: Timings;
 }
 
-/** Time limits of a request. */
-export interface Terms {
-  /** Time for the pictures to arrive, in ms; undefined: they have arrived. */
-  uploadMs?: number | undefined;
-  /** Time for the answer after the pictures have arrived, in ms. A request that would still wait by then is refused at once. */
-  deadlineMs: number;
-}
-
 /** What all tickets share. */
 export interface TicketTools {
+  targets: Targets;
   admission: Admission;
   answerer: Answerer;
   answers: SharedAnswers;
@@ -69,31 +64,31 @@ interface CostedFile extends ImageFile {
   reading: Cost;
 }
 
+/** A question that was admitted. */
+interface Admitted {
+  plan: Plan;
+  deadlineMs: number;
+  /** Releases the models. */
+  release(): void;
+}
+
 /**
- * An admitted request. It owns everything that the request holds: the models, the room in the queue, the deadline, and the signal
- * that ends it. Every ticket must be closed exactly once, even if the request fails.
+ * A request to classify pictures: first it is asked, then answered. It owns everything that the request holds: the models, the room
+ * in the queue, the deadline, and the signal that ends it. Every ticket must be closed exactly once, even if the request fails.
  */
 export class Ticket {
-  readonly target: Target;
-  readonly #plan: Plan;
-  readonly #terms: Terms;
   readonly #tools: TicketTools;
-  readonly #release: () => void;
   readonly #abort = new AbortController();
   readonly #flow = createFlow();
+  #admitted: Admitted | undefined;
   #reservation: Reservation | undefined;
   #stopTimer: () => void = () => {};
 
-  /** @param release releases the models */
-  constructor(plan: Plan, terms: Terms, tools: TicketTools, release: () => void) {
-    this.target = plan.target;
-    this.#plan = plan;
-    this.#terms = terms;
+  /** @param uploadMs time for the pictures to arrive; undefined: they have arrived */
+  constructor(tools: TicketTools, uploadMs?: number) {
     this.#tools = tools;
-    this.#release = release;
     // Every waiting job listens to the signal, so many listeners are not a leak.
     setMaxListeners(0, this.signal);
-    const { uploadMs } = terms;
     if (uploadMs !== undefined) {
       this.#limit(
         uploadMs,
@@ -113,11 +108,36 @@ export class Ticket {
   }
 
   /**
+   * Admits a question if its models are ready and there is room for its cost. Otherwise its upload need not be read. A second
+   * question replaces the first.
+   * @param deadlineMs time for the answer after the pictures have arrived; a request that would still wait by then is refused
+   * @throws MenagerieError from Targets.hold; `too_expensive`, `overloaded`, `invalid_request`
+   */
+  async ask(question: Question, deadlineMs: number): Promise<void> {
+    const { targets, admission, speed, events } = this.#tools;
+    const { target, release } = await targets.hold(question.asked);
+    try {
+      const plan = planFor(question, target);
+      const one = costOfPicture(plan, speed.costOf());
+      admission.assertAffordable(one);
+      admission.assertRoom(one, deadlineMs);
+      if (this.#admitted) this.#admitted.release();
+      else events.classifyStarted(target.id);
+      this.#admitted = { plan, deadlineMs, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /**
    * Answers the pictures. The error of a picture fails the request if it is the only picture; otherwise it is one of the results.
    * @throws MenagerieError `too_expensive`, `overloaded`, an error that concerns all pictures; the signal's reason
    */
   async answer(files: readonly ImageFile[]): Promise<Classification> {
-    const { deadlineMs } = this.#terms;
+    if (!this.#admitted) throw new Error('nothing was asked');
+    const { plan, deadlineMs } = this.#admitted;
+    const { target } = plan;
     const { admission, costOfDecoding, events, speed } = this.#tools;
     this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
     const costed = files.map((file): CostedFile => {
@@ -126,32 +146,32 @@ export class Ticket {
       if (decode && decode.gmacs > admission.limit) return { ...file, decode, reading: speed.costOf() };
       return { ...file, decode, reading: speed.costOf(Math.max(READING_GMACS, decode?.gmacs ?? 0)) };
     });
-    const costs = costed.map(({ reading }) => costOfPicture(this.#plan, reading));
+    const costs = costed.map(({ reading }) => costOfPicture(plan, reading));
     const reservation = admission.reserve(costs, deadlineMs);
     this.#reservation = reservation;
     const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
     const outcomes = await Promise.allSettled(
-      costed.map((file, i) => this.#answerOne(file, timings).finally(() => reservation.release(i))),
+      costed.map((file, i) => this.#answerOne(file, plan, timings).finally(() => reservation.release(i))),
     );
     const results = outcomes.map((outcome, i): ImageResult => {
       const name = files[i]?.name;
       if (outcome.status === 'fulfilled') return { name, answer: outcome.value };
       const error = toMenagerieError(outcome.reason);
-      events.imageFailed(this.target.id, error.code);
+      events.imageFailed(target.id, error.code);
       return { name, error };
     });
     // Not earlier, so that `imageFailed` was called for every failed picture.
     for (const result of results) {
       if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
     }
-    return { target: this.target, results, timings };
+    return { target, results, timings };
   }
 
   /** Releases everything. */
   close(): void {
     this.#stopTimer();
     this.#reservation?.close();
-    this.#release();
+    this.#admitted?.release();
   }
 
   /** Starts the only timer: first for the upload, then for the answer. */
@@ -160,22 +180,22 @@ export class Ticket {
     this.#stopTimer = awakeClock.after(ms, () => this.abort(error()));
   }
 
-  async #answerOne({ bytes, decode, reading }: CostedFile, totals: Timings): Promise<Answer> {
+  async #answerOne({ bytes, decode, reading }: CostedFile, plan: Plan, totals: Timings): Promise<Answer> {
     const { admission, answerer, answers, decodeBytes, events, speed } = this.#tools;
     if (decode && decode.gmacs > admission.limit) throw tooMuchTime(decode, admission.limit);
     // If the header was not understood, decoding is tried: the worker has a memory limit of its own.
     const allowed = decodeBytes();
     if (decode?.known && decode.bytes > allowed) throw tooMuchMemory(decode, allowed);
-    const key = `${await fingerprint(bytes)} ${this.#plan.key}`;
+    const key = `${await fingerprint(bytes)} ${plan.key}`;
     const work = { bytes, reading, pixels: decode ? decode.width * decode.height : 0 };
     const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>
-      answerer.answer(work, this.#plan, { flow: this.#flow, signal }),
+      answerer.answer(work, plan, { flow: this.#flow, signal }),
     );
     if (timings) {
       for (const stage of STAGES) totals[stage] += timings[stage];
       speed.observe(timings.decode + timings.preprocess, reading.gmacs);
     }
-    events.imageClassified(this.target.id, source, timings);
+    events.imageClassified(plan.target.id, source, timings);
     return answer;
   }
 }

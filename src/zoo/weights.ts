@@ -61,7 +61,7 @@ export async function preferredVariant(model: ModelFolder, preference?: VariantN
 
 /**
  * Checks that the files of a variant exist and have the sizes in the manifest. Their content is not read.
- * @throws MenagerieError `file_missing`, `size_mismatch`, `io_error`
+ * @throws MenagerieError `model_not_pulled`, `file_missing` for what is not a regular file, `size_mismatch`
  */
 export async function assertPulled(model: ModelFolder, variant: NamedVariant): Promise<void> {
   for (const file of filesOf(variant)) await assertPresent(model, variant, file);
@@ -79,7 +79,7 @@ async function assertPresent(
     if (special) throw new MenagerieError('file_missing', `${model.id}: ${path} is not a regular file`);
     const option = variant.name === model.manifest.default_variant ? '' : ` --variant ${variant.name}`;
     const advice = url ? `; fetch it with: menagerie pull ${model.id}${option}` : '';
-    throw new MenagerieError('file_missing', `${model.id}: ${path} is not there${advice}`);
+    throw new MenagerieError('model_not_pulled', `${model.id}: ${path} is not there${advice}`);
   }
   if (bytes !== undefined && size !== bytes) {
     throw new MenagerieError('size_mismatch', `${path}: has ${size} bytes, its manifest states ${bytes}`);
@@ -89,7 +89,7 @@ async function assertPresent(
 /**
  * Reads the files of a variant and compares their sizes and SHA-256 with the manifest, if stated there.
  * @returns the SHA-256 of the ONNX file, in hex
- * @throws MenagerieError `file_missing`, `size_mismatch`, `checksum_mismatch`, `io_error`; the signal's reason when aborted
+ * @throws MenagerieError as `assertPulled`; `checksum_mismatch`, `io_error`; the signal's reason when aborted
  */
 export async function verifyWeights(
   model: ModelFolder,

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { exchange, metric, openSocket, readReply, sendThenRead } from '../support/http-client.js';
 import { FORM, image, post, raw } from '../support/raw-requests.js';
@@ -6,6 +8,10 @@ import { instructPng, until } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
 const body = Buffer.alloc(6 * MIB, 1);
+/** 40 MiB of zeros, and bytes that do not compress. */
+const gzipBomb = gzipSync(Buffer.concat([Buffer.alloc(40 * MIB), randomBytes(3 * MIB)]));
+const json = `{"image": "${Buffer.alloc(3 * MIB, 1).toString('base64')}"}`;
+const attachment = Buffer.concat([Buffer.from('--a-boundary\r\ncontent-disposition: attachment\r\n\r\n'), body]);
 const CLOSE = { connection: 'close' };
 const TIMES = 50;
 
@@ -15,7 +21,8 @@ const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map
 const png = 'image/png';
 const REFUSALS: [string, number, Uint8Array[]][] = [
   ['an unknown parameter', 400, raw(body, png, 'model=m&x=1', CLOSE)],
-  ['a wrong field of a form', 400, raw(body, FORM, 'model=m', CLOSE)],
+  ['too large a form', 413, raw(body, FORM, 'model=m', CLOSE)],
+  ['no form', 400, raw(body, FORM, 'model=m', { 'transfer-encoding': 'chunked', ...CLOSE })],
   ['an unknown model', 404, raw(body, png, 'model=nobody', CLOSE)],
   ['an unknown address', 404, post('/nothing', { 'content-type': png, ...CLOSE }, body)],
   ['a wrong method', 405, post('/livez', { 'content-type': png, ...CLOSE }, body)],
@@ -23,7 +30,13 @@ const REFUSALS: [string, number, Uint8Array[]][] = [
   ['too many bytes', 413, raw(body, png, 'model=m', CLOSE)],
   ['too many bytes in chunks', 413, raw(body, png, 'model=m', { 'transfer-encoding': 'chunked', ...CLOSE })],
   ['too many bytes in a form', 413, raw(image(body), FORM, 'model=m', CLOSE)],
-  ['a wrong type', 415, raw(body, 'text/plain', 'model=m', CLOSE)],
+  ['an unknown encoding', 415, raw(body, png, 'model=m', { 'content-encoding': 'zstd', ...CLOSE })],
+  ['a broken encoding', 400, raw(gzipBomb, png, 'model=m', { 'content-encoding': 'br', ...CLOSE })],
+  ['too many bytes when decoded', 413, raw(gzipBomb, png, 'model=m', { 'content-encoding': 'gzip', ...CLOSE })],
+  ['too large a picture in JSON', 413, raw(json, 'application/json', 'model=m', CLOSE)],
+  ['a part that is no field', 400, raw(attachment, FORM, 'model=m', { 'transfer-encoding': 'chunked', ...CLOSE })],
+  ['an expectation', 417, raw(body, png, 'model=m', { expect: 'tea', ...CLOSE })],
+  ['a transfer encoding', 501, raw(body, png, 'model=m', { 'transfer-encoding': 'gzip, chunked', ...CLOSE })],
   ['what is no HTTP', 400, [Buffer.from('hello\r\n\r\n'), body]],
   ['headers that are too large', 400, [Buffer.from(`GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`), body]],
 ];

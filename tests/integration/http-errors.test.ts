@@ -26,14 +26,16 @@ const CASES: [string, ErrorCode, Uint8Array[]][] = [
   ['an empty file in a form', 'empty_body', form(image(''))],
   ['a form without parts', 'no_image', form()],
   ['a file in another field', 'unexpected_field', form(part('name="photo"; filename="a.png"', png))],
-  ['a text field', 'unexpected_field', form(part('name="image"', 'hello', 'text/plain'))],
-  ['a text field after the picture', 'unexpected_field', form(image(png), part('name="top_k"', '3', 'text/plain'))],
+  ['a text in the field for pictures', 'not_an_image', form(part('name="image"', 'hello', 'text/plain'))],
+  ['an unknown field', 'unexpected_field', form(image(png), part('name="topk"', '3', 'text/plain'))],
   ['a form without its end', 'malformed_body', raw(image(png), FORM)],
   ['a form that is no form', 'malformed_body', raw('this is no form', FORM)],
   ['a form without a boundary', 'malformed_body', raw(image(png), 'multipart/form-data')],
-  ['JSON', 'unsupported_media_type', raw('{}', 'application/json')],
-  ['text', 'unsupported_media_type', raw('hello', 'text/plain')],
-  ['a body without a type', 'unsupported_media_type', post('/classify?model=m', {}, png)],
+  ['JSON without a picture', 'no_image', raw('{}', 'application/json')],
+  ['what is no JSON', 'malformed_body', raw('[', 'application/json')],
+  ['text', 'not_an_image', raw('hello', 'text/plain')],
+  ['an unknown encoding', 'unsupported_encoding', raw(png, 'image/png', 'model=m', { 'content-encoding': 'zstd' })],
+  ['a body for what takes none', 'unsupported_media_type', post('/estimate', { 'content-type': 'text/plain' }, 'a')],
   ['bytes that are no picture', 'not_an_image', raw(Buffer.alloc(1000, 7))],
   ['text that says it is a picture', 'not_an_image', form(image('hello'))],
   ['SVG', 'unsupported_image_format', raw(svg, 'image/svg+xml')],
@@ -73,7 +75,7 @@ const CASES: [string, ErrorCode, Uint8Array[]][] = [
   ['loading an unknown variant', 'unknown_variant', post('/models/m/load?variant=int8', KEY)],
   ['loading an impossible variant', 'invalid_request', post('/models/m/load?variant=fp64', KEY)],
   ['loading what cannot be', 'invalid_network', post('/models/broken/load', KEY)],
-  ['loading without weights', 'file_missing', post('/models/absent/load', KEY)],
+  ['loading without weights', 'model_not_pulled', post('/models/absent/load', KEY)],
   ['unloading what is not loaded', 'model_not_loaded', post('/models/asleep/unload', KEY)],
   ['an unknown address', 'not_found', post('/classifyy', {})],
   ['a model of too long a name', 'not_found', get(`/models/${'a'.repeat(300)}`)],
@@ -134,11 +136,18 @@ describe('what a client can do wrong', () => {
 
   it('is told which methods an address has', async () => {
     const { port } = await start();
-    const reply = await exchange(port, ...get('/classify', 'PUT'));
+    const reply = await exchange(port, ...get('/classify', 'PATCH'));
     expect(reply.status).toBe(405);
-    expect(reply.headers.get('allow')).toBe('POST');
+    expect(reply.headers.get('allow')).toBe('POST, PUT');
     const model = await exchange(port, ...get('/models/m', 'DELETE'));
     expect(model.headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  it('is told that a model is not pulled, also after trying to load it', async () => {
+    const { port, url, folder } = await start();
+    expectProblem(await exchange(port, ...post('/models/absent/load', KEY)), 'model_not_pulled', folder);
+    expectProblem(await exchange(port, ...raw(png, 'image/png', 'model=absent')), 'model_not_pulled', folder);
+    expect(await (await fetch(`${url}/models/absent`)).json()).toMatchObject({ state: 'not_pulled', reason: null });
   });
 
   it('is told how to authenticate', async () => {

@@ -12,7 +12,7 @@ export const part = (disposition: string, body: string | Uint8Array, type = 'app
     Buffer.from('\r\n'),
   ]);
 /** The end of a form. */
-const end = Buffer.from(`--${BOUNDARY}--\r\n`);
+export const end = Buffer.from(`--${BOUNDARY}--\r\n`);
 /** A part that holds a picture. */
 export const image = (body: string | Uint8Array) => part('name="image"; filename="a.png"', body);
 export const FORM = `multipart/form-data; boundary=${BOUNDARY}`;
@@ -22,6 +22,7 @@ export function post(
   target: string,
   headers: Record<string, string | number>,
   body: string | Uint8Array = '',
+  method = 'POST',
 ): Uint8Array[] {
   const bytes = Buffer.from(body as Uint8Array);
   const chunked = headers['transfer-encoding'] !== undefined;
@@ -31,7 +32,7 @@ export function post(
     ? Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
     : bytes;
   const framed = chunked ? Buffer.concat([chunk, Buffer.from('0\r\n\r\n')]) : bytes;
-  return [Buffer.from(`POST ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`), framed];
+  return [Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`), framed];
 }
 /** A picture to classify, sent as the body. */
 export const raw = (body: string | Uint8Array, type = 'image/png', query = 'model=m', headers = {}) =>

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { onTestFinished, vi } from 'vitest';
 import { type App, createApp } from '../../src/http/app.js';
-import { ByteBudget } from '../../src/http/body/byte-budget.js';
+import { ByteBudget } from '../../src/http/body/memory/byte-budget.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { Metrics } from '../../src/observability/metrics.js';
 import { type PoolEvents, WorkerPool } from '../../src/runtime/workers/pool.js';
@@ -109,6 +109,7 @@ export interface ServerOptions {
   maxImages?: number;
   uploadMemory?: number;
   uploadTimeoutMs?: number;
+  keepAliveMs?: number;
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
@@ -217,6 +218,7 @@ export async function startServer(options: ServerOptions = {}) {
     maxBytes: options.maxBytes ?? 1024 * 1024,
     maxImages: options.maxImages ?? 8,
     uploadTimeoutMs: options.uploadTimeoutMs ?? 20_000,
+    keepAliveMs: options.keepAliveMs ?? 20_000,
     deadlineMs: options.deadlineMs ?? 20_000,
     adminKey: 'adminKey' in options ? options.adminKey : ADMIN_KEY,
     trustedProxies: options.trustedProxies ?? [],

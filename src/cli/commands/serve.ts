@@ -5,7 +5,7 @@ import { planStart } from '../../app/start-plan.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { type App, createApp } from '../../http/app.js';
-import { ByteBudget } from '../../http/body/byte-budget.js';
+import { ByteBudget } from '../../http/body/memory/byte-budget.js';
 import { createLogger, logOutput } from '../../observability/logger.js';
 import { Metrics } from '../../observability/metrics.js';
 import { table } from '../../report/format.js';
@@ -84,7 +84,9 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
   }
 }
 
-async function listen({ server }: App, { host, port }: Config): Promise<string> {
+async function listen({ server }: App, { host: written, port }: Config): Promise<string> {
+  // An IPv6 address may be written as in a URL.
+  const host = written.replace(/^\[(.*)\]$/, '$1');
   try {
     await server.listen({ host, port });
   } catch (error) {

@@ -24,10 +24,11 @@ export async function askAbout(
   try {
     const bytes = new Pieces([await read()]);
     signal.throwIfAborted();
-    const ticket = await classifier.admit(question, { deadlineMs: Number.POSITIVE_INFINITY });
+    const ticket = classifier.open();
     const onAbort = () => ticket.abort(toMenagerieError(signal.reason));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
+      await ticket.ask(question, Number.POSITIVE_INFINITY);
       const classification = await ticket.answer([{ name: undefined, bytes }]);
       const [result] = classification.results;
       // The error of a single picture is thrown above.

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
+import { ACCEPTED_ENCODINGS } from '../body/content-encoding.js';
 import { giveUpBody } from '../body/unread-body.js';
 import type { HttpEvents } from '../exchange/events.js';
 import { problemOf, typedError } from './problem.js';
@@ -30,6 +31,7 @@ export function sendProblem(
   if (status >= 500 && error.cause !== undefined)
     request.log.error({ err: error.cause, code: error.code }, error.message);
   if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
+  if (error.code === 'unsupported_encoding') reply.header('accept-encoding', ACCEPTED_ENCODINGS);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="menagerie"');
   // Do not wait for the rest of a body that arrives too slowly.
   if (error.code === 'upload_timeout') giveUpBody(request.raw);
@@ -55,7 +57,9 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
     for (const name of [method].flat()) known.add(name.toUpperCase());
     methods.set(url, known);
   });
-  app.setNotFoundHandler((request, reply) => {
+  // As a hook, because Fastify looks at the body before it calls a handler for this.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
     const path = request.url.replace(/\?.*$/s, '');
     const allowed = [...methods].find(([pattern]) => matches(pattern, path))?.[1];
     if (!allowed)
@@ -85,7 +89,8 @@ const MAX_QUOTED = 64;
 /** One sentence about the faults of a request's parameters, which names each parameter and the rule; at most MAX_FAULTS of them. */
 export function describeValidation(errors: readonly FastifySchemaValidationError[]): Error {
   const lines = errors.slice(0, MAX_FAULTS).map(({ instancePath, message, params }) => {
-    const { additionalProperty: extra, allowedValues: allowed } = params;
+    const { additionalProperty: extra, missingProperty: missing, allowedValues: allowed } = params;
+    if (typeof missing === 'string') return `the parameter "${missing}" is missing`;
     if (typeof extra === 'string') return `there is no parameter "${extra.slice(0, MAX_QUOTED)}"`;
     return `${instancePath.slice(1)} ${message}${Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''}`;
   });

@@ -44,11 +44,6 @@ const FOREIGN: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_many_bytes',
-  FST_INVALID_MULTIPART_CONTENT_TYPE: 'unsupported_media_type',
-  FST_REQ_FILE_TOO_LARGE: 'too_many_bytes',
-  FST_FILES_LIMIT: 'too_many_images',
-  FST_PARTS_LIMIT: 'too_many_images',
-  FST_FIELDS_LIMIT: 'unexpected_field',
 };
 
 /** Characters, because some messages repeat what the client sent. */
@@ -62,5 +57,8 @@ export function typedError(error: unknown): MenagerieError {
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   const code = known ?? (status >= 400 && status < 500 ? 'malformed_body' : undefined);
   if (!code) return toMenagerieError(error);
+  if (code === 'unsupported_media_type') {
+    return new MenagerieError(code, 'This address takes no body; its parameters belong in the URL.', { cause: error });
+  }
   return new MenagerieError(code, error.message.slice(0, MAX_FOREIGN_MESSAGE), { cause: error });
 }

@@ -1,111 +1,134 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
-import type { Question } from '../../serving/asking/question.js';
 import type { Classifier } from '../../serving/classifier.js';
-import type { ByteBudget } from '../body/byte-budget.js';
-import { declaredLength, readImages, type UploadLimits } from '../body/upload.js';
+import type { Ticket } from '../../serving/ticket.js';
+import type { ByteBudget } from '../body/memory/byte-budget.js';
+import { declaredLength, mayHoldParameters, readBody } from '../body/read-body.js';
+import { HOW_TO_SEND } from '../body/readers/body-reader.js';
 import { LEAST_RATE, watchRate } from '../body/upload-rate.js';
 import { clientGone } from '../exchange/client-gone.js';
 import { onResponseClose } from '../exchange/response-close.js';
-import { classificationJson, estimateJson, serverTiming } from './answer-json.js';
-import { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
-import { ClassifyQuerySchema, EnsembleQuerySchema, EstimateQuerySchema, questionOfQuery } from './question-query.js';
+import { classificationJson, serverTiming } from './answer-json.js';
+import { ClassificationSchema } from './answer-schemas.js';
+import { allParameters } from './parameters.js';
+import {
+  type AskedQuery,
+  type ClassifyQuery,
+  ClassifyQuerySchema,
+  EnsembleQuerySchema,
+  namesModels,
+  questionOfQuery,
+} from './question-query.js';
 import { problems } from './schemas.js';
 
-export interface ClassifyRouteOptions extends UploadLimits {
+export interface ClassifyRouteOptions {
   classifier: Classifier;
   budget: ByteBudget;
+  /** Most bytes of one picture. */
+  maxBytes: number;
+  /** Most pictures of one request. */
+  maxImages: number;
   uploadTimeoutMs: number;
   deadlineMs: number;
 }
+
+/** A media type, with or without parameters (RFC 9110, 8.3.1). */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** The upload rate is averaged over uploadTimeoutMs divided by this. */
 const RATE_WINDOWS = 6;
 
 const PICTURES =
-  'Takes a form with one or more files in the field `image`, or the bytes of one picture as the body. ' +
+  'Takes the bytes of a picture as the body, a form with pictures in `image` (or `images`, `image[]`, `file`, `data`), or JSON with ' +
+  'base64 in `image` or `images`. Parameters may also be fields of the form or of the JSON. The body may have a Content-Encoding. ' +
+  'PUT does the same as POST. ' +
   'The header Server-Timing states the time of decode, queue, preprocess and inference (sums over pictures, views and networks).';
 
-/** POST /classify, POST /ensemble, POST /estimate */
+/** POST and PUT /classify, POST and PUT /ensemble */
 export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = async (app, options) => {
-  const tags = ['classify'];
-  const consumes = ['multipart/form-data', 'image/*', 'application/octet-stream'];
-  const response = { 200: ClassificationSchema, ...problems(400, 404, 408, 409, 413, 415, 422, 503, 504) };
+  const shared = {
+    tags: ['classify'],
+    response: { 200: ClassificationSchema, ...problems(400, 404, 408, 409, 413, 415, 422, 503, 504) },
+  };
+  // The route reads the body piece by piece, whatever type it has.
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRequest', async ({ headers }) => {
+    // Fastify refuses a body whose type has no such form.
+    if (!MEDIA_TYPE.test(headers['content-type'] ?? '')) delete headers['content-type'];
+  });
 
-  app.post(
-    '/classify',
-    {
+  // PUT, which `curl -T` sends, is the same: the description of the interface shows it once.
+  for (const method of ['POST', 'PUT']) {
+    const hide = method === 'PUT';
+    app.route({
+      method,
+      url: '/classify',
       schema: {
         summary: 'Classify pictures',
         description: `By one network, or by a named ensemble. ${PICTURES}`,
-        tags,
-        consumes,
         querystring: ClassifyQuerySchema,
-        response,
+        hide,
+        ...shared,
       },
-    },
-    (request, reply) => answer(request, reply, questionOfQuery(request.query), request.query, options),
-  );
-
-  app.post(
-    '/ensemble',
-    {
+      handler: (request, reply) => answer(request, reply, ClassifyQuerySchema, options),
+    });
+    app.route({
+      method,
+      url: '/ensemble',
       schema: {
         summary: 'Classify pictures by several networks together',
         description: PICTURES,
-        tags,
-        consumes,
-        querystring: EnsembleQuerySchema,
-        response,
+        // The body may hold `models`.
+        querystring: Type.Partial(EnsembleQuerySchema),
+        hide,
+        ...shared,
       },
-    },
-    (request, reply) => answer(request, reply, questionOfQuery(request.query), request.query, options),
-  );
-
-  app.post(
-    '/estimate',
-    {
-      schema: {
-        summary: 'The cost of a request',
-        description: 'Takes the parameters of /classify and /ensemble, but no pictures.',
-        tags,
-        querystring: EstimateQuerySchema,
-        response: { 200: EstimateSchema, ...problems(400, 404, 409, 503) },
-      },
-    },
-    async ({ query }) => {
-      const estimate = await options.classifier.estimate(questionOfQuery(query), query.images);
-      return estimateJson(estimate, query.images);
-    },
-  );
+      handler: (request, reply) => answer(request, reply, EnsembleQuerySchema, options),
+    });
+  }
 };
 
 /** Receives the pictures of a request and answers it. */
 async function answer(
-  request: FastifyRequest,
+  request: FastifyRequest<{ Querystring: AskedQuery }>,
   reply: FastifyReply,
-  question: Question,
-  { top_k: topK, timeout_ms: wanted }: { top_k: number; timeout_ms?: number },
-  { classifier, budget, uploadTimeoutMs, ...options }: ClassifyRouteOptions,
+  schema: typeof ClassifyQuerySchema | typeof EnsembleQuerySchema,
+  { classifier, budget, uploadTimeoutMs, ...limits }: ClassifyRouteOptions,
 ) {
   const started = performance.now();
-  const deadlineMs = Math.min(wanted ?? options.deadlineMs, options.deadlineMs);
-  const ticket = await classifier.admit(question, { uploadMs: uploadTimeoutMs, deadlineMs });
+  const ask = (ticket: Ticket, { timeout_ms: wanted = limits.deadlineMs, ...asked }: ClassifyQuery) =>
+    ticket.ask(questionOfQuery(asked), Math.min(wanted, limits.deadlineMs));
+  const ticket = classifier.open(uploadTimeoutMs);
   const account = budget.open({ address: request.ip, declared: declaredLength(request) });
   const unwatch = onResponseClose(request.raw, reply.raw, () => ticket.abort(clientGone()));
   const windowMs = uploadTimeoutMs / RATE_WINDOWS;
-  const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
   try {
-    const images = await readImages(request, options, account, ticket.signal).finally(unwatchRate);
-    const classification = await ticket.answer(images);
+    // What can be refused is refused before the upload is read. The body cannot name other models than the URL.
+    const known = namesModels(request.query) || !mayHoldParameters(request);
+    const inUrl = known ? allParameters(request, new Map(), schema) : undefined;
+    if (inUrl) await ask(ticket, inUrl);
+    else await classifier.assertRoom(limits.deadlineMs);
+    const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
+    const rules = { ...limits, parameterNames: new Set(Object.keys(schema.properties)), account };
+    const { images, parameters } = await readBody(request, rules, ticket.signal).finally(unwatchRate);
+    const all = inUrl && parameters.size === 0 ? inUrl : allParameters(request, parameters, schema);
+    if (all !== inUrl) await ask(ticket, all);
+    const classification = await ticket.answer(images).catch(withAdvice);
     reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
-    return classificationJson(classification, topK, request.id);
+    return classificationJson(classification, all.top_k, request.id);
   } finally {
     unwatch();
     account.close();
     ticket.close();
   }
+}
+
+/** Adds how to send a picture to the error for a body that holds none. */
+function withAdvice(error: unknown): never {
+  if (!(error instanceof MenagerieError) || error.code !== 'not_an_image') throw error;
+  throw new MenagerieError(error.code, `${error.message} ${HOW_TO_SEND}`);
 }
 
 function tooSlow(windowMs: number): MenagerieError {

@@ -101,18 +101,24 @@ export const EstimateQuerySchema = Type.Object(
   strict,
 );
 
-type ViewQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema | typeof EstimateQuerySchema>;
+export type ClassifyQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema>;
+
+/** Whether a query says which models it asks. */
+export function namesModels(query: AskedQuery): boolean {
+  return query.model !== undefined || query.models !== undefined;
+}
 
 /**
  * The question that a query asks.
  * @throws MenagerieError `invalid_request`
  */
-export function questionOfQuery(query: ViewQuery): Question {
+export function questionOfQuery(query: ClassifyQuery | Static<typeof EstimateQuerySchema>): Question {
   const { crops, tta, seed, average, auto_orient: autoOrient } = query;
   return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average };
 }
 
-interface AskedQuery {
+/** The parameters that say which models a request asks. */
+export interface AskedQuery {
   model?: string;
   models?: string;
   weights?: string;

@@ -147,6 +147,7 @@ export class ModelRegistry {
       const shown = withoutPaths(this.#options.repository, message);
       // The old one may have been lost in the meantime.
       if (entry.served) this.#moveByInstances(entry, `Reloading failed: ${shown}`);
+      else if (code === 'model_not_pulled') this.#move(entry, 'unloaded');
       else this.#move(entry, 'failed', shown);
       throw new MenagerieError(code, shown, { cause });
     } finally {

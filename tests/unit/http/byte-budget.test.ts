@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteBudget } from '../../../src/http/body/byte-budget.js';
+import { ByteBudget } from '../../../src/http/body/memory/byte-budget.js';
 
 const MIB = 1024 * 1024;
 const LIMIT = 16 * MIB;

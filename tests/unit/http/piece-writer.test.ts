@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PieceWriter } from '../../../src/http/body/piece-writer.js';
+import { PieceWriter } from '../../../src/http/body/memory/piece-writer.js';
 
 const KIB = 1024;
 

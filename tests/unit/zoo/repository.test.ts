@@ -298,7 +298,7 @@ describe('weights', () => {
     });
     const [stated, free] = [findVariant(found), findVariant(found, 'int8')];
     const file = weightsPath(found, stated);
-    const missing = { code: 'file_missing', message: `m: ${file} is not there; fetch it with: menagerie pull m` };
+    const missing = { code: 'model_not_pulled', message: `m: ${file} is not there; fetch it with: menagerie pull m` };
     await expect(verifyWeights(found, stated)).rejects.toMatchObject(missing);
     expect(await isPulled(found, stated)).toBe(false);
 

@@ -3,20 +3,19 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { MenagerieError } from '../../../src/core/errors.js';
-import { ByteBudget } from '../../../src/http/body/byte-budget.js';
-import { readImages } from '../../../src/http/body/upload.js';
+import { ByteBudget } from '../../../src/http/body/memory/byte-budget.js';
+import { readBody } from '../../../src/http/body/read-body.js';
 
 describe('a plain body', () => {
-  const limits = { maxBytes: 100, maxImages: 1 };
-
-  function read(body: Readable, signal = new AbortController().signal) {
-    const request = { isMultipart: () => false, headers: {}, body, raw: body } as unknown as FastifyRequest;
-    return readImages(request, limits, new ByteBudget(10_000).open({ address: 'a', declared: 3 }), signal);
+  function read(raw: Readable, signal = new AbortController().signal) {
+    const account = new ByteBudget(10_000).open({ address: 'a', declared: 3 });
+    const rules = { maxBytes: 100, maxImages: 1, parameterNames: new Set<string>(), account };
+    return readBody({ headers: {}, raw } as unknown as FastifyRequest, rules, signal);
   }
 
   test('is all of its chunks', async () => {
-    const [image] = await read(Readable.from([Buffer.from('ab'), Buffer.from('c')]));
-    expect(Buffer.from(image?.bytes.slice(0, 9) ?? [])).toEqual(Buffer.from('abc'));
+    const { images } = await read(Readable.from([Buffer.from('ab'), Buffer.from('c')]));
+    expect(images.map(({ bytes }) => Buffer.from(bytes.slice(0, 9)).toString())).toEqual(['abc']);
   });
 
   test('that was cut off before anybody listened is malformed, and nobody waits for its end', async () => {

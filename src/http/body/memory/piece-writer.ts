@@ -1,4 +1,4 @@
-import { Pieces } from '../../core/byte-source.js';
+import { Pieces } from '../../../core/byte-source.js';
 import type { ByteAccount } from './byte-budget.js';
 
 /** Memory of a piece besides its bytes, for its objects. */

@@ -1,4 +1,4 @@
-import { MenagerieError } from '../../core/errors.js';
+import { MenagerieError } from '../../../core/errors.js';
 
 /** The origin and size of an upload. */
 export interface Uploader {
