@@ -62,6 +62,7 @@ export const ERRORS = {
   invalid_config: 'A setting is unknown or out of range.',
   usage: 'The command line is wrong.',
   invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
+  invalid_sidecar: 'The XMP file beside a picture cannot be changed safely, and was left as it is.',
   io_error: 'A file could not be read or written.',
 } as const satisfies Record<string, string>;
 

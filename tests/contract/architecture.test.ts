@@ -15,6 +15,7 @@ const ALL = [
   'runtime',
   'zoo',
   'datasets',
+  'sidecars',
   'serving',
   'report',
   'http',
@@ -29,7 +30,8 @@ const ROOMS: Record<string, string[]> = {
   architectures: ['core', 'onnx'],
   runtime: ['core', 'onnx', 'imaging'],
   zoo: ['core', 'system'],
-  datasets: ['core', 'system'],
+  datasets: ['core', 'system', 'imaging'],
+  sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
   // It takes the types of what it reports.
   report: ['core', 'onnx', 'runtime', 'serving', 'zoo'],
@@ -49,6 +51,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^@?fastify/, 'http'],
   [/^(pino|prom-client)$/, 'observability'],
   [/^commander$/, 'cli'],
+  [/^@xmldom\//, 'sidecars'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];

@@ -49,6 +49,7 @@ export const STATUS: Record<ErrorCode, number> = {
   invalid_config: 500,
   usage: 500,
   invalid_data: 500,
+  invalid_sidecar: 500,
   io_error: 500,
   model_not_ready: 503,
   model_failed: 503,
