@@ -191,7 +191,9 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
   } catch (error) {
     // Help and version also end here. Commander has printed the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error === io.signal.reason && error instanceof Interrupted) return error.status;
+    const { reason } = io.signal;
+    const aborted = error === reason || (error instanceof Error && error.name === 'AbortError');
+    if (aborted && reason instanceof Interrupted) return reason.status;
     const { code, message, cause } = isSystemError(error) ? ioError(callOf(error), error) : toMenagerieError(error);
     io.err.write(`${message} [${code}]\n`);
     if (code === 'internal') io.err.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);

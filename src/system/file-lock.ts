@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +9,8 @@ import { processExists } from './process-exists.js';
 
 // Node has no flock, and flock does not reach other machines on every network disk. So a lock is a file that names its holder, and that
 // the holder touches again and again. It is left behind when the holder is killed. Then it is taken over: at once if the holder was a
-// process of this machine, else when it was not touched for a while. Times of the file are only compared with each other, because the
-// clocks of two machines may differ.
+// process that can be looked for from here, else when it was not touched for a while. Times of the file are only compared with each
+// other, because the clocks of two machines may differ.
 
 /** Milliseconds between touches, and of watching whether a lock is touched. */
 const TOUCH_MS = 5000;
@@ -38,7 +39,8 @@ export class FileLock {
    */
   static async take(file: string, what: string, signal: AbortSignal): Promise<FileLock> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const content = JSON.stringify({ host: hostname(), pid: process.pid, id: randomUUID() });
+      const holder: Holder = { host: hostname(), space: processSpace(), pid: process.pid };
+      const content = JSON.stringify({ ...holder, id: randomUUID() });
       try {
         await writeFile(file, content, { flag: 'wx' });
         return new FileLock(file, content);
@@ -71,13 +73,14 @@ export class FileLock {
 async function removeIfAbandoned(file: string, what: string, signal: AbortSignal): Promise<void> {
   const content = await contentOf(file);
   if (content === undefined) return;
-  const { host, pid } = holderOf(content);
-  const here = host === hostname() && pid !== undefined;
-  if (here && pid !== process.pid && processExists(pid)) throw heldBy(what, file, `process ${pid}`);
-  if (!here) {
+  const holder = holderOf(content);
+  const { host = '?', pid = '?' } = holder ?? {};
+  if (holder?.space === processSpace()) {
+    if (holder.pid !== process.pid && processExists(holder.pid)) throw heldBy(what, file, `process ${pid}`);
+  } else {
     const touched = await touchedAt(file);
     await sleep(WATCH_MS, undefined, { signal });
-    if ((await touchedAt(file)) !== touched) throw heldBy(what, file, `process ${pid ?? '?'} on ${host ?? '?'}`);
+    if ((await touchedAt(file)) !== touched) throw heldBy(what, file, `process ${pid} on ${host}`);
   }
   // Renaming succeeds for one process only. If it was another's new lock after all, that gets it back.
   const aside = `${file}.${randomUUID().slice(0, 8)}`;
@@ -101,12 +104,30 @@ async function touchedAt(file: string): Promise<number | undefined> {
   );
 }
 
-function holderOf(content: string): { host?: string; pid?: number } {
+interface Holder {
+  /** For people: pods that replace each other may have the same name. */
+  host: string;
+  space: string;
+  pid: number;
+}
+
+function holderOf(content: string): Holder | undefined {
   try {
-    const { host, pid } = JSON.parse(content);
-    return typeof host === 'string' && Number.isInteger(pid) ? { host, pid } : {};
+    const { host, space, pid } = JSON.parse(content);
+    return typeof host === 'string' && typeof space === 'string' && Number.isInteger(pid)
+      ? { host, space, pid }
+      : undefined;
   } catch {
-    return {};
+    return undefined;
+  }
+}
+
+/** Where ids of processes mean the same: on Linux this start of the machine and this container, elsewhere the host. */
+function processSpace(): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
   }
 }
 

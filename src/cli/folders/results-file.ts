@@ -109,6 +109,8 @@ export class ResultsFile {
   async close(): Promise<void> {
     try {
       await this.#handle.sync();
+    } catch (error) {
+      throw ioError(`cannot write ${this.#path}`, error);
     } finally {
       await this.#handle.close();
       await this.#lock.release();

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdir, readdir, readFile, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FileResult, resultText } from '../../../src/cli/folders/result-lines.js';
@@ -111,7 +110,10 @@ describe.each(['csv', 'json'] as const)('a file of results as %s', (format) => {
   test('is written by one process', async () => {
     const { path, open, run } = await inFolder(format);
     const holder = spawn('sleep', ['60']);
-    await writeFile(`${path}.lock`, JSON.stringify({ host: hostname(), pid: holder.pid, id: 'x' }));
+    const first = await open();
+    const { pid: _, ...here } = JSON.parse(await readFile(`${path}.lock`, 'utf8'));
+    await first.close();
+    await writeFile(`${path}.lock`, JSON.stringify({ ...here, pid: holder.pid }));
     await expect(open()).rejects.toThrow(`is being written by process ${holder.pid}`);
     holder.kill('SIGKILL');
     await once(holder, 'exit');
@@ -123,11 +125,11 @@ describe.each(['csv', 'json'] as const)('a file of results as %s', (format) => {
 test('a lock of another machine is taken over when nobody touches it, and else respected', {
   timeout: 90_000,
 }, async () => {
-  const lock = JSON.stringify({ host: 'elsewhere', pid: 1, id: 'x' });
+  const lock = JSON.stringify({ host: 'elsewhere', space: 'x', pid: process.pid });
   const [left, held] = [await inFolder('csv'), await inFolder('csv')];
   for (const { path } of [left, held]) await writeFile(`${path}.lock`, lock);
   const touching = setInterval(() => void utimes(`${held.path}.lock`, new Date(), new Date()), 1000);
-  const refused = expect(held.run()).rejects.toThrow('is being written by process 1 on elsewhere');
+  const refused = expect(held.run()).rejects.toThrow('on elsewhere');
   expect(await left.run()).toBe(RESULTS.length);
   await refused;
   clearInterval(touching);
