@@ -4,6 +4,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { isSystemError, reasonOf } from './system/errors.js';
+import { Interrupted } from './system/interrupted.js';
 import { openFilesFault } from './system/open-files.js';
 import { BoundedOutput } from './system/output.js';
 
@@ -27,13 +28,13 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     // The first signal stops the server, the second one kills it. Workers end with the server, however it ends.
     if (stopping.signal.aborted) process.kill(process.pid, 'SIGKILL');
-    stopping.abort();
+    stopping.abort(new Interrupted(name));
   });
 }
 // A closed terminal. Never kills: the shell and the system may each send SIGHUP, and systemd may send it with SIGTERM.
-process.on('SIGHUP', () => stopping.abort());
+process.on('SIGHUP', () => stopping.abort(new Interrupted('SIGHUP')));
 // The program that forked this one with a channel has gone (see runtime/child-program.ts).
-process.on('disconnect', () => stopping.abort());
+process.on('disconnect', () => stopping.abort(new Interrupted('SIGTERM')));
 // Ignored. By default Node opens a debugger port at SIGUSR1, which lets anyone who reaches it run code, and ends at SIGUSR2.
 for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => {});
 
@@ -82,7 +83,13 @@ async function runProgram(): Promise<number> {
   }
   try {
     const { runCli } = await import('./cli/program.js');
-    return await runCli(process.argv.slice(2), version, { env, out, err, signal: stopping.signal });
+    return await runCli(process.argv.slice(2), version, {
+      env,
+      input: () => process.stdin,
+      out,
+      err,
+      signal: stopping.signal,
+    });
   } catch (error) {
     // The program could not be loaded. It reports other errors itself.
     if (!isSystemError(error)) throw error;

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { InitialWeights } from '../architectures/weights.js';
 import { flagOf, loadConfig } from '../config/load-config.js';
 import type { Setting } from '../config/setting.js';
@@ -6,7 +6,9 @@ import { SETTINGS, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
+import { SIDECAR_NAMES } from '../sidecars/sidecar.js';
 import { ioError, isSystemError } from '../system/errors.js';
+import { Interrupted } from '../system/interrupted.js';
 import { add } from './commands/add.js';
 import { architecture } from './commands/architecture.js';
 import { bench } from './commands/bench.js';
@@ -18,6 +20,8 @@ import { pullModels } from './commands/pull.js';
 import { serve } from './commands/serve.js';
 import { compare, summary } from './commands/summary.js';
 import { tune } from './commands/tune.js';
+import { parseShard } from './folders/shard.js';
+import { connectionList, decimal, positiveInteger, score, serverUrl } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
 import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
 import { withSecretFiles } from './shared/secret-files.js';
@@ -62,15 +66,29 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withViewFlags(withSettings(program.command('classify'), ENGINE_SETTINGS))
     .description('Classify pictures without a server: files, or folders with all their sub-folders.')
-    .argument('<path...>', 'files or folders')
+    .argument('[path...]', 'files or folders')
     .option('--variant <name>', 'fp32 or int8, for every network')
     .option('-k, --top-k <n>', 'number of classes to print', positiveInteger, 5)
-    .addOption(new Option('--json', 'print one JSON object per line').conflicts('csv'))
-    .option('--csv', 'print CSV, one row per class')
-    .action((paths: string[], { variant, topK, json, csv, ...rest }) => {
+    .addOption(new Option('--json', 'print one JSON object per line').conflicts(['csv', 'out']))
+    .addOption(new Option('--csv', 'print CSV, one row per class').conflicts('out'))
+    .option('--out <file>', 'append results to a .csv or .jsonl file; the same command continues it where it stopped')
+    .option('--retry-failed', 'do the files again that failed before', false)
+    .option('--failed-ok', 'exit with 0 although files failed: the results name them', false)
+    .option('--stdin', 'read paths from the input, one per line', false)
+    .addOption(new Option('-0, --null', 'the same, each ended by a NUL byte').default(false).implies({ stdin: true }))
+    .option('--shard <part/of>', 'only one part of the files, such as 3/16, by a hash of the path', parseShard)
+    .addOption(
+      new Option('--xmp [names]', 'write labels as keywords into picture.jpg.xmp (full) or picture.xmp (stem)')
+        .choices(SIDECAR_NAMES)
+        .preset('full'),
+    )
+    .option('--xmp-min-score <score>', 'least score of a label that becomes a keyword', score, 0.5)
+    .action((paths: string[], { variant, topK, json, csv, ...more }) => {
+      const { out, retryFailed, failedOk, stdin, null: nul, shard, xmp: names, xmpMinScore: minScore, ...rest } = more;
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
       const { question, flags } = splitViewFlags(rest);
-      const options = { question, variant, topK, format };
+      const xmp = names === undefined ? undefined : { names, minScore };
+      const options = { question, variant, topK, format, out, retryFailed, failedOk, stdin, null: nul, shard, xmp };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
 
@@ -215,6 +233,9 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
   } catch (error) {
     // Help and version also end here. Commander has printed the message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { reason } = io.signal;
+    const aborted = error === reason || (error instanceof Error && error.name === 'AbortError');
+    if (aborted && reason instanceof Interrupted) return reason.status;
     const { code, message, cause } = isSystemError(error) ? ioError(callOf(error), error) : toMenagerieError(error);
     io.err.write(`${message} [${code}]\n`);
     if (code === 'internal') io.err.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
@@ -264,30 +285,4 @@ export function defaultOf(setting: Setting): string {
   if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
   if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';
   return String(setting.default);
-}
-
-function decimal(text: string): number {
-  if (!/^\d{1,2}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number from 0 to below 100.');
-  return Number(text);
-}
-
-/** More connections than a client machine has use for; each takes a file descriptor. */
-const MOST_CONNECTIONS = 1000;
-
-function connectionList(text: string): number[] {
-  const numbers = text.split(',').map(Number);
-  if (/^\d{1,4}(,\d{1,4}){0,99}$/.test(text) && numbers.every((n) => n >= 1 && n <= MOST_CONNECTIONS)) return numbers;
-  throw new InvalidArgumentError(`It must be whole numbers from 1 to ${MOST_CONNECTIONS}, separated by commas.`);
-}
-
-function serverUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Without a user, query or fragment.
-  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}${url.pathname}`) return url;
-  throw new InvalidArgumentError('It must be an http or https address, such as http://127.0.0.1:8080.');
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
 }

@@ -69,6 +69,7 @@ export const ERRORS = {
   usage: 'The command line is wrong.',
   server_failed: 'The server that was to be measured did not start, ended, or cannot be reached.',
   invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
+  invalid_sidecar: 'The XMP file beside a picture cannot be changed safely, and was left as it is.',
   io_error: 'A file could not be read or written.',
 } as const satisfies Record<string, string>;
 

@@ -39,10 +39,18 @@ export class ClassNames {
       throw invalidData(`${where}: several classes are called "${text}"; say the WordNet id or the index.`);
     }
     // Names go before indices: the class called "7" need not have index 7.
-    if (named !== undefined) return named;
-    const index = /^\d{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
-    if (index < this.size) return index;
+    const index = named ?? this.#asIndex(text);
+    if (index !== undefined) return index;
     throw invalidData(`${where}: there is no class "${text}" among the ${this.size} of the model.`);
+  }
+
+  /** Whether `text` is the name or index of a class, or a name that several share. */
+  has(text: string): boolean {
+    return this.#byKey.has(comparableName(text)) || this.#asIndex(text) !== undefined;
+  }
+
+  #asIndex(text: string): number | undefined {
+    return /^\d{1,9}$/.test(text.trim()) && Number(text) < this.size ? Number(text) : undefined;
   }
 
   #add(key: string, index: number): void {

@@ -1,29 +1,41 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { reasonOf } from '../system/errors.js';
+import { joinPath, pathText } from '../system/paths.js';
 import { openCifar } from './cifar-binary.js';
 import { ClassNames, type Named } from './class-names.js';
 import { openCsv } from './csv.js';
 import { openIdx } from './idx.js';
-import { findImageFiles, isImageFile } from './image-files.js';
+import { isPicture } from './image-files.js';
 import { invalidData, type LabelledPicture, pictureFile } from './labelled-picture.js';
+import { type Entry, type LeftOut, leftOutByName, walk } from './walk.js';
 
 /** How a data set is stored. */
 type DatasetForm = 'folders' | 'file names' | 'csv' | 'idx' | 'cifar';
 
-export interface Dataset {
-  form: DatasetForm;
+interface Found {
   /** In an order that does not depend on the machine. */
   pictures: LabelledPicture[];
+  /** How many files of its folders were left out, by reason. */
+  leftOut: Map<LeftOut, number>;
 }
 
+export interface Dataset extends Found {
+  form: DatasetForm;
+  /** Where it was found: the folder of one part, if the one that was named is divided into parts. */
+  path: string;
+}
+
+/** Parts that a data set may be divided into; the first that is there is evaluated. */
+const PARTS = ['val', 'validation', 'valid', 'test', 'train'];
 const WNID_PREFIX = /^n\d{8}(?=[_.\s-])/;
 
 /**
  * Opens a set of labelled pictures:
  * - a folder with one folder per class, named by index, WordNet id or class name;
  * - a folder of pictures whose names begin with the WordNet id of their class, as in ImageNet;
+ * - a folder of these, called `val`, `test` or `train` (the first of them that is there, in this order);
  * - a CSV file `file,label`, paths relative to it;
  * - one of MNIST's IDX files, or the folder that holds them (the test set if it is there);
  * - one of CIFAR-10's binary files, or the folder that holds them (the test set).
@@ -46,14 +58,15 @@ export async function openDataset(path: string, labels: readonly Named[]): Promi
 }
 
 async function openFile(path: string, names: ClassNames): Promise<Dataset> {
-  if (/\.csv$/i.test(path)) return { form: 'csv', pictures: await openCsv(path, names) };
-  if (/idx3/.test(basename(path))) return { form: 'idx', pictures: await openIdx(path, names.size) };
-  if (/\.bin$/i.test(path)) return { form: 'cifar', pictures: await openCifar(path, names.size) };
+  const file = { path, leftOut: new Map() };
+  if (/\.csv$/i.test(path)) return { ...file, form: 'csv', pictures: await openCsv(path, names) };
+  if (/idx3/.test(basename(path))) return { ...file, form: 'idx', pictures: await openIdx(path, names.size) };
+  if (/\.bin$/i.test(path)) return { ...file, form: 'cifar', pictures: await openCifar(path, names.size) };
   throw invalidData(`${path} is neither a folder, a CSV file, an IDX file (…idx3…) nor a CIFAR-10 file (.bin).`);
 }
 
 async function openPictureFolder(path: string, names: ClassNames): Promise<Dataset> {
-  const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !leftOutByName(name));
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   const known = (pattern: RegExp) => files.filter((name) => pattern.test(name)).sort();
   const [test] = known(/^t10k-images[.-]idx3/);
@@ -61,23 +74,35 @@ async function openPictureFolder(path: string, names: ClassNames): Promise<Datas
   if (idx !== undefined) return openFile(join(path, idx), names);
   if (files.includes('test_batch.bin')) return openFile(join(path, 'test_batch.bin'), names);
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  if (folders.length > 0) return { form: 'folders', pictures: await picturesOfFolders(path, folders.sort(), names) };
-  return { form: 'file names', pictures: picturesByName(path, files.filter(isImageFile).sort(), names) };
+  const part = partOf(folders, names);
+  if (part !== undefined) return openPictureFolder(join(path, part), names);
+  if (folders.length > 0) return { form: 'folders', path, ...(await picturesOfFolders(path, folders, names)) };
+  return { form: 'file names', path, ...(await picturesByName(path, names)) };
 }
 
-async function picturesOfFolders(root: string, folders: string[], names: ClassNames): Promise<LabelledPicture[]> {
-  const pictures: LabelledPicture[] = [];
-  for (const folder of folders) {
-    const label = names.indexOf(folder, join(root, folder));
-    for (const file of await findImageFiles([join(root, folder)])) {
-      pictures.push(pictureFile(root, relative(root, file), label));
+/** The folder to evaluate where a data set is divided into parts (`train`, `val`): none is a class. */
+function partOf(folders: readonly string[], names: ClassNames): string | undefined {
+  if (folders.some((folder) => names.has(folder))) return undefined;
+  return PARTS.map((part) => folders.find((folder) => folder.toLowerCase() === part)).find(
+    (part) => part !== undefined,
+  );
+}
+
+async function picturesOfFolders(root: string, folders: readonly string[], names: ClassNames): Promise<Found> {
+  const classes = folders.toSorted().map((folder) => ({ folder, label: names.indexOf(folder, join(root, folder)) }));
+  const found: Found = { pictures: [], leftOut: new Map() };
+  for (const { folder, label } of classes) {
+    for await (const { below } of picturesIn(join(root, folder), found)) {
+      found.pictures.push(pictureFile(root, joinPath(Buffer.from(folder), below), label));
     }
   }
-  return pictures;
+  return found;
 }
 
-function picturesByName(root: string, files: string[], names: ClassNames): LabelledPicture[] {
-  return files.map((file) => {
+async function picturesByName(root: string, names: ClassNames): Promise<Found> {
+  const found: Found = { pictures: [], leftOut: new Map() };
+  for await (const { below } of picturesIn(root, found)) {
+    const file = pathText(below);
     const wnid = WNID_PREFIX.exec(file)?.[0];
     if (wnid === undefined) {
       throw invalidData(
@@ -85,6 +110,21 @@ function picturesByName(root: string, files: string[], names: ClassNames): Label
           'WordNet id (n01440764_…), or list them in a CSV file.',
       );
     }
-    return pictureFile(root, file, names.indexOf(wnid, join(root, file)));
-  });
+    found.pictures.push(pictureFile(root, below, names.indexOf(wnid, join(root, file))));
+  }
+  return found;
+}
+
+/** The pictures in a folder, and what cannot be read, whose error comes when it is read. The rest is counted. */
+async function* picturesIn(folder: string, { leftOut }: Found): AsyncGenerator<Entry> {
+  for await (const entry of walk(Buffer.from(folder))) {
+    const reason =
+      entry.leftOut ?? (entry.fault || (await isPictureOrUnreadable(entry.path)) ? undefined : 'not a picture');
+    if (reason === undefined) yield entry;
+    else leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
+  }
+}
+
+async function isPictureOrUnreadable(path: Buffer): Promise<boolean> {
+  return isPicture(path).catch(() => true);
 }

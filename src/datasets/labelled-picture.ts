@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import type { Picture } from '../core/pixels/picture.js';
+import { joinPath, pathText } from '../system/paths.js';
 import { readRegular } from '../system/regular-file.js';
 
 /** A picture and its class. */
@@ -23,16 +23,17 @@ export function spreadOver(pictures: readonly LabelledPicture[], limit = picture
 /** Most bytes of a file. MNIST's training set, unpacked, has 47 million. */
 export const MAX_PICTURE_BYTES = 1024 ** 3;
 
-/** A picture in a file of its own. */
-export function pictureFile(root: string, name: string, label: number): LabelledPicture {
-  return { name, label, read: () => readData(join(root, name)) };
+/** A picture in a file of its own. @param name its path below `root` */
+export function pictureFile(root: string, name: Buffer, label: number): LabelledPicture {
+  const path = joinPath(Buffer.from(root), name);
+  return { name: pathText(name), label, read: () => readData(path) };
 }
 
 /**
  * Reads a file of a data set.
  * @throws MenagerieError `invalid_data` if it is too large; RefusedFile if it is not a regular file; system errors
  */
-export function readData(file: string): Promise<Buffer<ArrayBuffer>> {
+export function readData(file: string | Buffer): Promise<Buffer<ArrayBuffer>> {
   return readRegular(file, MAX_PICTURE_BYTES, 'invalid_data');
 }
 

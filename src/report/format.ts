@@ -14,10 +14,13 @@ export function formatBytes(bytes: number): string {
   return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
-/** One field of a CSV row (RFC 4180). */
+/**
+ * One field of a CSV row (RFC 4180). Text that a spreadsheet would run as a formula gets an apostrophe before it, which makes it text
+ * there (OWASP, "CSV Injection"): names of layers and classes come from files of others.
+ */
 export function csvField(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]|^[ \t]|[ \t]$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Text without control characters, so that a file name cannot control the terminal. */

@@ -110,7 +110,7 @@ export function summaryCsv({ layers }: SummaryReport): string {
     const field = layer[column];
     return Array.isArray(field) ? times(field) : (field ?? '');
   };
-  const rows = layers.map((layer) => columns.map((column) => csvField(String(value(layer, column)))).join(','));
+  const rows = layers.map((layer) => columns.map((column) => csvField(value(layer, column))).join(','));
   return `${[columns.join(','), ...rows].join('\r\n')}\r\n`;
 }
 

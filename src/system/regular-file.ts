@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
+import { pathText } from './paths.js';
 
 // A path may lead to a FIFO, socket or device. Opening or reading one can block for ever, in a thread that cannot be interrupted and
 // that the process waits for when it ends.
@@ -21,7 +22,7 @@ interface OpenFile {
  * Opens a regular file for reading, following links. Never blocks on other kinds of files.
  * @throws RefusedFile if it is not a regular file; system errors
  */
-async function openRegular(file: string): Promise<OpenFile> {
+async function openRegular(file: string | Buffer): Promise<OpenFile> {
   // Without O_NONBLOCK, opening a FIFO would block until somebody opens it for writing. Windows has neither.
   const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
@@ -40,20 +41,41 @@ async function openRegular(file: string): Promise<OpenFile> {
  * @param tooLarge the code of the error for more
  * @throws MenagerieError `tooLarge`; RefusedFile if it is not a regular file; system errors
  */
-export async function readRegular(file: string, limit: number, tooLarge: ErrorCode): Promise<Buffer<ArrayBuffer>> {
+export async function readRegular(
+  file: string | Buffer,
+  limit: number,
+  tooLarge: ErrorCode,
+): Promise<Buffer<ArrayBuffer>> {
   const { handle, size } = await openRegular(file);
   try {
-    if (size > limit) throw new MenagerieError(tooLarge, `${file}: has ${size} bytes, ${limit} are allowed`);
-    // Not from the pool that small buffers share, because the caller may transfer the memory.
-    const bytes = Buffer.allocUnsafeSlow(size);
-    let length = 0;
-    for (let n = -1; n !== 0 && length < size; length += n) {
-      ({ bytesRead: n } = await handle.read(bytes, length, size - length, length));
-    }
-    return bytes.subarray(0, length);
+    if (size > limit) throw new MenagerieError(tooLarge, `${pathText(file)}: has ${size} bytes, ${limit} are allowed`);
+    return await readUpTo(handle, size);
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Reads the first bytes of a regular file.
+ * @throws RefusedFile if it is not a regular file; system errors
+ */
+export async function readHead(file: Buffer, bytes: number): Promise<Buffer> {
+  const { handle, size } = await openRegular(file);
+  try {
+    return await readUpTo(handle, Math.min(size, bytes));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readUpTo(handle: FileHandle, size: number): Promise<Buffer<ArrayBuffer>> {
+  // Not from the pool that small buffers share, because the caller may transfer the memory.
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let length = 0;
+  for (let n = -1; n !== 0 && length < size; length += n) {
+    ({ bytesRead: n } = await handle.read(bytes, length, size - length, length));
+  }
+  return bytes.subarray(0, length);
 }
 
 /**
@@ -96,7 +118,8 @@ export async function holdInside(file: string, folders: readonly string[]): Prom
   throw new RefusedFile('it is a link out of the model directory');
 }
 
-function kindOfFile(info: Stats): string {
+/** What a path leads to that is not a regular file, in plain words. */
+export function kindOfFile(info: Stats): string {
   if (info.isDirectory()) return 'a folder';
   if (info.isFIFO()) return 'a FIFO';
   if (info.isSocket()) return 'a socket';

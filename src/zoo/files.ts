@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { type ErrorCode, MenagerieError } from '../core/errors.js';
 import { ioError, systemCode } from '../system/errors.js';
-import { holdInside, piecesOf, RefusedFile, readRegular } from '../system/regular-file.js';
-import { ownPartial } from './partial-name.js';
+import { holdInside, piecesOf, readRegular } from '../system/regular-file.js';
 
 /** What `readSmallText` accepts. */
 export interface TextRules {
@@ -68,44 +66,4 @@ export async function sha256Of(
     throw ioError(`cannot read ${file}`, error);
   }
   return { sha256: hash.digest('hex'), bytes };
-}
-
-/** Makes a rename in `folder` survive a power failure. Does nothing if folders cannot be synced (Windows). */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!['EPERM', 'EISDIR', 'EACCES', 'EINVAL'].includes(systemCode(error) ?? '')) throw error;
-  }
-}
-
-/**
- * Writes a file completely or not at all: to a temporary file in the same folder, which is synced and then renamed. Only a regular
- * file is replaced: if root replaced a device, it would be gone for the whole machine.
- * @param write writes the content
- * @throws MenagerieError `io_error`, also for errors of `write`
- */
-export async function writeWhole(target: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const partial = ownPartial(target);
-  try {
-    const existing = await stat(target).catch(() => undefined);
-    if (existing && !existing.isFile()) throw new RefusedFile('it is not a regular file');
-    const handle = await open(partial, 'wx');
-    try {
-      await write(handle);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, target);
-    await syncFolder(dirname(target));
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw ioError(`cannot write ${target}`, error);
-  }
 }

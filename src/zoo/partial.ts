@@ -1,8 +1,8 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { systemCode } from '../system/errors.js';
+import { ownPartial, PARTIAL, parsePartial } from '../system/partial-name.js';
+import { processExists } from '../system/process-exists.js';
 import { fileSize } from './files.js';
-import { ownPartial, PARTIAL, parsePartial } from './partial-name.js';
 
 // Partial downloads. Each pull writes to its own file, so that simultaneous pulls cannot corrupt each other's bytes. A pull takes over
 // the partial of an earlier one by renaming it, which only one pull can do. The names, in the folder of the complete file:
@@ -66,11 +66,5 @@ async function freePartials(target: string): Promise<string[]> {
 function isAbandoned(path: string, { pid, here }: { pid: number; here: boolean }, modifiedMs: number): boolean {
   if (!here) return Date.now() - modifiedMs > FOREIGN_STALE_MS;
   if (pid === process.pid) return !mine.has(path);
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    // EPERM: the process exists and belongs to another user.
-    return systemCode(error) === 'ESRCH';
-  }
+  return !processExists(pid);
 }

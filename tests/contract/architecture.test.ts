@@ -16,6 +16,7 @@ const ALL = [
   'zoo',
   'datasets',
   'adding',
+  'sidecars',
   'serving',
   'report',
   'http',
@@ -30,7 +31,8 @@ const ROOMS: Record<string, string[]> = {
   architectures: ['core', 'onnx'],
   runtime: ['core', 'onnx', 'imaging'],
   zoo: ['core', 'system'],
-  datasets: ['core', 'system'],
+  datasets: ['core', 'system', 'imaging'],
+  sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   // It takes the types of what it reports.
@@ -51,6 +53,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^@?fastify/, 'http'],
   [/^(pino|prom-client)$/, 'observability'],
   [/^(commander|autocannon)$/, 'cli'],
+  [/^@xmldom\//, 'sidecars'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
@@ -107,6 +108,20 @@ test('pods are not given the variables of Services, some of which would be calle
   const links = (file: string) => matches(read(file), /^\s+enableServiceLinks: (\w+)$/gm);
   expect(links('deploy/kubernetes/menagerie.yaml')).toEqual(['false']);
   expect(links('deploy/kubernetes/kserve.yaml')).toEqual(['false']);
+  expect(links('deploy/kubernetes/classify-job.yaml')).toEqual(['false']);
+});
+
+test('the job has as many parts as it starts pods, and gives each its own', () => {
+  const job = read('deploy/kubernetes/classify-job.yaml');
+  const [completions] = matches(job, /^ {2}completions: (\d+)$/gm);
+  expect(matches(job, /--shard "\$part\/(\d+)"/g)).toEqual([completions]);
+  expect(job).toMatch(/completionMode: Indexed/);
+  const [script = ''] = matches(job, / {12}- \|\n((?: {14}.*\n)+)/g);
+  const said = execFileSync('sh', ['-c', script.replace('exec /app/tini', 'echo')], {
+    env: { JOB_COMPLETION_INDEX: '9', PATH: process.env.PATH },
+    encoding: 'utf8',
+  });
+  expect(said).toContain('classify /pictures --model squeezenet1.1 --shard 10/16 --out /results/part-10.csv');
 });
 
 test('the image gets the models that the repository has, and is called by the version', () => {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -97,6 +97,21 @@ test.each([
 test('tune names what it cannot tune', { timeout: 60_000 }, async () => {
   expect(await run(['tune', 'nothing'])).toMatchObject({ status: 1, err: expect.stringContaining('[unknown_model]') });
   expect(await run(['tune', 'vgg19'])).toMatchObject({ status: 1, err: expect.stringContaining('[model_not_pulled]') });
+});
+
+test.runIf(process.platform === 'linux')('tune refuses at once what it could not write', async () => {
+  const { root, tuned } = await modelDirectory();
+  const folder = join(root, 'net');
+  // Root may write everywhere else than on a disk that is mounted read-only, so it is another user who tries.
+  const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  chmodSync(root, 0o755);
+  chmodSync(folder, 0o555);
+  const { status, err } = await run(['tune', 'net', '--seconds', '60'], { MODEL_DIRS: root }, user);
+  expect([status, err]).toEqual([1, `cannot write ${tuned}: permission denied [io_error]\n`]);
+  chmodSync(folder, 0o755);
+  mkdirSync(tuned);
+  const second = await run(['tune', 'net', '--seconds', '60'], { MODEL_DIRS: root });
+  expect([second.status, second.err]).toEqual([1, `cannot write ${tuned}: it is not a regular file [io_error]\n`]);
 });
 
 test('the doctor says what there is, and what is in the way', { timeout: 60_000 }, async () => {

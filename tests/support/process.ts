@@ -22,17 +22,22 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
-/** Where a process writes that is not read as a pipe by the test: descriptors. */
+/** Where a process reads and writes, if the test does not read it as a pipe: descriptors. And who it is. */
 export interface Descriptors {
+  in?: number | 'pipe';
   out?: number;
   err?: number;
+  uid?: number;
+  gid?: number;
 }
 
 /** Starts `menagerie`. The environment holds what is given here and PATH, nothing else. */
 export function start(args: readonly string[], env: Record<string, string> = {}, to: Descriptors = {}): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', to.out ?? 'pipe', to.err ?? 'pipe'],
+    stdio: [to.in ?? 'ignore', to.out ?? 'pipe', to.err ?? 'pipe'],
+    ...(to.uid === undefined ? {} : { uid: to.uid }),
+    ...(to.gid === undefined ? {} : { gid: to.gid }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const [out, err]: [Buffer[], Buffer[]] = [[], []];

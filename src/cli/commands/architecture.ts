@@ -7,7 +7,7 @@ import type { InitialWeights } from '../../architectures/weights.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { formatBytes, table } from '../../report/format.js';
-import { writeWhole } from '../../zoo/files.js';
+import { writeWhole } from '../../system/whole-file.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 import { ProgressBar } from '../shared/progress.js';
 import { type SummaryCommandOptions, summary } from './summary.js';

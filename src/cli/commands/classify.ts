@@ -1,16 +1,21 @@
+import { stat } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
 import { createEngine, type Engine, unbounded } from '../../app/engine.js';
 import { loadAsked } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
-import { findImageFiles } from '../../datasets/image-files.js';
-import { answerJson } from '../../http/rest/answer-json.js';
-import { csvField, printable, table } from '../../report/format.js';
 import type { Question } from '../../serving/asking/question.js';
-import { readRegular } from '../../system/regular-file.js';
-import { askAbout } from '../shared/ask.js';
-import { inOrder } from '../shared/in-order.js';
-import type { CommandIo, ExitCode } from '../shared/io.js';
-import { ProgressBar } from '../shared/progress.js';
+import { systemCode } from '../../system/errors.js';
+import { pathText } from '../../system/paths.js';
+import { askedOfFile } from '../folders/asked.js';
+import { classifyEntries } from '../folders/classify-entries.js';
+import { BackgroundCount, entriesOf, pathsFrom } from '../folders/inputs.js';
+import type { KeywordOptions } from '../folders/keywords.js';
+import { CSV_HEADER, type ResultFormat } from '../folders/result-lines.js';
+import { ResultsFile } from '../folders/results-file.js';
+import type { Shard } from '../folders/shard.js';
+import { Tally } from '../folders/tally.js';
+import { type CommandIo, type ExitCode, statusOfStop, writeOut } from '../shared/io.js';
 import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface ClassifyCommandOptions {
@@ -18,17 +23,24 @@ export interface ClassifyCommandOptions {
   /** Variant of every network; undefined: each model's default. */
   variant: string | undefined;
   topK: number;
-  format: 'text' | 'json' | 'csv';
+  /** Form of what is printed. */
+  format: ResultFormat;
+  /** File to append results to, `.csv` or `.jsonl`; undefined: they are printed. */
+  out: string | undefined;
+  /** Whether files that failed are done again. */
+  retryFailed: boolean;
+  /** Whether the status is 0 although files failed. */
+  failedOk: boolean;
+  /** Whether paths are read from the input as well, and whether NUL bytes end them. */
+  stdin: boolean;
+  null: boolean;
+  shard: Shard | undefined;
+  xmp: KeywordOptions | undefined;
 }
-
-type FileResult = { file: string } & (
-  | { answer: ReturnType<typeof answerJson>; error?: never }
-  | { answer?: never; error: MenagerieError }
-);
 
 /**
  * `menagerie classify <files or folders...>`: classifies pictures in this process as the server would over HTTP, and writes the
- * results in the order of the files. A file that fails is reported and makes the exit status 1.
+ * results in the order in which `walk` finds the files. A file that fails is reported and makes the exit status 1.
  * @throws MenagerieError `usage` if there are no pictures, `file_missing`, `io_error`; errors of loading
  */
 export async function classify(
@@ -37,76 +49,110 @@ export async function classify(
   config: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
-  const files = await findImageFiles(paths);
-  if (files.length === 0) throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
+  if (paths.length === 0 && !options.stdin) throw new MenagerieError('usage', 'Name files or folders, or use --stdin.');
+  if (options.retryFailed && options.out === undefined) {
+    throw new MenagerieError('usage', '--retry-failed needs --out: what failed is written there.');
+  }
+  const format = formatOf(options);
+  await assertAnyThere(paths);
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const question = withDefaultModel(options.question, config);
     await loadAsked(engine, question.asked, options.variant);
-    return await classifyFiles(files, { ...options, question }, engine, config, io);
+    const asked = { ...options, question, format };
+    const results = options.out === undefined ? undefined : await openResults(options.out, asked, engine, io);
+    try {
+      if (!results && format === 'csv') await writeOut(io, CSV_HEADER);
+      return await classifyPaths(paths, asked, engine, results, config, io);
+    } finally {
+      await results?.close();
+    }
   } finally {
     await engine.stop();
   }
 }
 
-async function classifyFiles(
-  files: readonly string[],
+async function classifyPaths(
+  paths: readonly string[],
   options: ClassifyCommandOptions,
   engine: Engine,
-  config: Config,
+  results: ResultsFile | undefined,
+  { maxBytes }: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
-  const bar = new ProgressBar(io.err, 'classifying');
-  if (options.format === 'csv') io.out.write('file,rank,index,label,score,error\n');
-  let failed = 0;
-  let done = 0;
-  for await (const result of inOrder(files, 2 * engine.pool.size, (file) =>
-    classifyFile(file, options, engine, config, io.signal),
-  )) {
-    if (io.signal.aborted) break;
-    if (result.error) failed++;
-    bar.clear();
-    io.out.write(resultText(result, options.format));
-    bar.update(++done, files.length, `${done} of ${files.length}`);
+  const tally = results?.tally ?? new Tally();
+  const earlier = tally.done;
+  // How many come from the input is not known before they are there.
+  const count = new BackgroundCount(options.stdin ? undefined : entriesOf(paths.map(asBytes), options));
+  try {
+    const entries = entriesOf(allPaths(paths, options, io), options);
+    await classifyEntries(entries, { ...options, maxBytes }, engine, { results, tally, count }, io);
+  } finally {
+    count.stop();
   }
-  bar.clear();
-  if (failed > 0) io.err.write(`${failed} of ${files.length} files could not be classified.\n`);
-  return failed > 0 || io.signal.aborted ? 1 : 0;
+  if (tally.done === 0 && !io.signal.aborted && !options.shard && !options.stdin) {
+    io.err.write(tally.details());
+    throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
+  }
+  const interrupted = io.signal.aborted;
+  if (options.out !== undefined) {
+    const before = earlier > 0 ? ` ${earlier} of these are from before.` : '';
+    io.err.write(`${options.out}: ${tally.classified} classified, ${tally.failed} failed.${before}\n`);
+  }
+  if (tally.failed > 0) io.err.write(`${tally.failed} of ${tally.done} files could not be classified.\n`);
+  io.err.write(tally.details());
+  if (interrupted && options.out !== undefined) io.err.write('Interrupted. The same command goes on from here.\n');
+  if (interrupted) return statusOfStop(io.signal);
+  return tally.failed > 0 && !options.failedOk ? 1 : 0;
 }
 
-async function classifyFile(
-  file: string,
-  options: ClassifyCommandOptions,
+function formatOf({ out, format }: ClassifyCommandOptions): ResultFormat {
+  if (out === undefined) return format;
+  if (/\.csv$/i.test(out)) return 'csv';
+  if (/\.(jsonl|ndjson)$/i.test(out)) return 'json';
+  throw new MenagerieError('usage', `--out: ${out} must end with .csv or .jsonl, which says what to write.`);
+}
+
+async function openResults(
+  path: string,
+  { question, topK, format, shard, xmp, retryFailed }: ClassifyCommandOptions,
   { classifier }: Engine,
-  config: Config,
-  signal: AbortSignal,
-): Promise<FileResult> {
-  const read = () => readRegular(file, config.maxBytes, 'too_many_bytes');
-  const outcome = await askAbout(read, options.question, classifier, signal);
-  if (outcome.error) return { file, error: outcome.error };
-  return { file, answer: answerJson(outcome.answer, outcome.classification.target, options.topK) };
+  io: CommandIo,
+): Promise<ResultsFile> {
+  const { target } = await classifier.estimate(question, 1);
+  return ResultsFile.open(
+    {
+      path,
+      format: format === 'csv' ? 'csv' : 'json',
+      asked: askedOfFile(question, target, topK, shard, xmp),
+      rows: Math.min(topK, target.labels.length),
+      // Only in the first part, so that the parts put together are one table.
+      header: !shard || shard.part === 1,
+      retryFailed,
+    },
+    io.signal,
+  );
 }
 
-function resultText({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
-  const { predictions = [], agreement } = answer ?? {};
-  switch (format) {
-    case 'json':
-      return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, ...answer })}\n`;
-    case 'csv': {
-      const rows: (string | number)[][] = error
-        ? [[file, '', '', '', '', error.code]]
-        : predictions.map(({ index, label, score }, i) => [file, i + 1, index, label, score, '']);
-      return rows.map((row) => `${row.map(csvField).join(',')}\n`).join('');
-    }
-    case 'text': {
-      const name = printable(file);
-      if (error) return `${name}\n  ${error.message} [${error.code}]\n`;
-      const rows = predictions.map(({ label, score }) => [`  ${(100 * score).toFixed(2)} %`, label]);
-      return `${name}\n${table(rows, [0])}${agreement ? `  ${agreementText(agreement)}\n` : ''}`;
-    }
-  }
+async function* allPaths(
+  paths: readonly string[],
+  options: ClassifyCommandOptions,
+  io: CommandIo,
+): AsyncGenerator<Buffer> {
+  yield* paths.map(asBytes);
+  if (options.stdin) yield* pathsFrom(addAbortSignal(io.signal, io.input()), options.null, io.signal);
 }
 
-function agreementText({ votes, members, jensen_shannon }: { votes: number; members: number; jensen_shannon: number }) {
-  return `${votes} of ${members} networks agree on the first class; divergence ${jensen_shannon.toFixed(2)} bits`;
+function asBytes(path: string): Buffer {
+  return Buffer.from(path);
+}
+
+/** Checks that one of the paths is there: if none is, they were mistyped. @throws MenagerieError `file_missing` */
+async function assertAnyThere(paths: readonly string[]): Promise<void> {
+  const [first] = paths;
+  if (first === undefined) return;
+  const there = await Promise.all(paths.map((path) => stat(path).catch((error) => systemCode(error) !== 'ENOENT')));
+  if (there.some((found) => found)) return;
+  const bytes = first.includes('\uFFFD') ? ' A name that is not UTF-8 can be given with --stdin.' : '';
+  throw new MenagerieError('file_missing', `There is no file ${pathText(first)}.${bytes}`);
 }

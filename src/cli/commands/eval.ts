@@ -15,7 +15,7 @@ import type { Classification } from '../../serving/ticket.js';
 import type { Repository } from '../../zoo/repository.js';
 import { askAbout } from '../shared/ask.js';
 import { inOrder } from '../shared/in-order.js';
-import type { CommandIo, ExitCode } from '../shared/io.js';
+import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
 import { readPictureBytes } from '../shared/picture-bytes.js';
 import { ProgressBar } from '../shared/progress.js';
 import { withDefaultModel } from '../shared/question-flags.js';
@@ -48,12 +48,13 @@ export async function evaluate(options: EvalCommandOptions, config: Config, io: 
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
+    for (const [reason, count] of dataset.leftOut) io.err.write(`${count} left out: ${reason}\n`);
     const pictures = spreadOver(dataset.pictures, options.limit);
     const reports: EvalReport[] = [];
     for (const question of questions) {
       await loadAsked(engine, question.asked, options.variant);
-      reports.push(await evaluateOne(question, { ...dataset, pictures }, options.data, engine, io));
-      if (io.signal.aborted) return 1;
+      reports.push(await evaluateOne(question, { ...dataset, pictures }, engine, io));
+      if (io.signal.aborted) return statusOfStop(io.signal);
       for (const id of membersOf(engine.repository, question.asked)) await engine.registry.unload(id);
     }
     const [report, ...others] = reports;
@@ -77,8 +78,7 @@ function labelsOf(repository: Repository, asked: Asked) {
 
 async function evaluateOne(
   question: Question,
-  { pictures, form }: Dataset,
-  path: string,
+  { pictures, form, path }: Dataset,
   engine: Engine,
   io: CommandIo,
 ): Promise<EvalReport> {

@@ -7,7 +7,7 @@ import { openRepository } from '../../zoo/open-repository.js';
 import { pull } from '../../zoo/pull.js';
 import type { ModelFolder, Repository } from '../../zoo/repository.js';
 import { findVariant, type NamedVariant, statedBytes } from '../../zoo/weights.js';
-import type { CommandIo, ExitCode } from '../shared/io.js';
+import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
 import { ProgressBar } from '../shared/progress.js';
 
 export interface PullCommandOptions {
@@ -32,7 +32,7 @@ export async function pullModels(
   let failures = 0;
   for (const [model, variant] of files) {
     if (!(await pullOne(model, variant, config, io))) failures++;
-    if (io.signal.aborted) return 1;
+    if (io.signal.aborted) return statusOfStop(io.signal);
   }
   return failures === 0 ? 0 : 1;
 }

@@ -13,20 +13,20 @@ export type Outcome = { classification: Classification; answer: Answer; error?: 
 /**
  * Asks about one picture in this process, without a deadline.
  * @param read reads the bytes of the file; its errors become the picture's error
- * @param signal aborts the request
+ * @param signal aborts the request; without one it is always finished
  */
 export async function askAbout(
   read: () => Promise<Uint8Array>,
   question: Question,
   classifier: Classifier,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Outcome> {
   try {
     const bytes = new Pieces([await read()]);
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const ticket = classifier.open();
-    const onAbort = () => ticket.abort(toMenagerieError(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const onAbort = () => ticket.abort(toMenagerieError(signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await ticket.ask(question, Number.POSITIVE_INFINITY);
       const classification = await ticket.answer([{ name: undefined, bytes }]);
@@ -35,7 +35,7 @@ export async function askAbout(
       if (!result || 'error' in result) throw new Error('the picture has no answer');
       return { classification, answer: result.answer };
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       ticket.close();
     }
   } catch (error) {

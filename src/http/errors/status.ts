@@ -53,6 +53,7 @@ export const STATUS: Record<ErrorCode, number> = {
   usage: 500,
   server_failed: 500,
   invalid_data: 500,
+  invalid_sidecar: 500,
   io_error: 500,
   unsupported_transfer_encoding: 501,
   model_not_ready: 503,

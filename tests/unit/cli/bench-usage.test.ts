@@ -5,7 +5,7 @@ import { runCli } from '../../../src/cli/program.js';
 async function bench(...args: string[]) {
   const written: string[] = [];
   const err = { isTTY: false, write: (text: string) => void written.push(text) };
-  const io = { env: {}, out: process.stdout, err, signal: new AbortController().signal };
+  const io = { env: {}, input: () => process.stdin, out: process.stdout, err, signal: new AbortController().signal };
   const status = await runCli(['bench', ...args], '1.0.0', io);
   return { status, text: written.join('') };
 }

@@ -54,6 +54,23 @@ describe('a folder for each class', () => {
     });
   });
 
+  test('may lie in one of the parts of a data set; what systems leave beside them does not count', async () => {
+    const root = await temporaryFolder();
+    const files = { 'val/tench/a.jpg': 'x', 'train/tench/b.jpg': 'x', '__MACOSX/val/tench/._a.jpg': 'x' };
+    await writeTree(root, {
+      ...files,
+      'val/__MACOSX/a.jpg': 'x',
+      'val/tench/._a.jpg': 'x',
+      'val/tench/Thumbs.db': 'x',
+    });
+    const { path, pictures, leftOut } = await openDataset(root, LABELS);
+    expect([path, pictures.map(({ name }) => name)]).toEqual([join(root, 'val'), ['tench/a.jpg']]);
+    expect([...leftOut]).toEqual([['file of the system', 2]]);
+    // A class may be called like a part.
+    const named = await openDataset(root, [{ name: 'val' }, { name: 'train' }]).catch((error) => error);
+    expect(named).toMatchObject({ path: root, form: 'folders' });
+  });
+
   test('a digit is the class of that name', async () => {
     const root = await temporaryFolder();
     await writeTree(root, { '7/a.png': 'x' });
@@ -111,6 +128,18 @@ describe('a CSV file', () => {
       ],
     ]);
     expect(String(await pictures[0]?.read())).toBe(String(Buffer.from('A')));
+  });
+
+  test('may be UTF-16, and name files that are not UTF-8', async () => {
+    const root = await temporaryFolder();
+    const utf16 = Buffer.from('\uFEFFfile,label\r\nété à.jpg,tench\r\n', 'utf16le');
+    await writeTree(root, { 'a.csv': utf16, 'b.csv': Buffer.from('caf\xe9.jpg,tench\n', 'latin1') });
+    const [wide] = (await openDataset(join(root, 'a.csv'), LABELS)).pictures;
+    expect(wide).toMatchObject({ name: 'été à.jpg', label: 0 });
+    await writeFile(Buffer.concat([Buffer.from(`${root}/`), Buffer.from('caf\xe9.jpg', 'latin1')]), 'bytes');
+    const [narrow] = (await openDataset(join(root, 'b.csv'), LABELS)).pictures;
+    expect(narrow?.name).toBe('caf\\xE9.jpg');
+    expect(String(await narrow?.read())).toBe('bytes');
   });
 
   test('with a faulty line is refused, naming it', async () => {

@@ -1,0 +1,25 @@
+import type { answerJson } from '../../http/rest/answer-json.js';
+import type { Target } from '../../serving/asking/target.js';
+import type { SidecarNames } from '../../sidecars/sidecar.js';
+
+/** Which labels become keywords, and where they are written. */
+export interface KeywordOptions {
+  names: SidecarNames;
+  /** Least score of a label that becomes a keyword. */
+  minScore: number;
+}
+
+/** The keywords for an answer: short names of the classes that are certain enough. */
+export function keywordsOf({ predictions }: ReturnType<typeof answerJson>, minScore: number): string[] {
+  return predictions.filter(({ score }) => score >= minScore).map(({ label }) => shortName(label));
+}
+
+/** ImageNet's names are lists of synonyms: `tench, Tinca tinca`. */
+function shortName(label: string): string {
+  return label.split(',')[0]?.trim() || label.trim();
+}
+
+/** The networks that gave an answer. */
+export function modelText({ members }: Target): string {
+  return members.map(({ model: { id, variant, version } }) => `${id} ${variant} ${version}`).join(', ');
+}
