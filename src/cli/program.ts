@@ -4,6 +4,7 @@ import { flagOf, loadConfig } from '../config/load-config.js';
 import type { Setting } from '../config/setting.js';
 import { SETTINGS, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
 import type { ReportForm } from '../report/forms.js';
 import { ioError, isSystemError } from '../system/errors.js';
@@ -63,12 +64,19 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .argument('<path...>', 'files or folders')
     .option('--variant <name>', 'fp32 or int8, for every network')
     .option('-k, --top-k <n>', 'number of classes to print', positiveInteger, 5)
+    .option('--min-score <score>', 'print only classes with at least this score, 0 to 1', score, 0)
+    .addOption(
+      new Option(
+        '--group <level>',
+        'sum the scores over groups of classes: basic (tabby and Persian cat are cat) or broad (animal)',
+      ).choices(GROUP_LEVELS),
+    )
     .addOption(new Option('--json', 'print one JSON object per line').conflicts('csv'))
     .option('--csv', 'print CSV, one row per class')
-    .action((paths: string[], { variant, topK, json, csv, ...rest }) => {
+    .action((paths: string[], { variant, topK, minScore, json, csv, ...rest }) => {
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
       const { question, flags } = splitViewFlags(rest);
-      const options = { question, variant, topK, format };
+      const options = { question, variant, listing: { topK, minScore }, format };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
 
@@ -227,6 +235,12 @@ export function defaultOf(setting: Setting): string {
 
 function decimal(text: string): number {
   if (!/^\d{1,2}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('It must be a number from 0 to below 100.');
+  return Number(text);
+}
+
+function score(text: string): number {
+  if (!/^(0(\.\d{1,15})?|1(\.0{1,15})?)$/.test(text))
+    throw new InvalidArgumentError('It must be a number from 0 to 1.');
   return Number(text);
 }
 

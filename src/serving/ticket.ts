@@ -7,8 +7,10 @@ import { memoryExceeded } from '../core/memory-errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
 import type { Answer, Answerer } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
+import { groupAnswer } from './answering/group-answer.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
 import { STAGES, type Timings } from './answering/timings.js';
+import type { Grouping } from './asking/grouping.js';
 import { costOfPicture, type Plan } from './asking/plan.js';
 import type { Target } from './asking/target.js';
 import type { Admission, Reservation } from './cost/admission.js';
@@ -26,6 +28,8 @@ type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error:
 
 export interface Classification {
   target: Target;
+  /** The groups whose scores the answers are; undefined if they are those of classes. */
+  grouping: Grouping | undefined;
   results: ImageResult[];
   /** Sums over the pictures. */
   timings: Timings;
@@ -144,7 +148,7 @@ export class Ticket {
     for (const result of results) {
       if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
     }
-    return { target: this.target, results, timings };
+    return { target: this.target, grouping: this.#plan.grouping, results, timings };
   }
 
   /** Releases everything. */
@@ -176,7 +180,7 @@ export class Ticket {
       speed.observe(timings.decode + timings.preprocess, reading.gmacs);
     }
     events.imageClassified(this.target.id, source, timings);
-    return answer;
+    return groupAnswer(answer, this.#plan.grouping);
   }
 }
 

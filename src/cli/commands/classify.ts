@@ -5,6 +5,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { findImageFiles } from '../../datasets/image-files.js';
 import { answerJson } from '../../http/rest/answer-json.js';
 import { csvField, printable, table } from '../../report/format.js';
+import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
 import { readRegular } from '../../system/regular-file.js';
 import { askAbout } from '../shared/ask.js';
@@ -17,7 +18,7 @@ export interface ClassifyCommandOptions {
   question: Question;
   /** Variant of every network; undefined: each model's default. */
   variant: string | undefined;
-  topK: number;
+  listing: Listing;
   format: 'text' | 'json' | 'csv';
 }
 
@@ -57,7 +58,7 @@ async function classifyFiles(
   io: CommandIo,
 ): Promise<ExitCode> {
   const bar = new ProgressBar(io.err, 'classifying');
-  if (options.format === 'csv') io.out.write('file,rank,index,label,score,error\n');
+  if (options.format === 'csv') io.out.write('file,rank,index,label,score,error,short_name\n');
   let failed = 0;
   let done = 0;
   for await (const result of inOrder(files, 2 * engine.pool.size, (file) =>
@@ -84,7 +85,7 @@ async function classifyFile(
   const read = () => readRegular(file, config.maxBytes, 'too_many_bytes');
   const outcome = await askAbout(read, options.question, classifier, signal);
   if (outcome.error) return { file, error: outcome.error };
-  return { file, answer: answerJson(outcome.answer, outcome.classification.target, options.topK) };
+  return { file, answer: answerJson(outcome.answer, outcome.classification, options.listing) };
 }
 
 function resultText({ file, answer, error }: FileResult, format: ClassifyCommandOptions['format']): string {
@@ -94,14 +95,22 @@ function resultText({ file, answer, error }: FileResult, format: ClassifyCommand
       return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, ...answer })}\n`;
     case 'csv': {
       const rows: (string | number)[][] = error
-        ? [[file, '', '', '', '', error.code]]
-        : predictions.map(({ index, label, score }, i) => [file, i + 1, index, label, score, '']);
+        ? [[file, '', '', '', '', error.code, '']]
+        : predictions.map(({ index, label, short_name, score }, i) => [
+            file,
+            i + 1,
+            index ?? '',
+            label,
+            score,
+            '',
+            short_name,
+          ]);
       return rows.map((row) => `${row.map(csvField).join(',')}\n`).join('');
     }
     case 'text': {
       const name = printable(file);
       if (error) return `${name}\n  ${error.message} [${error.code}]\n`;
-      const rows = predictions.map(({ label, score }) => [`  ${(100 * score).toFixed(2)} %`, label]);
+      const rows = predictions.map(({ short_name, score }) => [`  ${(100 * score).toFixed(2)} %`, short_name]);
       return `${name}\n${table(rows, [0])}${agreement ? `  ${agreementText(agreement)}\n` : ''}`;
     }
   }

@@ -81,12 +81,18 @@ export const classifyRoutes: FastifyPluginAsyncTypebox<ClassifyRouteOptions> = a
   );
 };
 
+interface AnswerQuery {
+  top_k: number;
+  min_score: number;
+  timeout_ms?: number;
+}
+
 /** Receives the pictures of a request and answers it. */
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
   question: Question,
-  { top_k: topK, timeout_ms: wanted }: { top_k: number; timeout_ms?: number },
+  { top_k: topK, min_score: minScore, timeout_ms: wanted }: AnswerQuery,
   { classifier, budget, uploadTimeoutMs, ...options }: ClassifyRouteOptions,
 ) {
   const started = performance.now();
@@ -100,7 +106,7 @@ async function answer(
     const images = await readImages(request, options, account, ticket.signal).finally(unwatchRate);
     const classification = await ticket.answer(images);
     reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
-    return classificationJson(classification, topK, request.id);
+    return classificationJson(classification, { topK, minScore }, request.id);
   } finally {
     unwatch();
     account.close();

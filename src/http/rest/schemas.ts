@@ -58,6 +58,30 @@ export const ModelDetailSchema = Type.Object(
   { $id: 'ModelDetail', title: 'ModelDetail' },
 );
 
+const LabelSchema = Type.Object({
+  index: Type.Integer(),
+  name: Type.String({ description: 'All names of the class, separated by commas: `label` in answers.' }),
+  short_name: Type.String({ description: 'One name, which no other class of the model has.' }),
+  synonyms: Type.Array(Type.String(), { description: 'The names after the first.' }),
+  wnid: Type.Optional(Type.String({ description: 'WordNet id: n and the offset of a noun in WordNet 3.0.' })),
+  parents: Type.Optional(
+    Type.Array(Type.Object({ wnid: Type.String(), name: Type.String() }), {
+      description: "All that WordNet says it is a kind of, nearest first; absent if it is not in the server's tree.",
+    }),
+  ),
+  groups: Type.Optional(
+    Type.Object(
+      { basic: Type.String(), broad: Type.String() },
+      { description: 'Short names of the groups that `group` sums its score into.' },
+    ),
+  ),
+});
+
+export const LabelListSchema = Type.Object(
+  { model: Type.String(), labels: Type.Array(LabelSchema, { description: 'In index order.' }) },
+  { $id: 'LabelList', title: 'LabelList' },
+);
+
 /** Response schemas for the statuses of a route's errors. */
 export function problems(...statuses: number[]): Record<number, unknown> {
   return Object.fromEntries(
