@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import { type Label, readLabels } from '../zoo/labels.js';
+import { type Label, named, readLabels } from '../zoo/labels.js';
+import type { WordNet } from '../zoo/wordnet.js';
 
 /** Labels that a network may have, in an order that its scores may have. */
 export interface LabelCandidate {
@@ -46,7 +47,7 @@ export async function labelCandidates(
     offset: offsetOf(scores ?? labels.length, labels.length) ?? 0,
   });
   if (file !== undefined) {
-    const labels = await readLabels(file, ['/']);
+    const labels = await readLabels(file, ['/'], noWordNet);
     if (fits(labels.length)) return [candidate(basename(file), labels)];
     throw new MenagerieError(
       'invalid_labels',
@@ -55,7 +56,7 @@ export async function labelCandidates(
   }
   const found: LabelCandidate[] = [];
   for (const entry of (await readdir(join(directory, 'labels'))).filter((name) => name.endsWith('.txt')).sort()) {
-    const labels = await readLabels(join(directory, 'labels', entry), [directory]);
+    const labels = await readLabels(join(directory, 'labels', entry), [directory], noWordNet);
     const shared = entry.replace(/\.txt$/, '');
     if (fits(labels.length)) found.push(candidate(shared, labels, shared));
   }
@@ -64,14 +65,14 @@ export async function labelCandidates(
   const orders = ORDERS.map(({ name, compare }) => ({ name, names: folders.toSorted(compare) }));
   for (const [i, { name, names }] of orders.entries()) {
     if (orders.findIndex((other) => other.names.join('\n') === names.join('\n')) < i) continue;
-    found.push(
-      candidate(
-        name,
-        names.map((folder) => ({ name: folder })),
-      ),
-    );
+    found.push(candidate(name, named(names.map((folder) => ({ name: folder })))));
   }
   return found;
+}
+
+/** Only names matter here, not what they are kinds of. */
+async function noWordNet(): Promise<WordNet> {
+  return new Map();
 }
 
 /** Scores before those of the labels; undefined if so many scores are not for so many labels. */

@@ -4,8 +4,8 @@ import { flagOf, loadConfig } from '../config/load-config.js';
 import type { Setting } from '../config/setting.js';
 import { SETTINGS, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
-import type { ReportForm } from '../report/forms.js';
 import { SIDECAR_NAMES } from '../sidecars/sidecar.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { Interrupted } from '../system/interrupted.js';
@@ -24,6 +24,7 @@ import { parseShard } from './folders/shard.js';
 import { connectionList, decimal, positiveInteger, score, serverUrl } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
 import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
+import { reportFormat, withFormats } from './shared/report-flags.js';
 import { withSecretFiles } from './shared/secret-files.js';
 
 /** The settings of commands that run networks without serving. */
@@ -69,6 +70,13 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .argument('[path...]', 'files or folders')
     .option('--variant <name>', 'fp32 or int8, for every network')
     .option('-k, --top-k <n>', 'number of classes to print', positiveInteger, 5)
+    .option('--min-score <score>', 'print only classes with at least this score, 0 to 1', score, 0)
+    .addOption(
+      new Option(
+        '--group <level>',
+        'sum the scores over groups of classes: basic (tabby and Persian cat are cat) or broad (animal)',
+      ).choices(GROUP_LEVELS),
+    )
     .addOption(new Option('--json', 'print one JSON object per line').conflicts(['csv', 'out']))
     .addOption(new Option('--csv', 'print CSV, one row per class').conflicts('out'))
     .option('--out <file>', 'append results to a .csv or .jsonl file; the same command continues it where it stopped')
@@ -83,12 +91,24 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         .preset('full'),
     )
     .option('--xmp-min-score <score>', 'least score of a label that becomes a keyword', score, 0.5)
-    .action((paths: string[], { variant, topK, json, csv, ...more }) => {
-      const { out, retryFailed, failedOk, stdin, null: nul, shard, xmp: names, xmpMinScore: minScore, ...rest } = more;
+    .action((paths: string[], { variant, topK, minScore, json, csv, ...more }) => {
+      const { out, retryFailed, failedOk, stdin, null: nul, shard, xmp: names, xmpMinScore, ...rest } = more;
       const format: ClassifyCommandOptions['format'] = json ? 'json' : csv ? 'csv' : 'text';
       const { question, flags } = splitViewFlags(rest);
-      const xmp = names === undefined ? undefined : { names, minScore };
-      const options = { question, variant, topK, format, out, retryFailed, failedOk, stdin, null: nul, shard, xmp };
+      const xmp = names === undefined ? undefined : { names, minScore: xmpMinScore };
+      const options = {
+        question,
+        variant,
+        listing: { topK, minScore },
+        format,
+        out,
+        retryFailed,
+        failedOk,
+        stdin,
+        null: nul,
+        shard,
+        xmp,
+      };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
 
@@ -260,18 +280,6 @@ function withSettings(command: Command, names?: readonly SettingName[]): Command
     );
   }
   return command;
-}
-
-/** Adds the flags for the form of a report. */
-function withFormats(command: Command): Command {
-  return command
-    .addOption(new Option('--json', 'print JSON').conflicts(['csv', 'html']))
-    .addOption(new Option('--csv', 'print comma-separated values').conflicts(['html']))
-    .option('--html', 'print an HTML page');
-}
-
-function reportFormat(flags: { json?: boolean; csv?: boolean; html?: boolean }): ReportForm {
-  return flags.json ? 'json' : flags.csv ? 'csv' : flags.html ? 'html' : 'text';
 }
 
 /** The help text of a setting: its meaning, variable and default. */

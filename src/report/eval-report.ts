@@ -33,7 +33,7 @@ export interface EvalReport {
 /** Makes a report of a result. */
 export function evalReport(
   { images, top1, top5, meanLoss, calibrationError, classes, confusion }: EvaluationResult,
-  labels: readonly Label[],
+  labels: readonly Pick<Label, 'name'>[],
   facts: Pick<
     EvalReport,
     'id' | 'networks' | 'views' | 'dataset' | 'ms_per_image' | 'inference_ms_per_image' | 'workers' | 'failed'

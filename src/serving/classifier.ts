@@ -1,3 +1,4 @@
+import type { Grouping } from './asking/grouping.js';
 import { costOfPicture, expectedMs, planFor } from './asking/plan.js';
 import { PLAIN_QUESTION, type Question } from './asking/question.js';
 import type { Target } from './asking/target.js';
@@ -7,6 +8,8 @@ import { Ticket, type TicketTools } from './ticket.js';
 /** What a request would cost, and how long it would take. */
 export interface Estimate {
   target: Target;
+  /** The groups whose scores the answer would be; undefined if they are those of classes. */
+  grouping: Grouping | undefined;
   cost: Cost;
   limitGmacs: number;
   /** Milliseconds that it would wait now. */
@@ -61,7 +64,7 @@ export class Classifier {
       const cost = sumOf(Array(pictures).fill(costOfPicture(plan, speed.costOf())));
       const waitMs = admission.waitMs(cost);
       const all = Math.max(expectedMs(plan, workers, speed), cost.ms / workers);
-      return { target, cost, limitGmacs: admission.limit, waitMs, expectedMs: waitMs + all };
+      return { target, grouping: plan.grouping, cost, limitGmacs: admission.limit, waitMs, expectedMs: waitMs + all };
     } finally {
       release();
     }

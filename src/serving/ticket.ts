@@ -7,8 +7,10 @@ import { memoryExceeded } from '../core/memory-errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
 import type { Answer, Answerer } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
+import { groupAnswer } from './answering/group-answer.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
 import { STAGES, type Timings } from './answering/timings.js';
+import type { Grouping } from './asking/grouping.js';
 import { costOfPicture, type Plan, planFor } from './asking/plan.js';
 import type { Question } from './asking/question.js';
 import type { Target } from './asking/target.js';
@@ -28,6 +30,8 @@ type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error:
 
 export interface Classification {
   target: Target;
+  /** The groups whose scores the answers are; undefined if they are those of classes. */
+  grouping: Grouping | undefined;
   results: ImageResult[];
   /** Sums over the pictures. */
   timings: Timings;
@@ -164,7 +168,7 @@ export class Ticket {
     for (const result of results) {
       if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
     }
-    return { target, results, timings };
+    return { target, grouping: plan.grouping, results, timings };
   }
 
   /** Releases everything. */
@@ -196,7 +200,7 @@ export class Ticket {
       speed.observe(timings.decode + timings.preprocess, reading.gmacs);
     }
     events.imageClassified(plan.target.id, source, timings);
-    return answer;
+    return groupAnswer(answer, plan.grouping);
   }
 }
 

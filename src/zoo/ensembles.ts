@@ -12,6 +12,9 @@ export const ENSEMBLES = 'ensembles';
 const SUFFIX = '.json';
 const MAX_ENSEMBLE_BYTES = 64 * 1024;
 
+/** What makes two classes the same. */
+type ClassId = Pick<Label, 'name' | 'wnid'>;
+
 interface Known {
   models: ReadonlyMap<string, ModelFolder>;
   refused: readonly RefusedFolder[];
@@ -110,13 +113,13 @@ function labelFault(id: string, members: readonly string[], { models }: Known): 
 }
 
 /** How two lists of labels differ; undefined if they are equal, as they must be for averaging by index. */
-export function labelDifference(a: readonly Label[], b: readonly Label[]): string | undefined {
+export function labelDifference(a: readonly ClassId[], b: readonly ClassId[]): string | undefined {
   if (a === b) return undefined;
   if (a.length !== b.length) return `${a.length} and ${b.length} classes`;
   const at = a.findIndex(({ name, wnid }, i) => name !== b[i]?.name || wnid !== b[i]?.wnid);
   return at === -1 ? undefined : `class ${at} is ${shownLabel(a[at])} and ${shownLabel(b[at])}`;
 }
 
-function shownLabel(label: Label | undefined): string {
+function shownLabel(label: ClassId | undefined): string {
   return `"${label?.name}"${label?.wnid ? ` (${label.wnid})` : ''}`;
 }

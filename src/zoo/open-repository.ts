@@ -8,6 +8,7 @@ import { ENSEMBLES, openEnsembles } from './ensembles.js';
 import { fileSize, readSmallText } from './files.js';
 import { type Label, readLabels } from './labels.js';
 import type { ModelFolder, RefusedFolder, Repository } from './repository.js';
+import { readWordNet, WORDNET_FILE, type WordNet } from './wordnet.js';
 
 // The model repository on disk: directories with one folder per model, which holds a manifest.json, and with ensembles.
 // docs/models.md tells how to add a model.
@@ -20,14 +21,15 @@ const NOT_MODELS = new Set(['labels', 'golden', ENSEMBLES]);
 
 /**
  * Reads every model folder and ensemble of the directories. A faulty one is refused with its reason; this does not affect the others.
- * @param directories the first one is the built-in one, which is searched for labels and golden pictures of all models too
+ * @param directories the first one is the built-in one, which is searched for labels and golden pictures of all models too, and alone
+ *   for WordNet's tree
  * @throws MenagerieError `invalid_config` if a directory does not exist, `io_error` if one cannot be read
  */
 export async function openRepository(directories: readonly string[]): Promise<Repository> {
   const roots = [...new Set(await Promise.all(directories.map(rootOf)))];
   const models = new Map<string, ModelFolder>();
   const refused: RefusedFolder[] = [];
-  const labels = labelCache();
+  const labels = labelCache(roots);
   for (const root of roots) {
     const ids = await subfolders(root);
     const shared = [root, ...roots.slice(0, 1)];
@@ -94,11 +96,16 @@ async function isFolder(path: string): Promise<boolean> {
 
 type LabelReader = (file: string, inside: readonly string[]) => Promise<readonly Label[]>;
 
-/** Reads each label file once, because most models share one. */
-function labelCache(): LabelReader {
+/** Reads each label file once, because most models share one, and WordNet's tree once for all of them. */
+function labelCache([builtIn = '']: readonly string[]): LabelReader {
   const read = new Map<string, Promise<readonly Label[]>>();
+  let tree: Promise<WordNet> | undefined;
+  const wordnet = () => {
+    tree ??= readWordNet(join(builtIn, 'labels', WORDNET_FILE), [builtIn]);
+    return tree;
+  };
   return (file, inside) => {
-    const known = read.get(file) ?? readLabels(file, inside);
+    const known = read.get(file) ?? readLabels(file, inside, wordnet);
     read.set(file, known);
     return known;
   };

@@ -140,7 +140,7 @@ describe('a run', () => {
     const third = await run(args(pictures, '--out', out));
     expect(third.status).toBe(0);
     const [header, ...rows] = await linesOf(out);
-    expect(header).toBe('file,rank,index,label,score,error');
+    expect(header).toBe('file,rank,index,label,score,error,short_name');
     expect(rows.map((row) => row.split(',').slice(0, 2).join())).toEqual(
       names.flatMap((name) => [`${join(pictures, name)},1`, `${join(pictures, name)},2`]),
     );

@@ -138,6 +138,24 @@ describe('the command line', () => {
     expect(refused).toEqual([]);
   });
 
+  it('lists what it is asked to list', async () => {
+    const folder = await temporaryFolder();
+    await writeTree(folder, { 'a.png': seven });
+    const classify = (...options: string[]) => run(['classify', `${folder}/a.png`, '-m', 'lenet5', ...options]);
+    const sure = await classify('--min-score', '0.5', '--csv');
+    expect(sure.out.trimEnd().split('\n')).toHaveLength(2);
+    const grouped = await classify('--group', 'basic');
+    expect(grouped.status).toBe(1);
+    expect(grouped.out).toContain('"lenet5" has no groups: its class "0"');
+    for (const wrong of [
+      ['--min-score', '1.5'],
+      ['--min-score', 'x'],
+      ['--group', 'cat'],
+    ]) {
+      expect((await classify(...wrong)).status).toBe(2);
+    }
+  });
+
   it('classifies files and folders, and says which it could not', async () => {
     const folder = await temporaryFolder();
     await writeTree(folder, { 'a.png': seven, 'b, "c".png': 'no picture', 'deep/d.png': seven, 'notes.txt': 'text' });
@@ -158,9 +176,9 @@ describe('the command line', () => {
       { file: `${folder}/deep/d.png`, predictions: [{ index: 7 }, {}] },
     ]);
     const table = csv.out.trimEnd().split('\n');
-    expect(table[0]).toBe('file,rank,index,label,score,error');
-    expect(table[1]).toMatch(/a\.png,1,7,7,0\.\d+,$|a\.png,1,7,7,1,$/);
-    expect(table[3]).toBe(`"${folder}/b, ""c"".png",,,,,not_an_image`);
+    expect(table[0]).toBe('file,rank,index,label,score,error,short_name');
+    expect(table[1]).toMatch(/a\.png,1,7,7,0\.\d+,,7$|a\.png,1,7,7,1,,7$/);
+    expect(table[3]).toBe(`"${folder}/b, ""c"".png",,,,,not_an_image,`);
     expect(table).toHaveLength(6);
 
     const good = await run(['classify', `${folder}/a.png`]);

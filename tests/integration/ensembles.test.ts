@@ -31,8 +31,8 @@ describe('POST /ensemble', () => {
     const [result] = results;
     // Means of 0.9, 0.01, 0.01 and of 0.01, 0.5, 0.4.
     expect(result?.predictions).toEqual([
-      { index: 0, label: 'label 0', score: expect.closeTo(0.307, 2) },
-      { index: 1, label: 'label 1', score: expect.closeTo(0.303, 2) },
+      { index: 0, label: 'label 0', short_name: 'label 0', score: expect.closeTo(0.307, 2) },
+      { index: 1, label: 'label 1', short_name: 'label 1', score: expect.closeTo(0.303, 2) },
     ]);
     expect(result?.members?.map(({ model: id, predictions: [first] }) => [id, first?.index, first?.label])).toEqual([
       ['a', 0, 'label 0'],

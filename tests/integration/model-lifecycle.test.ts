@@ -253,7 +253,12 @@ describe('several pictures in one request', () => {
     ]);
     expect(body.results[0]).toMatchObject({ width: 8, height: 8, format: 'png' });
     expect(body.results[0]?.predictions).toHaveLength(3);
-    expect(body.results[0]?.predictions?.[0]).toEqual({ index: 1, label: 'label 1', score: expect.closeTo(0.9) });
+    expect(body.results[0]?.predictions?.[0]).toEqual({
+      index: 1,
+      label: 'label 1',
+      short_name: 'label 1',
+      score: expect.closeTo(0.9),
+    });
     const images = (outcome: string) => metric(url, 'menagerie_images_total', { outcome });
     expect(
       await Promise.all(['ok', 'not_an_image', 'worker_failed', 'corrupt_image', 'empty_body'].map(images)),

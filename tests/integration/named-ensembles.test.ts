@@ -79,8 +79,8 @@ describe('an ensemble with a file of its own', () => {
       ],
     });
     expect(results[0]?.predictions?.slice(0, 2)).toEqual([
-      { index: 0, label: 'label 0', score: expect.closeTo(2 / 3, 5) },
-      { index: 1, label: 'label 1', score: expect.closeTo(1 / 3, 5) },
+      { index: 0, label: 'label 0', short_name: 'label 0', score: expect.closeTo(2 / 3, 5) },
+      { index: 1, label: 'label 1', short_name: 'label 1', score: expect.closeTo(1 / 3, 5) },
     ]);
     expect(await metric(server.url, 'menagerie_answers_total', { model: 'pair' })).toBe(1);
     // What answers a single model stays as it was.

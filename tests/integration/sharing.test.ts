@@ -119,6 +119,7 @@ describe('the same picture asked for several times at once', () => {
 describe('requests for the same picture', () => {
   const same: [string, string][] = [
     ['model=m', 'model=m&top_k=2'],
+    ['model=m', 'model=m&min_score=0.5'],
     ['model=m', 'model=m&timeout_ms=15000'],
     ['model=m', 'model=m&crops=1&seed=0&average=probabilities&auto_orient=true'],
     ['model=m', ''],

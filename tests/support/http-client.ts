@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 interface Prediction {
   index: number;
   label: string;
+  short_name: string;
   score: number;
 }
 

@@ -4,6 +4,7 @@ import { createEngine, type Engine, unbounded } from '../../app/engine.js';
 import { loadAsked } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
+import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
 import { systemCode } from '../../system/errors.js';
 import { pathText } from '../../system/paths.js';
@@ -22,7 +23,7 @@ export interface ClassifyCommandOptions {
   question: Question;
   /** Variant of every network; undefined: each model's default. */
   variant: string | undefined;
-  topK: number;
+  listing: Listing;
   /** Form of what is printed. */
   format: ResultFormat;
   /** File to append results to, `.csv` or `.jsonl`; undefined: they are printed. */
@@ -115,17 +116,21 @@ function formatOf({ out, format }: ClassifyCommandOptions): ResultFormat {
 
 async function openResults(
   path: string,
-  { question, topK, format, shard, xmp, retryFailed }: ClassifyCommandOptions,
+  { question, listing, format, shard, xmp, retryFailed }: ClassifyCommandOptions,
   { classifier }: Engine,
   io: CommandIo,
 ): Promise<ResultsFile> {
-  const { target } = await classifier.estimate(question, 1);
+  if (format === 'csv' && listing.minScore > 0) {
+    // Only then does every picture have as many rows as the others, so that a cut one is found.
+    throw new MenagerieError('usage', '--min-score does not go with --out and CSV: write .jsonl instead.');
+  }
+  const { target, grouping } = await classifier.estimate(question, 1);
   return ResultsFile.open(
     {
       path,
       format: format === 'csv' ? 'csv' : 'json',
-      asked: askedOfFile(question, target, topK, shard, xmp),
-      rows: Math.min(topK, target.labels.length),
+      asked: askedOfFile(question, target, listing, shard, xmp),
+      rows: Math.min(listing.topK, (grouping?.groups ?? target.labels).length),
       // Only in the first part, so that the parts put together are one table.
       header: !shard || shard.part === 1,
       retryFailed,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
 import type { Target } from '../../serving/asking/target.js';
 import { systemCode } from '../../system/errors.js';
@@ -14,7 +15,7 @@ export type AskedOfFile = Record<string, unknown>;
 export function askedOfFile(
   question: Question,
   { ensemble, members }: Target,
-  topK: number,
+  listing: Listing,
   shard: Shard | undefined,
   xmp: KeywordOptions | undefined,
 ): AskedOfFile {
@@ -26,7 +27,9 @@ export function askedOfFile(
     seed: question.seed,
     average: question.average,
     auto_orient: question.autoOrient,
-    top_k: topK,
+    top_k: listing.topK,
+    min_score: listing.minScore,
+    group: question.group ?? null,
     shard: shard ? `${shard.part}/${shard.of}` : null,
     xmp: xmp ? { names: xmp.names, min_score: xmp.minScore } : null,
   };

@@ -3,6 +3,7 @@ import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { isCameraRaw, isPicture } from '../../datasets/image-files.js';
 import type { Entry, LeftOut } from '../../datasets/walk.js';
 import { answerJson } from '../../http/rest/answer-json.js';
+import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
 import { writeKeywords } from '../../sidecars/sidecar.js';
 import { ioError } from '../../system/errors.js';
@@ -23,7 +24,7 @@ const FILES_PER_WORKER = 2;
 
 export interface EntriesOptions {
   question: Question;
-  topK: number;
+  listing: Listing;
   format: ResultFormat;
   xmp: KeywordOptions | undefined;
   /** Most bytes of a file. */
@@ -119,7 +120,7 @@ async function lookAt(
     const outcome = await askAbout(read, options.question, classifier);
     if (outcome.error) return failed(outcome.error);
     const { target } = outcome.classification;
-    const json = answerJson(outcome.answer, target, options.topK);
+    const json = answerJson(outcome.answer, outcome.classification, options.listing);
     const keywords = options.xmp && { words: keywordsOf(json, options.xmp.minScore), model: modelText(target) };
     return { ...found, kind: 'result', result: { file, answer: json }, keywords };
   } catch (error) {

@@ -11,12 +11,7 @@ export interface KeywordOptions {
 
 /** The keywords for an answer: short names of the classes that are certain enough. */
 export function keywordsOf({ predictions }: ReturnType<typeof answerJson>, minScore: number): string[] {
-  return predictions.filter(({ score }) => score >= minScore).map(({ label }) => shortName(label));
-}
-
-/** ImageNet's names are lists of synonyms: `tench, Tinca tinca`. */
-function shortName(label: string): string {
-  return label.split(',')[0]?.trim() || label.trim();
+  return predictions.filter(({ score }) => score >= minScore).map(({ short_name }) => short_name);
 }
 
 /** The networks that gave an answer. */

@@ -14,7 +14,7 @@ export type FileResult = { file: string } & (
 
 export type ResultFormat = 'text' | 'json' | 'csv';
 
-export const CSV_HEADER = 'file,rank,index,label,score,error\n';
+export const CSV_HEADER = 'file,rank,index,label,score,error,short_name\n';
 
 /** A result as lines with their ends. */
 export function resultText({ file, answer, error }: FileResult, format: ResultFormat): string {
@@ -24,13 +24,24 @@ export function resultText({ file, answer, error }: FileResult, format: ResultFo
       return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, ...answer })}\n`;
     case 'csv': {
       const rows: (string | number)[][] = error
-        ? [[file, '', '', '', '', error.code]]
-        : predictions.map(({ index, label, score }, i) => [file, i + 1, index, printable(label), score, '']);
+        ? [[file, '', '', '', '', error.code, '']]
+        : predictions.map(({ index, label, short_name, score }, i) => [
+            file,
+            i + 1,
+            index ?? '',
+            printable(label),
+            score,
+            '',
+            printable(short_name),
+          ]);
       return rows.map((row) => `${row.map(csvField).join(',')}\n`).join('');
     }
     case 'text': {
       if (error) return `${file}\n  ${printable(error.message)} [${error.code}]\n`;
-      const rows = predictions.map(({ label, score }) => [`  ${(100 * score).toFixed(2)} %`, printable(label)]);
+      const rows = predictions.map(({ short_name, score }) => [
+        `  ${(100 * score).toFixed(2)} %`,
+        printable(short_name),
+      ]);
       return `${file}\n${table(rows, [0])}${agreement ? `  ${agreementText(agreement)}\n` : ''}`;
     }
   }
@@ -53,7 +64,7 @@ export function readResultLine(line: string, format: 'json' | 'csv'): ReadLine |
 }
 
 function readCsv(line: string): ReadLine | undefined {
-  const [file = '', rank = '', , , score = '', code = '', ...others] = csvCells(line);
+  const [file = '', rank = '', , , score = '', code = '', , ...others] = csvCells(line);
   // The pattern of the fields finds one more, which is empty, behind a line that does not end with a comma.
   if (file === '' || others.some((field) => field !== '')) return undefined;
   if (rank === '') return /^[a-z_]+$/.test(code) ? { file, code, rank: 1 } : undefined;

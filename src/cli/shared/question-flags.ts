@@ -3,6 +3,7 @@ import type { Config } from '../../config/load-config.js';
 import type { SettingName } from '../../config/settings.js';
 import { CROPS } from '../../core/manifest/crops.js';
 import { COMBINES, type Combine } from '../../core/scores/ensemble.js';
+import type { GroupLevel } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
@@ -17,6 +18,7 @@ interface ViewFlags {
   seed: number;
   average: 'probabilities' | 'logits';
   autoOrient: boolean;
+  group?: GroupLevel;
 }
 
 const TARGET = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else lenet5)';
@@ -52,7 +54,7 @@ export function splitViewFlags(
   question: Question;
   flags: Partial<Record<SettingName, string>>;
 } {
-  const { model = id, models, weights, combine, crops, tta, seed, average, autoOrient, ...flags } = all;
+  const { model = id, models, weights, combine, crops, tta, seed, average, autoOrient, group, ...flags } = all;
   const asked = models === undefined ? { model } : { ensemble: parseEnsembleRequest(models, weights, combine) };
   const question: Question = {
     asked,
@@ -61,6 +63,7 @@ export function splitViewFlags(
     augmentation: parseAugmentation(tta),
     seed,
     average,
+    group,
   };
   return { question, flags };
 }

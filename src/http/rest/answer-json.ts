@@ -1,45 +1,55 @@
 import type { Static } from 'typebox';
+import type { Combined } from '../../core/scores/averaging.js';
 import type { Answer } from '../../serving/answering/answerer.js';
-import { predictionsOf } from '../../serving/answering/predictions.js';
+import { type Listing, predictionsOf } from '../../serving/answering/predictions.js';
 import type { Timings } from '../../serving/answering/timings.js';
 import type { Target } from '../../serving/asking/target.js';
 import type { Estimate } from '../../serving/classifier.js';
 import type { ServedModel } from '../../serving/models/model.js';
 import type { Classification } from '../../serving/ticket.js';
 import { problemOf } from '../errors/problem.js';
-import type { ClassificationSchema, EstimateSchema } from './answer-schemas.js';
+import type { ClassificationSchema, EstimateSchema } from './schemas/answer-schemas.js';
 
 // Answers as JSON, in snake_case.
 
-/** The reply to POST /classify and /ensemble. @param topK number of classes per picture */
+/** The reply to POST /classify and /ensemble. */
 export function classificationJson(
-  { target, results }: Classification,
-  topK: number,
+  classification: Classification,
+  listing: Listing,
   requestId: string,
 ): Static<typeof ClassificationSchema> {
   return {
-    ...answeredBy(target),
-    results: results.map(({ name, ...result }) => ({
+    ...answeredBy(classification.target),
+    results: classification.results.map(({ name, ...result }) => ({
       ...(name === undefined ? {} : { name }),
-      ...('error' in result ? { error: problemOf(result.error, requestId) } : answerJson(result.answer, target, topK)),
+      ...('error' in result
+        ? { error: problemOf(result.error, requestId) }
+        : answerJson(result.answer, classification, listing)),
     })),
   };
 }
 
-/** The answer for one picture. */
-export function answerJson(answer: Answer, { labels }: Target, topK: number) {
+/** The answer for one picture. Only classes have an index: groups have none that means anything elsewhere. */
+export function answerJson(answer: Answer, { target, grouping }: Classification, listing: Listing) {
   const { width, height, format, views, combined, members, missing, agreement } = answer;
+  const list = (of: Combined) =>
+    predictionsOf(of, listing, grouping?.groups ?? target.labels).map(({ index, name, shortName, score }) => ({
+      ...(grouping ? {} : { index }),
+      label: name,
+      short_name: shortName,
+      score,
+    }));
   return {
     width,
     height,
     format,
     ...(views > 1 ? { views } : {}),
-    predictions: predictionsOf(combined, topK, labels),
+    predictions: list(combined),
     ...(agreement
       ? {
           members: members.map(({ id, probabilities }) => ({
             model: id,
-            predictions: predictionsOf({ scores: probabilities }, topK, labels),
+            predictions: list({ scores: probabilities }),
           })),
           agreement: {
             votes: agreement.votes,

@@ -11,7 +11,6 @@ import { LEAST_RATE, watchRate } from '../body/upload-rate.js';
 import { clientGone } from '../exchange/client-gone.js';
 import { onResponseClose } from '../exchange/response-close.js';
 import { classificationJson, serverTiming } from './answer-json.js';
-import { ClassificationSchema } from './answer-schemas.js';
 import { allParameters } from './parameters.js';
 import {
   type AskedQuery,
@@ -21,7 +20,8 @@ import {
   namesModels,
   questionOfQuery,
 } from './question-query.js';
-import { problems } from './schemas.js';
+import { ClassificationSchema } from './schemas/answer-schemas.js';
+import { problems } from './schemas/model-schemas.js';
 
 export interface ClassifyRouteOptions {
   classifier: Classifier;
@@ -117,7 +117,7 @@ async function answer(
     if (all !== inUrl) await ask(ticket, all);
     const classification = await ticket.answer(images).catch(withAdvice);
     reply.header('server-timing', serverTiming(classification.timings, performance.now() - started));
-    return classificationJson(classification, all.top_k, request.id);
+    return classificationJson(classification, { topK: all.top_k, minScore: all.min_score }, request.id);
   } finally {
     unwatch();
     account.close();

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Classifier } from '../../serving/classifier.js';
 import { estimateJson } from './answer-json.js';
-import { EstimateSchema } from './answer-schemas.js';
 import { EstimateQuerySchema, questionOfQuery } from './question-query.js';
-import { problems } from './schemas.js';
+import { EstimateSchema } from './schemas/answer-schemas.js';
+import { problems } from './schemas/model-schemas.js';
 
 export interface EstimateRouteOptions {
   classifier: Classifier;

@@ -5,16 +5,18 @@ import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { VariantNameSchema } from '../../core/manifest/variant.js';
 import type { ModelRegistry } from '../../serving/loading/model-registry.js';
+import { whyNotServed } from '../../serving/models/why-not-served.js';
+import { labelsJson } from './labels-json.js';
 import { modelJson } from './model-json.js';
 import { ModelList } from './model-list.js';
-import { ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from './schemas.js';
+import { LabelListSchema, ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from './schemas/model-schemas.js';
 
 export interface ModelRouteOptions {
   registry: ModelRegistry;
   adminKey: string | undefined;
 }
 
-/** GET /models, GET /models/:id, POST /models/:id/load and /unload */
+/** GET /models, GET /models/:id, GET /models/:id/labels, POST /models/:id/load and /unload */
 export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (app, { registry, adminKey }) => {
   const tags = ['models'];
   const list = new ModelList(() => registry.list());
@@ -51,6 +53,29 @@ export const modelRoutes: FastifyPluginAsyncTypebox<ModelRouteOptions> = async (
         manifest: status.manifest ?? status.ensemble ?? null,
         labels: status.labels.map(({ name }) => name),
       };
+    },
+  );
+
+  app.get(
+    '/models/:id/labels',
+    {
+      schema: {
+        summary: 'The classes of a model or ensemble',
+        description:
+          'Names, and what WordNet says each is a kind of. The reply has an ETag: If-None-Match saves sending it again.',
+        tags,
+        params,
+        response: { 200: LabelListSchema, 304: { description: 'Not modified' }, ...problems(400, 404, 503) },
+      },
+    },
+    async ({ params: { id }, headers }, reply) => {
+      const status = await registry.status(id);
+      if (status.state === 'refused') throw whyNotServed(status);
+      const { json, etag } = labelsJson(status.labels);
+      reply.headers({ etag, 'cache-control': 'no-cache' });
+      const known = headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+      if (known?.some((tag) => tag === etag || tag === '*')) return reply.code(304).send();
+      return sendJson(reply, `{"model":${JSON.stringify(id)},"labels":${json}}`);
     },
   );
 

@@ -3,11 +3,12 @@ import { MenagerieError } from '../../core/errors.js';
 import { CROPS } from '../../core/manifest/crops.js';
 import { strict } from '../../core/schema-parts.js';
 import { type Combine, CombineSchema } from '../../core/scores/ensemble.js';
+import { GROUP_LEVELS } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import type { Asked } from '../../serving/asking/asked.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
-import { ModelIdSchema } from './schemas.js';
+import { ModelIdSchema } from './schemas/model-schemas.js';
 
 // Query parameters of POST /classify, /ensemble and /estimate, and the question that they ask.
 
@@ -50,6 +51,20 @@ const answerParameters = {
     default: 5,
     description: 'Number of classes to return, best first.',
   }),
+  min_score: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0,
+    description: 'Return only classes with at least this score, 0 to 1.',
+  }),
+  group: Type.Optional(
+    Type.Enum([...GROUP_LEVELS], {
+      type: 'string',
+      description:
+        'Sum the scores over groups of classes, and return these: basic (tabby and Persian cat are cat) or broad (animal). Only ' +
+        'for classes with WordNet ids, such as those of ImageNet.',
+    }),
+  ),
   timeout_ms: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -113,8 +128,8 @@ export function namesModels(query: AskedQuery): boolean {
  * @throws MenagerieError `invalid_request`
  */
 export function questionOfQuery(query: ClassifyQuery | Static<typeof EstimateQuerySchema>): Question {
-  const { crops, tta, seed, average, auto_orient: autoOrient } = query;
-  return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average };
+  const { crops, tta, seed, average, auto_orient: autoOrient, group } = query;
+  return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average, group };
 }
 
 /** The parameters that say which models a request asks. */

@@ -10,8 +10,8 @@ import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.j
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Summaries } from '../../serving/summaries.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
-import { ModelIdSchema, problems } from './schemas.js';
-import { CompareQuerySchema, FORMS, MEDIA_TYPES, SummaryQuerySchema } from './summary-schemas.js';
+import { ModelIdSchema, problems } from './schemas/model-schemas.js';
+import { CompareQuerySchema, FORMS, MEDIA_TYPES, SummaryQuerySchema } from './schemas/summary-schemas.js';
 
 export interface SummaryRouteOptions {
   summaries: Summaries;

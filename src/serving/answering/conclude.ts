@@ -24,8 +24,14 @@ export interface MemberScores {
 export interface Conclusion {
   combined: Combined;
   /** For an ensemble: the probabilities of each member. */
-  members: readonly { id: string; probabilities: Float32Array }[];
+  members: readonly MemberProbabilities[];
   agreement: Agreement | undefined;
+}
+
+interface MemberProbabilities {
+  id: string;
+  weight: number;
+  probabilities: Float32Array;
 }
 
 /** Averages over the views of each member, and combines the members of an ensemble. */
@@ -41,16 +47,22 @@ export function conclude(
     const scores = overViews(multi_label ? meanPerLabel : meanOverViews, alone, average);
     return { combined: { scores }, members: [], agreement: undefined };
   }
-  const answers = scored.map((each) => ({ id: each.member.model.id, ...overViews(memberAnswer, each, average) }));
-  const weights = scored.map(({ member }) => member.weight);
+  const answers = scored.map((each) => {
+    const { model, weight } = each.member;
+    return { id: model.id, weight, ...overViews(memberAnswer, each, average) };
+  });
+  const weights = answers.map(({ weight }) => weight);
   const combined = combineMembers(answers, weights, ensemble.combine);
-  const probabilities = answers.map((answer) => answer.probabilities);
-  const [winner] = topK(combined.scores, 1, combined.tieBreak);
-  return {
-    combined,
-    members: answers.map((answer) => ({ id: answer.id, probabilities: answer.probabilities })),
-    agreement: agreement(probabilities, weights, winner?.index ?? 0),
-  };
+  const members = answers.map(({ id, weight, probabilities }) => ({ id, weight, probabilities }));
+  return { combined, members, agreement: agreementOf(combined, members) };
+}
+
+/** How much the members agree with their combined answer. */
+export function agreementOf({ scores, tieBreak }: Combined, members: readonly MemberProbabilities[]): Agreement {
+  const [winner] = topK(scores, 1, tieBreak);
+  const probabilities = members.map((member) => member.probabilities);
+  const weights = members.map(({ weight }) => weight);
+  return agreement(probabilities, weights, winner?.index ?? 0);
 }
 
 type Average<T> = (

@@ -1,20 +1,35 @@
 import type { Combined } from '../../core/scores/averaging.js';
 import { topK } from '../../core/scores/top-k.js';
-import type { Label } from '../../zoo/labels.js';
+import type { LabelNames } from '../../zoo/labels.js';
 
-/** One class and its score. */
-export interface Prediction {
+/** Which predictions are listed. */
+export interface Listing {
+  /** Most predictions. */
+  topK: number;
+  /** Least score, 0..1. */
+  minScore: number;
+}
+
+/** One class or group, and its score. */
+export interface Prediction extends LabelNames {
   index: number;
-  label: string;
   /** Probability, 0..1; for a vote, the share of the votes. */
   score: number;
 }
 
-/** The top `k` classes with their labels, best first. */
-export function predictionsOf({ scores, tieBreak }: Combined, k: number, labels: readonly Label[]): Prediction[] {
-  return topK(scores, k, tieBreak).map(({ index, score }) => {
+/**
+ * The predictions to list, best first.
+ * @param labels the names of the classes or groups that the scores are of
+ */
+export function predictionsOf(
+  { scores, tieBreak }: Combined,
+  { topK: most, minScore }: Listing,
+  labels: readonly LabelNames[],
+): Prediction[] {
+  const listed = topK(scores, most, tieBreak).filter(({ score }) => score >= minScore);
+  return listed.map(({ index, score }) => {
     const label = labels[index];
     if (!label) throw new Error(`class ${index} has no label`);
-    return { index, label: label.name, score };
+    return { index, name: label.name, shortName: label.shortName, score };
   });
 }

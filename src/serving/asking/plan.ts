@@ -3,6 +3,7 @@ import type { ScoreKind } from '../../core/scores/averaging.js';
 import { assertViewOptions, countViews, type ViewOptions } from '../../core/views/test-time.js';
 import { type Geometry, geometryOf } from '../../core/views/views.js';
 import { type Cost, type ReadingSpeed, sumOf } from '../cost/cost.js';
+import { type Grouping, groupingOf } from './grouping.js';
 import type { Question } from './question.js';
 import type { Member, Target } from './target.js';
 
@@ -27,15 +28,17 @@ export interface Plan {
   cost: Cost;
   /** Maximum number of bytes of the views of a picture. */
   viewBytes: number;
-  /** Equal exactly if two plans give the same answer for the same picture. */
+  /** Equal exactly if two plans give the same answer for the same picture, before its scores are summed over groups. */
   key: string;
+  /** Undefined if the scores of classes are wanted. */
+  grouping: Grouping | undefined;
 }
 
 /**
  * Plans how a target answers a question.
- * @throws MenagerieError `invalid_request` if the view options do not suit a member
+ * @throws MenagerieError `invalid_request` if the view options do not suit a member, or the classes have no groups
  */
-export function planFor({ crops, augmentation, seed, autoOrient, average }: Question, target: Target): Plan {
+export function planFor({ crops, augmentation, seed, autoOrient, average, group }: Question, target: Target): Plan {
   const groups = new Map<string, PlannedGroup & { members: Member[] }>();
   const allOptions: ViewOptions[] = [];
   const cost: Cost = { gmacs: 0, ms: 0 };
@@ -49,16 +52,17 @@ export function planFor({ crops, augmentation, seed, autoOrient, average }: Ques
     cost.gmacs += views * model.gmacs;
     cost.ms += views * model.viewMs;
     const key = JSON.stringify([geometry, viewOptions]);
-    const group = groups.get(key) ?? { geometry, viewOptions, views, members: [] };
-    group.members.push(member);
-    groups.set(key, group);
+    const planned = groups.get(key) ?? { geometry, viewOptions, views, members: [] };
+    planned.members.push(member);
+    groups.set(key, planned);
   }
   const planned = [...groups.values()];
   const viewBytes = planned.reduce((sum, { geometry: { input, color }, views }) => {
     return sum + views * input.width * input.height * channelsOf(color);
   }, 0);
   const key = planKey(target, allOptions, autoOrient, average);
-  return { target, autoOrient, average, groups: planned, cost, viewBytes, key };
+  const grouping = group && groupingOf(target, group);
+  return { target, autoOrient, average, groups: planned, cost, viewBytes, key, grouping };
 }
 
 function planKey(

@@ -15,7 +15,7 @@ const answered = (file: string): FileResult => ({
     width: 1,
     height: 1,
     format: 'png',
-    predictions: classes.map((label, index) => ({ index, label, score: 0.5 - index / 10 })),
+    predictions: classes.map((label, index) => ({ index, label, short_name: label, score: 0.5 - index / 10 })),
   },
 });
 const failed = (file: string): FileResult => ({ file, error: new MenagerieError('corrupt_image', 'damaged') });

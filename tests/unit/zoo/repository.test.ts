@@ -43,8 +43,8 @@ describe('the models that come with the project', () => {
     const { models } = await openRepository([BUILT_IN]);
     const usual = models.get('alexnet')?.labels ?? [];
     const devkit = models.get('inception-v2')?.labels ?? [];
-    expect(usual[0]).toEqual({ wnid: 'n01440764', name: 'tench, Tinca tinca' });
-    expect(usual[999]).toEqual({ wnid: 'n15075141', name: 'toilet tissue, toilet paper, bathroom tissue' });
+    expect(usual[0]).toMatchObject({ wnid: 'n01440764', name: 'tench, Tinca tinca' });
+    expect(usual[999]).toMatchObject({ wnid: 'n15075141', name: 'toilet tissue, toilet paper, bathroom tissue' });
     expect([79, 124, 173].map((index) => devkit[index]?.name)).toEqual([
       'zebra',
       'golden retriever',
@@ -77,7 +77,10 @@ describe('openRepository', () => {
       goldenImage: join(root, 'a', 'a.png'),
       labels: [{ wnid: 'n01440764', name: 'tench' }, { name: 'round' }],
     });
-    expect(models.get('b')?.labels).toEqual([{ name: 'round' }, { name: 'square' }]);
+    expect(models.get('b')?.labels).toEqual([
+      { name: 'round', shortName: 'round' },
+      { name: 'square', shortName: 'square' },
+    ]);
   });
 
   it('refuses the wrong ones and keeps the others', async () => {
@@ -139,7 +142,7 @@ describe('openRepository', () => {
     expect(shared).toMatchObject({ labels: [{ name: 'first' }], goldenImage: join(first, 'golden/g.png') });
     await writeTree(second, { 'labels/shapes.txt': 'second' });
     const own = (await openRepository([first, second])).models.get('m');
-    expect(own?.labels).toEqual([{ name: 'second' }]);
+    expect(own?.labels).toMatchObject([{ name: 'second' }]);
   });
 
   it('refuses the later of two models of one id', async () => {

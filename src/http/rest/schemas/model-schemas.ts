@@ -1,9 +1,9 @@
 import Type from 'typebox';
-import { MODEL_ID_PATTERN } from '../../core/manifest/schema-words.js';
-import { VariantNameSchema } from '../../core/manifest/variant.js';
-import { nullable } from '../../core/schema-parts.js';
-import { CombineSchema } from '../../core/scores/ensemble.js';
-import { MODEL_STATES } from '../../serving/models/model.js';
+import { MODEL_ID_PATTERN } from '../../../core/manifest/schema-words.js';
+import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import { nullable } from '../../../core/schema-parts.js';
+import { CombineSchema } from '../../../core/scores/ensemble.js';
+import { MODEL_STATES } from '../../../serving/models/model.js';
 
 export const ModelIdSchema = Type.String({ pattern: MODEL_ID_PATTERN, description: 'Id of a model; see GET /models.' });
 
@@ -57,6 +57,30 @@ export const ModelDetailSchema = Type.Object(
     labels: Type.Array(Type.String(), { description: 'Names of the classes, in index order.' }),
   },
   { $id: 'ModelDetail', title: 'ModelDetail' },
+);
+
+const LabelSchema = Type.Object({
+  index: Type.Integer(),
+  name: Type.String({ description: 'All names of the class, separated by commas: `label` in answers.' }),
+  short_name: Type.String({ description: 'One name, which no other class of the model has.' }),
+  synonyms: Type.Array(Type.String(), { description: 'The names after the first.' }),
+  wnid: Type.Optional(Type.String({ description: 'WordNet id: n and the offset of a noun in WordNet 3.0.' })),
+  parents: Type.Optional(
+    Type.Array(Type.Object({ wnid: Type.String(), name: Type.String() }), {
+      description: "All that WordNet says it is a kind of, nearest first; absent if it is not in the server's tree.",
+    }),
+  ),
+  groups: Type.Optional(
+    Type.Object(
+      { basic: Type.String(), broad: Type.String() },
+      { description: 'Short names of the groups that `group` sums its score into.' },
+    ),
+  ),
+});
+
+export const LabelListSchema = Type.Object(
+  { model: Type.String(), labels: Type.Array(LabelSchema, { description: 'In index order.' }) },
+  { $id: 'LabelList', title: 'LabelList' },
 );
 
 /** Response schemas for the statuses of a route's errors. */

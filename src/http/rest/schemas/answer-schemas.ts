@@ -1,19 +1,22 @@
 import Type from 'typebox';
-import { VariantNameSchema } from '../../core/manifest/variant.js';
-import { CombineSchema } from '../../core/scores/ensemble.js';
-import { ProblemSchema } from '../errors/problem.js';
+import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import { CombineSchema } from '../../../core/scores/ensemble.js';
+import { ProblemSchema } from '../../errors/problem.js';
 
 // Schemas of the replies to POST /classify, /ensemble and /estimate.
 
 const PredictionSchema = Type.Object({
-  index: Type.Integer({ description: 'Index of the class.' }),
-  label: Type.String({ description: 'Name of the class. Names may repeat, indices do not.' }),
-  score: Type.Number({ description: 'Probability, 0 to 1; with combine=vote the share of the votes.' }),
+  index: Type.Optional(Type.Integer({ description: 'Index of the class; a group has none.' })),
+  label: Type.String({ description: 'All names of the class. They may repeat, indices do not. Of a group its name.' }),
+  short_name: Type.String({ description: 'One name, which no other class has (nor another group, of groups).' }),
+  score: Type.Number({
+    description: 'Probability, 0 to 1; with combine=vote the share of the votes. Of a group the sum over its classes.',
+  }),
 });
 
 const AgreementSchema = Type.Object(
   {
-    votes: Type.Integer({ description: 'Number of members whose best class is the first prediction.' }),
+    votes: Type.Integer({ description: 'Number of members whose best class (or group) is the best of all together.' }),
     members: Type.Integer({ description: 'Number of members that answered.' }),
     jensen_shannon: Type.Number({
       description:

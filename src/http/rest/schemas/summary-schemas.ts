@@ -1,6 +1,6 @@
 import Type from 'typebox';
-import { VariantNameSchema } from '../../core/manifest/variant.js';
-import type { ReportForm } from '../../report/forms.js';
+import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import type { ReportForm } from '../../../report/forms.js';
 
 /** The forms of a report. The first is the default if the client accepts any. */
 export const FORMS = ['json', 'text', 'html', 'csv'] as const satisfies ReportForm[];
