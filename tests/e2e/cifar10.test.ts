@@ -8,14 +8,14 @@ import { type ClassifyReply, formOf, postPicture } from '../support/http-client.
 import { temporaryFolder } from '../support/model-folders.js';
 import { run, serve } from '../support/process.js';
 
-// The networks that come along, on the server as it starts without settings.
+// The networks for CIFAR-10 that come along.
 
 const models = fileURLToPath(new URL('../../models', import.meta.url));
 const airplane = new Uint8Array(await readFile(join(models, 'golden/airplane.png')));
-/** As if nothing had been said: every model that is there. */
-const ALL = { MENAGERIE_MODELS: '', MENAGERIE_WORKERS: '2' };
+/** The eight of them. */
+const ALL = { MENAGERIE_MODELS: 'cifar10-all', MENAGERIE_WORKERS: '2' };
 
-describe('the server as it starts', () => {
+describe('the networks for CIFAR-10', () => {
   it('answers about a photograph without being told which network to ask, and says which it asked and why', async () => {
     const { url } = await serve(ALL);
     const reply = await postPicture(url, airplane, { query: 'top_k=1' });
