@@ -41,7 +41,7 @@ export async function classify(
   if (files.length === 0) throw new MenagerieError('usage', `There are no pictures in ${paths.join(', ')}.`);
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
-    const question = withDefaultModel(options.question, config);
+    const question = await withDefaultModel(options.question, engine.repository, config);
     await loadAsked(engine, question.asked, options.variant);
     return await classifyFiles(files, { ...options, question }, engine, config, io);
   } finally {
