@@ -114,6 +114,8 @@ run() {
   expect '/readyz' curl -sf -o "$WORK/readyz.json" "$address/readyz"
   curl -sf -F "image=@models/golden/digit-7.png" "$address/classify?model=lenet5&top_k=1" > "$WORK/answer.json" || true
   expect 'lenet5 reads a seven' grep -q '"label":"7"' "$WORK/answer.json"
+  curl -sf -F "image=@samples/coffee.jpg" "$address/classify?top_k=1" > "$WORK/answer.json" || true
+  expect 'a photograph is named without saying by which model' grep -q '"label":"espresso"' "$WORK/answer.json"
   expect 'the health check passes' container exec proof node /app/health.mjs
   expect 'the health check fails where nothing listens' fails container exec --env PORT=18098 proof node /app/health.mjs
   expect 'process 1 is tini' test "$(container exec proof cat /proc/1/comm)" = tini

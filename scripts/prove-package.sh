@@ -15,7 +15,7 @@ fail() { echo "$1" >&2; exit 1; }
 say 'pack'
 package="$(node scripts/pack.mjs --out "$work")"
 # Nothing but what is needed, and no network that somebody pulled here.
-unexpected="$(tar -tzf "$package" | sed 's|^package/||' | grep -vE '^(dist/|models/|scripts/menagerie\.mjs$|package\.json$|npm-shrinkwrap\.json$|README\.md$|LICENSE$|NOTICE$|CHANGELOG\.md$|SECURITY\.md$)' || true)"
+unexpected="$(tar -tzf "$package" | sed 's|^package/||' | grep -vE '^(dist/|models/|samples/|scripts/menagerie\.mjs$|package\.json$|npm-shrinkwrap\.json$|README\.md$|LICENSE$|NOTICE$|CHANGELOG\.md$|SECURITY\.md$)' || true)"
 [ -z "$unexpected" ] || fail "unexpected files: $unexpected"
 git ls-files 'models/*.onnx' | sort > "$work/bundled"
 tar -tzf "$package" | sed -n 's|^package/\(models/.*\.onnx\)$|\1|p' | sort > "$work/packed"
@@ -41,6 +41,8 @@ $menagerie doctor > doctor.txt || { cat doctor.txt; fail 'doctor found a fault';
 picture=node_modules/@menagerie-server/menagerie/models/golden/digit-7.png
 $menagerie classify --model lenet5 "$picture"
 $menagerie bench lenet5 --duration 1 --connections 1,4
+photograph=node_modules/@menagerie-server/menagerie/samples/coffee.jpg
+$menagerie classify "$photograph" | grep -q espresso || fail 'a wrong answer about a photograph'
 PORT=0 $menagerie serve > server.out 2> server.log &
 server=$!
 address=

@@ -26,7 +26,7 @@ import { fidelityPage } from './fidelity-page.mjs';
 import { table } from './markdown.mjs';
 import { memoryTable, memoryText } from './memory-page.mjs';
 import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
-import { depthTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
+import { depthTable, liteTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
@@ -170,6 +170,7 @@ function techniquePages() {
     'docs/cost.md': fill('docs/cost.md', 'fairness', `${fairnessText()}\n${asTable(fairnessTable())}`),
     'docs/deployment.md': fill('docs/deployment.md', 'memory', `${memoryText()}\n${asTable(memoryTable())}`),
     'docs/zoo.md': fillAll('docs/zoo.md', {
+      lite: asTable(liteTable()),
       zoo: `${asTable(zooTable())}\n${zooText()}`,
       training: asTable(trainingTable()),
       depth: asTable(depthTable()),

@@ -88,6 +88,28 @@ export function trainingTable() {
   };
 }
 
+const LITE = ['efficientnet-lite0', 'efficientnet-lite2'];
+
+/** The networks for ImageNet. @returns {{ header: string[], rows: unknown[][] }} */
+export function liteTable() {
+  const rows = LITE.flatMap((id) => {
+    const read = (/** @type {string} */ file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+    const { variants, default_variant } = JSON.parse(read(`models/${id}/manifest.json`));
+    const log = read(`scripts/convert/efficientnet_lite/logs/${id}.jsonl`).trim().split('\n');
+    const measured = new Map(log.map((line) => JSON.parse(line)).map((row) => [row.sha256, row]));
+    return Object.entries(variants).map(([name, { sha256, bytes, top1: published }]) => {
+      const { top1, top1_not_calibrated_on: others, cpu_ms: ms } = measured.get(sha256);
+      const shown = (/** @type {number} */ value) => `${value.toFixed(1)} %`;
+      const variant = name === default_variant ? `${name} (default)` : name;
+      return [`\`${id}\``, variant, megabytes(bytes), shown(published), shown(top1), shown(others), ms];
+    });
+  });
+  return {
+    header: ['Network', 'Variant', 'File', 'Published top-1', 'Sample', 'Not calibrated on', 'CPU ms'],
+    rows,
+  };
+}
+
 /** Networks of two depths with and without shortcuts, all trained by one schedule. */
 const DEPTHS = ['plain20', 'plain44', 'resnet44'];
 

@@ -1,13 +1,18 @@
+import { realpath } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
 import { variantsOf } from '../core/manifest/manifest.js';
+import type { VariantName } from '../core/manifest/variant.js';
 import { type Asked, membersOf } from '../serving/asking/asked.js';
+import { type Candidate, chooseModel, ranked } from '../serving/asking/choose-model.js';
 import type { ModelRegistry } from '../serving/loading/model-registry.js';
-import type { Repository } from '../zoo/repository.js';
-import { isPulled } from '../zoo/weights.js';
+import type { ModelFolder, Repository } from '../zoo/repository.js';
+import { findVariant, isPulled, type NamedVariant, preferredVariant } from '../zoo/weights.js';
 
 const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+/** The bundled models that a server waits for at start, one for photographs and one for digits: all would take several seconds. */
+const BUNDLED_FIRST = new Set(['efficientnet-lite2', 'lenet5']);
 
 /** The model directories of a configuration, the built-in one first. */
 export function modelDirectories(config: Config): string[] {
@@ -34,24 +39,27 @@ export interface WantedModel {
   variant: string | undefined;
 }
 
+/** The models that a server loads. */
+export interface ModelsToLoad {
+  /** The server is ready when these are. */
+  first: WantedModel[];
+  /** These follow, as far as the memory goes; the best first. */
+  later: WantedModel[];
+}
+
 /**
- * The models to load at start: those configured, members of ensembles included; by default all whose weights are on disk.
+ * The models to load at start: those configured, members of ensembles included; by default all whose weights are on disk, most of the
+ * bundled ones later.
  * @throws MenagerieError `invalid_config` naming every model and variant that does not exist
  */
-export async function modelsToLoad(repository: Repository, config: Config): Promise<WantedModel[]> {
+export async function modelsToLoad(repository: Repository, config: Config): Promise<ModelsToLoad> {
   const { models } = repository;
   const { defaultModel } = config;
   if (defaultModel !== undefined && !models.has(defaultModel) && !repository.ensembles.has(defaultModel)) {
     throw new MenagerieError('invalid_config', `MENAGERIE_DEFAULT_MODEL: ${notThere(repository, defaultModel)}`);
   }
-  if (config.models === undefined) {
-    const wanted: WantedModel[] = [];
-    for (const model of models.values()) {
-      const present = await Promise.all(variantsOf(model.manifest).map(([, variant]) => isPulled(model, variant)));
-      if (present.includes(true) && !model.manifest.untrained) wanted.push({ id: model.id, variant: undefined });
-    }
-    return wanted;
-  }
+  if (config.models === undefined)
+    return await modelsOnDisk(repository, membersOf(repository, { model: defaultModel }));
   const named = config.models.flatMap((entry) => {
     const [id = '', variant] = entry.split(':');
     return membersOf(repository, { model: id }).map((model) => ({ id: model, variant }));
@@ -68,7 +76,47 @@ export async function modelsToLoad(repository: Repository, config: Config): Prom
     return variant === undefined || known ? [] : [`"${id}" has no variant "${variant}"`];
   });
   if (faults.length > 0) throw new MenagerieError('invalid_config', `MENAGERIE_MODELS: ${faults.join('; ')}`);
-  return wanted;
+  return { first: wanted, later: [] };
+}
+
+/** All trained models whose weights are on disk. @param needed ids of bundled models that may not come later */
+async function modelsOnDisk({ models }: Repository, needed: readonly string[]): Promise<ModelsToLoad> {
+  const builtIn = await realpath(BUILT_IN_MODELS);
+  const first: WantedModel[] = [];
+  const later: Candidate[] = [];
+  for (const model of models.values()) {
+    const { id, root, manifest } = model;
+    const variants = variantsOf(manifest);
+    const present = await Promise.all(variants.map(([, variant]) => isPulled(model, variant)));
+    if (!present.includes(true) || manifest.untrained) continue;
+    const bundled = root === builtIn && variants.some(([, { url }]) => url === undefined);
+    if (bundled && !BUNDLED_FIRST.has(id) && !needed.includes(id)) {
+      later.push({ folder: model, variant: (await preferredVariant(model)).name });
+    } else first.push({ id, variant: undefined });
+  }
+  return { first, later: ranked(later).map(({ folder: { id } }) => ({ id, variant: undefined })) };
+}
+
+/** The weights that a wanted model is loaded with. @param tuned the variant that `menagerie tune` found best */
+export function wantedVariant(
+  model: ModelFolder,
+  { variant }: WantedModel,
+  tuned?: VariantName,
+): Promise<NamedVariant> | NamedVariant {
+  return variant === undefined ? preferredVariant(model, tuned) : findVariant(model, variant);
+}
+
+/**
+ * The model for a command that names none: the one that a server with this configuration chooses when it has loaded all its models.
+ * @throws MenagerieError from modelsToLoad and chooseModel
+ */
+export async function defaultModelOf(repository: Repository, config: Config): Promise<string> {
+  const { first, later } = await modelsToLoad(repository, config);
+  const candidates = [...first, ...later].map(async (wanted) => {
+    const folder = repository.models.get(wanted.id);
+    return folder ? [{ folder, variant: (await wantedVariant(folder, wanted)).name }] : [];
+  });
+  return chooseModel((await Promise.all(candidates)).flat(), config.defaultModel).id;
 }
 
 function notThere({ refused }: Repository, id: string): string {

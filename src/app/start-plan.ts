@@ -9,17 +9,24 @@ import type { ModelTuning } from '../serving/loading/model-registry.js';
 import { openRepository } from '../zoo/open-repository.js';
 import type { Repository } from '../zoo/repository.js';
 import { readTuned } from '../zoo/tuned.js';
-import { findVariant, preferredVariant, weightsPath } from '../zoo/weights.js';
+import { weightsPath } from '../zoo/weights.js';
 import { layoutOf } from './layout.js';
 import { shareOf } from './memory-budget.js';
-import { modelDirectories, modelsToLoad, type WantedModel } from './models-to-load.js';
+import {
+  type ModelsToLoad,
+  modelDirectories,
+  modelsToLoad,
+  type WantedModel,
+  wantedVariant,
+} from './models-to-load.js';
 
 /** How a server starts. */
 export interface StartPlan {
   /** The settings, with workers, threads and instances filled in. */
   config: Config;
   repository: Repository;
-  wanted: WantedModel[];
+  /** The models to load: the server is ready when the first ones are. */
+  load: ModelsToLoad;
   tuned: ReadonlyMap<string, ModelTuning>;
   /** Decisions that do not follow from the settings, for the log. */
   notes: string[];
@@ -32,23 +39,30 @@ export interface StartPlan {
  */
 export async function planStart(config: Config, machine: Machine): Promise<StartPlan> {
   const repository = await openRepository(modelDirectories(config));
-  const wanted = await modelsToLoad(repository, config);
+  const { first, later } = await modelsToLoad(repository, config);
   const notes: string[] = [];
+  const wanted = [...first, ...later];
   const found = await readTunings(repository, wanted, tunedMachineOf(config, machine), notes);
   const layout = tunedLayout(config, wanted, found, notes);
   const tuned = new Map([...found].map(([id, { variant, batch }]) => [id, { variant, batch }]));
   const planned = { ...config, ...layout };
   const { workers: wantedWorkers, threads, renderers } = layoutOf(planned, machine);
-  const networks = await weightsOf(repository, wanted, tuned);
-  const fitting = workersThatFit(networks, wantedWorkers, (count) =>
-    shareOf(config, machine.usableMemory, count + renderers),
-  );
+  const share = (count: number) => shareOf(config, machine.usableMemory, count + renderers);
+  const networks = await weightsOf(repository, first, tuned);
+  const fitting = workersThatFit(networks, wantedWorkers, share);
   // A configured number is kept: models that do not fit are refused with an error that names them.
   const workers = config.workers === undefined ? fitting : wantedWorkers;
   if (workers < wantedWorkers) notes.push(`memory holds the models in ${workers} of ${wantedWorkers} workers`);
+  const following = networksThatFit(networks, await weightsOf(repository, later, tuned), share(workers));
+  const load = { first, later: later.slice(0, following) };
+  const who = workers === 1 ? '1 worker loads' : `${workers} workers load`;
+  notes.push(`${who} ${namesOf(first)}${following > 0 ? `; then ${namesOf(load.later)}` : ''}`);
+  if (following < later.length) notes.push(`memory does not hold ${namesOf(later.slice(following))}: not loaded`);
   const instances = config.instances ?? workers;
-  return { config: { ...planned, workers, threads, instances }, repository, wanted, tuned, notes };
+  return { config: { ...planned, workers, threads, instances }, repository, load, tuned, notes };
 }
+
+const namesOf = (models: readonly WantedModel[]) => models.map(({ id }) => id).join(', ') || 'no model';
 
 /** The description of this machine in tuned.json. */
 export function tunedMachineOf({ device }: Config, { cpu, usableCores }: Machine): TunedMachine {
@@ -68,6 +82,20 @@ export function workersThatFit(
   let workers = wanted;
   while (workers > 1 && heldBytes(networks) > share(workers)) workers--;
   return workers;
+}
+
+/**
+ * How many networks, from the first on, each worker can hold beside others.
+ * @param share bytes of a worker
+ */
+export function networksThatFit(
+  held: readonly { bytes: number }[],
+  further: readonly { bytes: number }[],
+  share: number,
+): number {
+  let count = 0;
+  while (count < further.length && heldBytes([...held, ...further.slice(0, count + 1)]) <= share) count++;
+  return count;
 }
 
 async function readTunings(
@@ -120,11 +148,10 @@ async function weightsOf(
   tuned: ReadonlyMap<string, ModelTuning>,
 ): Promise<{ bytes: number }[]> {
   const networks: { bytes: number }[] = [];
-  for (const { id, variant: name } of wanted) {
-    const model = models.get(id);
+  for (const entry of wanted) {
+    const model = models.get(entry.id);
     if (!model) continue;
-    const variant =
-      name === undefined ? await preferredVariant(model, tuned.get(id)?.variant) : findVariant(model, name);
+    const variant = await wantedVariant(model, entry, tuned.get(entry.id)?.variant);
     networks.push({ bytes: weightBytes(weightsPath(model, variant)) });
   }
   return networks;

@@ -62,7 +62,8 @@ export const SETTINGS = {
     type: 'list',
     separator: ',',
     default: undefined,
-    defaultText: 'every model whose weights are on disk',
+    defaultText:
+      'every trained model whose weights are on disk; of the bundled ones most follow when the server is ready (docs/models.md)',
     about: 'Models to load at start: id, id:variant (resnet50:int8), or the id of an ensemble for its members.',
   },
   defaultModel: {
@@ -70,7 +71,7 @@ export const SETTINGS = {
     type: 'text',
     default: undefined,
     about:
-      'The model or ensemble for requests that name none. If not set: the best ready model for photographs; the reply says why.',
+      'The model or ensemble for requests that name none. If not set: of the models that serve, the best for photographs (docs/models.md); the reply says why.',
   },
   adminKey: {
     env: 'MENAGERIE_ADMIN_KEY',

@@ -26,17 +26,32 @@ function shapeOf(value: unknown): unknown {
 }
 
 describe('README.md', () => {
-  it('posts a digit and gets a reply of the form shown', async () => {
-    const { url } = await serve();
-    const command = commands.find((line) => line.startsWith('curl') && line.includes('model=lenet5')) ?? '';
+  /** Does what the first command shown with this picture does. */
+  const post = async (url: string, name: string, file = join(root, name)) => {
+    const command = commands.find((line) => line.startsWith('curl') && line.includes(`@${name}`)) ?? '';
     const [, field, address] = /-F (\w+)=@\S+ '?localhost:8080([^' ]+)'?/.exec(command) ?? [];
     const form = new FormData();
-    form.append(field as string, new Blob([readFileSync(digit)]), 'digit.png');
+    form.append(field as string, new Blob([readFileSync(file)]), basename(name));
     const response = await fetch(`${url}${address}`, { method: 'POST', body: form });
+    return (await response.json()) as { results: { predictions: { label: string; score: number }[] }[] };
+  };
+
+  it('posts its photograph and a digit, and gets the answers shown', { timeout: 60_000 }, async () => {
+    const { url } = await serve({ MENAGERIE_MODELS: 'lenet5,efficientnet-lite' });
     const shown = JSON.parse(blocks.find(({ language }) => language === 'json')?.text ?? '');
-    const reply = (await response.json()) as typeof shown;
+    const reply = await post(url, 'samples/coffee.jpg');
     expect(shapeOf(reply)).toEqual(shapeOf(shown));
-    expect(reply.results[0].predictions[0].label).toBe('7');
+    const [best] = reply.results[0]?.predictions ?? [];
+    expect(best?.label).toBe(shown.results[0].predictions[0].label);
+    // Processors differ a little in int8.
+    expect(best?.score).toBeCloseTo(shown.results[0].predictions[0].score, 1);
+    expect((await post(url, 'digit.png', digit)).results[0]?.predictions[0]?.label).toBe('7');
+  });
+
+  it('shows a photograph that is small, and that the networks must know before they serve', () => {
+    const sample = readFileSync(join(root, 'samples/coffee.jpg'));
+    expect(sample.length).toBeLessThan(100_000);
+    expect(sample.equals(readFileSync(join(root, 'models/golden/coffee.jpg')))).toBe(true);
   });
 
   it('has only commands and options that exist', async () => {

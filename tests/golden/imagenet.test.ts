@@ -1,18 +1,13 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Crops } from '../../src/core/manifest/crops.js';
-import { combineMembers, type MemberAnswer, memberAnswer } from '../../src/core/scores/averaging.js';
-import { topK } from '../../src/core/scores/top-k.js';
+import { combineMembers, type MemberAnswer } from '../../src/core/scores/averaging.js';
 import { renderViews } from '../../src/core/views/render.js';
 import { cropViews, geometryOf } from '../../src/core/views/views.js';
-import { type Decoded, decode } from '../../src/imaging/decode.js';
-import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network } from '../../src/runtime/networks/network.js';
+import type { Decoded } from '../../src/imaging/decode.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
-import { rendered } from '../support/networks.js';
+import { answersOf, decodeAll, faultsOf, PICTURE_SETS, sha256, type Top5 } from '../support/reference-answers.js';
 
 // 276 photographs and what Pillow and ONNX Runtime's Python package make of them (reference/ in the assets).
 
@@ -23,7 +18,7 @@ interface Reference {
   crop_u8_sha256: string;
   /** Of every fifth picture. */
   ten_crop_u8_sha256?: string[];
-  top5: Record<string, [index: number, score: number][]>;
+  top5: Top5;
 }
 
 const PHOTO = {
@@ -51,59 +46,15 @@ const NETWORKS = [
   }),
 );
 const GEOMETRY = geometryOf(NETWORKS[0] as NetworkSpec);
-const SETS = [
-  { name: 'imagenet-sample-250', folder: 'datasets/imagenet-sample-250' },
-  { name: 'images', folder: 'images' },
-];
-const TOLERANCE = 1e-3;
 
-/** What a network answers to every picture, by file. */
-async function answersOf(
-  spec: NetworkSpec,
-  pictures: ReadonlyMap<string, Decoded>,
-  crops: Crops,
-): Promise<Map<string, MemberAnswer>> {
-  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: undefined });
-  const answers = new Map<string, MemberAnswer>();
-  for (const [file, picture] of pictures) {
-    const views = cropViews(picture, GEOMETRY, crops);
-    const { outcomes } = await network.run([rendered(picture, GEOMETRY, views)], new InputTensor());
-    const [outcome] = outcomes;
-    if (!outcome || 'error' in outcome) throw new Error(file, { cause: outcome?.error });
-    const weights = views.map(({ count }) => count);
-    answers.set(file, memberAnswer(outcome.scores, network.info.classes, weights, 'logits', 'probabilities'));
-  }
-  await network.release();
-  return answers;
-}
-
-/** How the best five differ from those of the reference, in words. */
-function faultsOf(
-  file: string,
-  probabilities: Float32Array,
-  expected: Reference['top5'][string] | undefined,
-): string[] {
-  if (expected?.length !== 5) return [`${file}: the reference has no best five`];
-  const found = topK(probabilities, 5);
-  return expected.flatMap(([index, score], rank) => {
-    const got = found[rank];
-    // Two classes closer than the tolerance may change places.
-    const inOrder = got?.index === index || Math.abs((got?.score ?? 0) - score) <= TOLERANCE;
-    if (inOrder && Math.abs((probabilities[index] ?? 0) - score) <= TOLERANCE) return [];
-    return [`${file}: rank ${rank + 1}: expected ${index} at ${score}, got ${got?.index} at ${got?.score}`];
-  });
-}
-
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-
-describe.skipIf(!assets).each(SETS)('$name', ({ name, folder }) => {
+describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   const root = assets ?? '';
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
   /** Each network sees each picture once, whichever test asks first. */
   const known = new Map<string, Promise<Map<string, MemberAnswer>>>();
   const answers = (spec: NetworkSpec) => {
-    const promise = known.get(spec.key) ?? answersOf(spec, pictures, 1);
+    const promise = known.get(spec.key) ?? answersOf(spec, pictures);
     known.set(spec.key, promise);
     return promise;
   };
@@ -111,9 +62,7 @@ describe.skipIf(!assets).each(SETS)('$name', ({ name, folder }) => {
 
   beforeAll(async () => {
     reference = JSON.parse(readFileSync(join(root, 'reference', `${name}.json`), 'utf8')).images;
-    const names = Object.keys(reference);
-    const read = (file: string) => decode(readFileSync(join(root, folder, file)), false, { maxPixels: 50_000_000 });
-    pictures = new Map(await Promise.all(names.map(async (file) => [file, await read(file)] as const)));
+    pictures = await decodeAll(join(root, folder), Object.keys(reference));
   });
 
   test('every 224 x 224 crop equals Pillow byte for byte', () => {

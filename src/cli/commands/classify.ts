@@ -58,7 +58,7 @@ export async function classify(
   await assertAnyThere(paths);
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
-    const question = withDefaultModel(options.question, config);
+    const question = await withDefaultModel(options.question, engine.repository, config);
     await loadAsked(engine, question.asked, options.variant);
     const asked = { ...options, question, format };
     const results = options.out === undefined ? undefined : await openResults(options.out, asked, engine, io);

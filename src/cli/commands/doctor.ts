@@ -49,7 +49,7 @@ export async function doctor(
     const needed = provider === 'cpu' || config?.device === 'cuda-required';
     if (needed && !usable) faults.push(`${provider}: ${detail}`);
   }
-  if (plan && plan.wanted.length === 0)
+  if (plan && plan.load.first.length === 0)
     faults.push('no model has its weights on this machine; fetch some with: menagerie pull <id>');
   const report: Report = {
     versions: { menagerie: version, node: process.versions.node, onnxruntime: runtimeVersion(), ...imagingVersions() },
@@ -106,8 +106,9 @@ interface StartChoice {
   notes: string[];
 }
 
-function choiceOf({ config, wanted, tuned, notes }: StartPlan, settings: Config, checks: ProviderCheck[]): StartChoice {
+function choiceOf({ config, load, tuned, notes }: StartPlan, settings: Config, checks: ProviderCheck[]): StartChoice {
   const cuda = settings.device !== 'cpu' && checks.some(({ provider, usable }) => provider === 'cuda' && usable);
+  const wanted = [...load.first, ...load.later];
   const models = wanted.map(({ id, variant = tuned.get(id)?.variant }) => (variant ? `${id}:${variant}` : id));
   const { workers = 1, threads = 1, instances = workers } = config;
   return { provider: cuda ? 'cuda' : 'cpu', workers, threads, instances, models, notes };

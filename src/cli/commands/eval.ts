@@ -43,10 +43,10 @@ const PICTURES_PER_WORKER = 32;
  * @throws MenagerieError `invalid_data`, `io_error`; errors of loading
  */
 export async function evaluate(options: EvalCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
-  const first = withDefaultModel(options.question, config);
-  const questions = [first, ...options.compare.map((model) => ({ ...first, asked: { model } }))];
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
+    const first = await withDefaultModel(options.question, engine.repository, config);
+    const questions = [first, ...options.compare.map((model) => ({ ...first, asked: { model } }))];
     const dataset = await openDataset(options.data, labelsOf(engine.repository, first.asked));
     for (const [reason, count] of dataset.leftOut) io.err.write(`${count} left out: ${reason}\n`);
     const pictures = spreadOver(dataset.pictures, options.limit);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEngine, type Engine } from '../../app/engine.js';
+import type { WantedModel } from '../../app/models-to-load.js';
 import { observedEvents } from '../../app/observed-events.js';
 import { planStart } from '../../app/start-plan.js';
 import type { Config } from '../../config/load-config.js';
@@ -26,7 +27,8 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
   const output = logOutput();
   const log = createLogger(settings.logLevel, output);
   const plan = await planStart(settings, readMachine());
-  const { config, wanted } = plan;
+  const { config } = plan;
+  const { first, later } = plan.load;
   for (const note of plan.notes) log.info(note);
   const budget = new ByteBudget(config.uploadMemory);
   const metrics: Metrics = new Metrics({
@@ -44,7 +46,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
   // Aborted by an error that makes serving pointless.
   const fatal = new AbortController();
   try {
-    engine.registry.expect(wanted.map(({ id }) => id));
+    engine.registry.expect(first.map(({ id }) => id));
     for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
     const app = await createApp({
       ...config,
@@ -58,16 +60,20 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     const address = await listen(app, config);
     io.err.write(`menagerie ${version} listens on ${address}\n`);
     const ending = AbortSignal.any([io.signal, fatal.signal]);
-    const loading = Promise.all(
-      wanted.map(({ id, variant }) =>
-        engine.registry.load(id, variant).catch((error: unknown) => {
-          log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
-          if (toMenagerieError(error).code === 'provider_unavailable') fatal.abort(error);
-        }),
-      ),
-    );
-    void loading.then(async () => {
-      if (!ending.aborted) io.err.write(await banner(engine, address));
+    const load = async ({ id, variant }: WantedModel) => {
+      try {
+        await engine.registry.load(id, variant);
+      } catch (error) {
+        if (ending.aborted) return;
+        log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
+        if (toMenagerieError(error).code === 'provider_unavailable') fatal.abort(error);
+      }
+    };
+    void Promise.all(first.map(load)).then(async () => {
+      if (ending.aborted) return;
+      const following = Promise.all(later.map(load));
+      io.err.write(await banner(engine, address, later.length));
+      await following;
     });
     await new Promise<void>((resolve) => {
       if (ending.aborted) resolve();
@@ -117,7 +123,7 @@ async function drain(app: App, { drainDelayMs, drainTimeoutMs }: Config): Promis
 }
 
 /** The message for whoever started the server: the models that are served, and the addresses to try. */
-async function banner({ registry }: Engine, address: string): Promise<string> {
+async function banner({ registry }: Engine, address: string, following: number): Promise<string> {
   const models = await registry.list();
   const ready = models.filter(({ state }) => state === 'ready');
   const broken = models.filter(({ state }) => state === 'failed' || state === 'refused');
@@ -130,6 +136,7 @@ async function banner({ registry }: Engine, address: string): Promise<string> {
   ]);
   const sections = [
     rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNo model is served.\n',
+    following > 0 ? `  and ${following} more that are being loaded\n` : '',
     absent.length > 0 ? `  and ${absent.length} more that \`npx menagerie pull <id>\` fetches (see /models)\n` : '',
     ...broken.map(({ id, state, reason }) => `\n${id} is not served (${state}): ${reason}\n`),
     ready[0] ? `\nTry        curl -F image=@picture.jpg '${address}/classify?model=${ready[0].id}'\n` : '\n',

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defaultModelOf } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import type { SettingName } from '../../config/settings.js';
 import { CROPS } from '../../core/manifest/crops.js';
@@ -7,6 +8,7 @@ import type { GroupLevel } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
+import type { Repository } from '../../zoo/repository.js';
 
 interface ViewFlags {
   model?: string;
@@ -21,7 +23,7 @@ interface ViewFlags {
   group?: GroupLevel;
 }
 
-const TARGET = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else lenet5)';
+const TARGET = 'the model or ensemble (default: MENAGERIE_DEFAULT_MODEL, else the best for photographs)';
 
 /** Adds the flags of a question. @param target whether the model is named by a flag or by an argument */
 export function withViewFlags(command: Command, target: 'flag' | 'id' = 'flag'): Command {
@@ -68,11 +70,14 @@ export function splitViewFlags(
   return { question, flags };
 }
 
-/** The question, with the default model if it names none. */
-export function withDefaultModel(question: Question, { defaultModel = 'lenet5' }: Config): Question {
+/**
+ * The question, with the default model if it names none.
+ * @throws MenagerieError from defaultModelOf
+ */
+export async function withDefaultModel(question: Question, repository: Repository, config: Config): Promise<Question> {
   const { asked } = question;
   if ('ensemble' in asked || asked.model !== undefined) return question;
-  return { ...question, asked: { model: defaultModel } };
+  return { ...question, asked: { model: await defaultModelOf(repository, config) } };
 }
 
 function wholeNumber(text: string): number {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { memoryBudget, shareOf } from '../../../src/app/memory-budget.js';
-import { workersThatFit } from '../../../src/app/start-plan.js';
+import { networksThatFit, workersThatFit } from '../../../src/app/start-plan.js';
 import { usesCuda } from '../../../src/runtime/device/providers.js';
 import { heldBytes } from '../../../src/runtime/networks/network-memory.js';
 import { NO_LEVERS } from '../../../src/runtime/workers/process/levers.js';
@@ -73,4 +73,15 @@ describe('workersThatFit', () => {
       }),
     );
   });
+});
+
+test('of networks that may follow, as many are loaded as every worker holds, in their order', () => {
+  const small = { bytes: MIB };
+  const held = [small];
+  const of = (count: number) => heldBytes([...held, ...Array(count).fill(small)]);
+  const three = [small, small, small];
+  expect(networksThatFit(held, three, of(3))).toBe(3);
+  expect(networksThatFit(held, three, of(3) - 1)).toBe(2);
+  expect(networksThatFit(held, three, of(0))).toBe(0);
+  expect(networksThatFit(held, [small, { bytes: GIB }, small], of(3))).toBe(1);
 });

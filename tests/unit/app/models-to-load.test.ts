@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { modelsToLoad } from '../../../src/app/models-to-load.js';
+import { defaultModelOf, modelsToLoad } from '../../../src/app/models-to-load.js';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { openRepository } from '../../../src/zoo/open-repository.js';
 import { manifestOf, temporaryFolder, writeTree } from '../../support/model-folders.js';
@@ -15,7 +16,7 @@ async function wanted(env: Record<string, string>) {
     'broken/manifest.json': '{',
     'ensembles/both.json': { id: 'both', title: 'both', members },
   });
-  return modelsToLoad(await openRepository([folder]), loadConfig(env));
+  return (await modelsToLoad(await openRepository([folder]), loadConfig(env))).first;
 }
 
 describe('the models to load at start', () => {
@@ -42,5 +43,40 @@ describe('the models to load at start', () => {
       /^MENAGERIE_DEFAULT_MODEL: there is no model "c"$/,
     );
     await expect(wanted({ MENAGERIE_DEFAULT_MODEL: 'broken' })).rejects.toThrow(/"broken": .*JSON/);
+  });
+});
+
+const repository = await openRepository([fileURLToPath(new URL('../../../models', import.meta.url))]);
+const idsOf = (models: readonly { id: string }[]) => models.map(({ id }) => id);
+
+describe('the bundled models', () => {
+  const plan = (env: Record<string, string>) => modelsToLoad(repository, loadConfig(env));
+
+  test('are waited for if photographs and digits need them, and follow otherwise', async () => {
+    const { first, later } = await plan({});
+    for (const id of ['efficientnet-lite2', 'lenet5']) expect(idsOf(first)).toContain(id);
+    // The best first: if there is no memory for all, the others are left out.
+    expect(idsOf(later).slice(0, 2)).toEqual(['efficientnet-lite0', 'cifar10-inception']);
+    expect(idsOf(later).at(-1)).toBe('cifar10-plain44');
+    expect(later).toHaveLength(9);
+  });
+
+  test('are waited for if they are named, or the default, or its members', async () => {
+    expect(await plan({ MENAGERIE_MODELS: 'cifar10-nin' })).toEqual({
+      first: [{ id: 'cifar10-nin', variant: undefined }],
+      later: [],
+    });
+    const { first, later } = await plan({ MENAGERIE_DEFAULT_MODEL: 'cifar10-all' });
+    expect(idsOf(first)).toContain('cifar10-resnet20');
+    expect(idsOf(later)).toEqual(['efficientnet-lite0']);
+  });
+
+  test('give commands the default that the server has', async () => {
+    const choice = (env: Record<string, string>) => defaultModelOf(repository, loadConfig(env));
+    expect(await choice({ MENAGERIE_MODELS: 'lenet5,cifar10-nin,efficientnet-lite0,efficientnet-lite2' })).toBe(
+      'efficientnet-lite2',
+    );
+    expect(await choice({ MENAGERIE_MODELS: 'lenet5,cifar10-nin' })).toBe('cifar10-nin');
+    expect(await choice({ MENAGERIE_DEFAULT_MODEL: 'cifar10-all' })).toBe('cifar10-all');
   });
 });

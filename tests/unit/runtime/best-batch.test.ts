@@ -34,8 +34,8 @@ describe('bestBatch on a CPU', () => {
   });
 
   test('leaves a slow network alone: it keeps a core busy by itself', async () => {
-    const { run, sizes } = network(linear(19, 2));
-    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, viewMs: 21 });
+    const { run, sizes } = network(linear(9, 2));
+    expect(await bestBatch(run, 'cpu', undefined)).toEqual({ batch: 1, viewMs: 11 });
     expect(sizes()).toEqual([1]);
   });
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { MenagerieError } from '../../../src/core/errors.js';
-import { chooseModel } from '../../../src/serving/asking/choose-model.js';
-import type { ServedModel } from '../../../src/serving/models/model.js';
+import { type Candidate, chooseModel } from '../../../src/serving/asking/choose-model.js';
 
-function served(id: string, classes: number, top1?: number, mode = 'shorter_side'): ServedModel {
+function served(id: string, classes: number, top1?: number, mode = 'shorter_side'): Candidate {
   const manifest = { preprocess: { resize: { mode } }, variants: { fp32: { top1 }, int8: { top1: 1 } } };
-  return { id, variant: 'fp32', info: { classes }, folder: { manifest } } as unknown as ServedModel;
+  const labels = Array.from({ length: classes }, (_, i) => ({ name: `class ${i}` }));
+  return { variant: 'fp32', folder: { id, manifest, labels } } as unknown as Candidate;
 }
 
 const DIGITS = served('digits', 10, 99.5, 'digit');

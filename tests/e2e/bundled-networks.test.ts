@@ -7,17 +7,47 @@ import { assetsDir } from '../support/assets.js';
 import { type ClassifyReply, formOf, postPicture } from '../support/http-client.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { run, serve } from '../support/process.js';
+import { until } from '../support/worker-script.js';
 
 // The networks that come along, on the server as it starts without settings.
 
 const models = fileURLToPath(new URL('../../models', import.meta.url));
+const cifar10 = (await readdir(models)).filter((name) => name.startsWith('cifar10-')).sort();
 const airplane = new Uint8Array(await readFile(join(models, 'golden/airplane.png')));
+const espresso = new Uint8Array(await readFile(join(models, 'golden/coffee.jpg')));
 /** As if nothing had been said: every model that is there. */
 const ALL = { MENAGERIE_MODELS: '', MENAGERIE_WORKERS: '2' };
+const CIFAR10 = { MENAGERIE_MODELS: 'cifar10-all', MENAGERIE_WORKERS: '2' };
 
 describe('the server as it starts', () => {
-  it('answers about a photograph without being told which network to ask, and says which it asked and why', async () => {
+  it('answers about a photograph without being told which network to ask, as the command does, and says why', async () => {
     const { url } = await serve(ALL);
+    const reply = await postPicture(url, espresso, { query: 'top_k=1' });
+    expect(reply.status).toBe(200);
+    const { model, results } = (await reply.json()) as ClassifyReply & { model: { chosen_because: string } };
+    expect(results[0]?.predictions?.[0]?.label).toBe('espresso');
+    expect(model.id).toBe('efficientnet-lite2');
+    expect(model.chosen_because).toMatch(
+      /models that serve it is the best for photographs, with 1000 classes and a top-1/,
+    );
+    const { out } = await run(['classify', '--json', join(models, 'golden/coffee.jpg')]);
+    const [best] = JSON.parse(out).predictions;
+    expect([best.label, best.score]).toEqual(['espresso', results[0]?.predictions?.[0]?.score]);
+  });
+
+  it('is ready when it can name photographs and read digits; the other bundled networks follow', async () => {
+    const { url } = await serve(ALL);
+    const stateOf = async (id: string) =>
+      ((await (await fetch(`${url}/models/${id}`)).json()) as { state: string }).state;
+    for (const id of ['efficientnet-lite2', 'lenet5']) expect(await stateOf(id)).toBe('ready');
+    for (const id of ['efficientnet-lite0', ...cifar10])
+      await until(async () => (await stateOf(id)) === 'ready', `${id} to follow`);
+  });
+});
+
+describe('the networks for CIFAR-10', () => {
+  it('alone are asked about photographs', async () => {
+    const { url } = await serve(CIFAR10);
     const reply = await postPicture(url, airplane, { query: 'top_k=1' });
     expect(reply.status).toBe(200);
     const { model, results } = (await reply.json()) as ClassifyReply & { model: { chosen_because: string } };
@@ -28,16 +58,15 @@ describe('the server as it starts', () => {
     );
   });
 
-  it('has the family answer together under one name', async () => {
-    const { url } = await serve(ALL);
+  it('answer together under one name', async () => {
+    const { url } = await serve(CIFAR10);
     const reply = await postPicture(url, airplane, { query: 'model=cifar10-all&tta=mirror' });
     expect(reply.status).toBe(200);
     const { ensemble, results } = (await reply.json()) as ClassifyReply;
-    const bundled = (await readdir(models)).filter((name) => name.startsWith('cifar10-'));
-    expect(ensemble?.members.map(({ id }) => id).sort()).toEqual(bundled.sort());
+    expect(ensemble?.members.map(({ id }) => id).sort()).toEqual(cifar10);
     expect(results[0]).toMatchObject({
       predictions: [{ label: 'airplane' }, {}, {}, {}, {}],
-      agreement: { votes: bundled.length, members: bundled.length },
+      agreement: { votes: cifar10.length, members: cifar10.length },
     });
   });
 });
@@ -63,7 +92,7 @@ describe.skipIf(!assets)('on test pictures of CIFAR-10 (skipped without the asse
     }
     expect(pictures).toHaveLength(10 * PER_CLASS);
 
-    const { url } = await serve(ALL);
+    const { url } = await serve(CIFAR10);
     let right = 0;
     for (let i = 0; i < pictures.length; i += PER_REQUEST) {
       const some = pictures.slice(i, i + PER_REQUEST);
