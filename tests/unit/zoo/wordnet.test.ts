@@ -169,6 +169,14 @@ describe('a tree in a model directory', () => {
     );
   });
 
+  it('has the broad group of a class from its basic one, even if another is nearer', async () => {
+    const { models } = await open(
+      `${ROOT_LINE}n00000004\tn00000001\tpan\t\tpan\nn00000005\tn00000001\t\ttool\ttool\nn00000003\tn00000004,n00000005\t\t\twok\n`,
+    );
+    const [wok] = classDetails(models.get('known')?.labels ?? []);
+    expect(wok?.wordnet?.groups).toEqual({ basic: 'pan', broad: 'other' });
+  });
+
   it.each([
     ['too few fields', `${ROOT_LINE}n00000003\tn00000001\tone\n`, '2: has 3 fields, not 5'],
     ['no id', 'x00000003\t\t\t\tone\n', '1: does not begin with a WordNet id (n and 8 digits)'],
