@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFlow } from '../../src/core/queues/fair-queue.js';
 import type { Rows } from '../../src/runtime/networks/network.js';
 import { randomFrom } from '../support/drawn-digits.js';
@@ -165,6 +165,18 @@ describe('a worker that is idle', () => {
     expect(best(await run('n', 1))).toBe(1);
     expect((await Promise.all([2, 3].map((picture) => run('n', picture)))).map(best)).toEqual([2, 3]);
     expect(await rowsOf(runs, 'n')).toEqual([1, 2]);
+  });
+
+  it('is not forgotten if it becomes due while the queue is looked at', async () => {
+    const { run } = await setUp({ n: { batch: 4 } }, { batchDelayMs: 50 });
+    // A machine so busy that time passes between any two looks at the clock.
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 49;
+      return now;
+    });
+    onTestFinished(() => clock.mockRestore());
+    for (let picture = 1; picture <= 5; picture++) expect(best(await run('n', picture))).toBe(picture);
   });
 
   it('runs a full batch without waiting any longer', async () => {

@@ -94,8 +94,8 @@ describe('group', () => {
 
   it('is refused before the picture is read if the classes have none', async () => {
     const server = await startServer();
-    for (const path of ['/classify', '/estimate']) {
-      const reply = await ask(server, 'model=m&group=basic', 0, path);
+    const estimate = fetch(`${server.url}/estimate?model=m&group=basic`, { method: 'POST' });
+    for (const reply of [await ask(server, 'model=m&group=basic'), await estimate]) {
       expect([reply.status, await reply.json()]).toMatchObject([
         400,
         { code: 'invalid_request', detail: '"m" has no groups: its class "label 0" has no place in WordNet\'s tree.' },

@@ -68,16 +68,18 @@ export class Dispatcher {
   /** Gives the next batches to workers: first to idle ones, then to those that may have another. */
   pump(): void {
     if (this.#stopped) return;
+    // One moment for all: a job that became due in between would be neither taken nor waited for.
+    const now = performance.now();
     for (const ahead of [false, true]) {
       for (const place of this.#options.places) {
         const { worker, inHand } = place;
         if (!worker || place.pumpControl() || place.wantsControl || ahead !== inHand.length > 0) continue;
         if (ahead && !this.#mayFollow(place)) continue;
-        const [first, ...others] = this.#queue.next(this.#runnerOf(place, ahead), performance.now());
+        const [first, ...others] = this.#queue.next(this.#runnerOf(place, ahead), now);
         if (first) void this.#give(place, worker, { jobs: [first, ...others] });
       }
     }
-    this.#setAlarm();
+    this.#setAlarm(now);
   }
 
   /** Takes the next batch back from every worker that is busy for too long. */
@@ -162,9 +164,8 @@ export class Dispatcher {
   }
 
   /** Pumps again when the next job has waited long enough for its batch to fill. */
-  #setAlarm(): void {
+  #setAlarm(now: number): void {
     clearTimeout(this.#alarm);
-    const now = performance.now();
     const due = this.#queue.nextDue(now);
     if (due === undefined || this.#options.places.every(({ worker, busy }) => !worker || busy)) return;
     this.#alarm = setTimeout(() => this.pump(), Math.max(1, due - now));

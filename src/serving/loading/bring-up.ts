@@ -50,6 +50,10 @@ export async function bringUp(
   const info = await pool.load(spec, instances);
   try {
     onLoaded();
+    if (info.classes !== folder.labels.length) {
+      const what = `the network gives ${info.classes} scores, the label file has ${folder.labels.length} lines`;
+      throw new MenagerieError('signature_mismatch', `Manifest and network differ: ${what}.`);
+    }
     const macs = await counting;
     const gmacs = macs === undefined ? info.viewMs / NOMINAL_MS_PER_GMAC : macs / 1e9;
     const version = info.sha256.slice(0, 12);
