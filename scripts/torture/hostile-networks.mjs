@@ -131,26 +131,46 @@ const IDLE = [
   value(12, 'v2', FLOAT),
 ];
 
+/** A red picture, as PNG. */
+export const RED = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAEUlEQVQI12P4z8CAFTEMLQkAKP8/waOJRGUAAAAASUVORK5CYII=',
+  'base64',
+);
+
+/** From a picture to how much redder than blue it is, beyond one half: 0 for grey ones, on which networks are tried. */
+const PLANE = SIDE * SIDE;
+const REDNESS = tensor(
+  'redness',
+  FLOAT,
+  [INPUTS, 1],
+  floats(Array.from({ length: INPUTS }, (_, i) => (i < PLANE ? 1 : i < 2 * PLANE ? 0 : -1) / PLANE)),
+);
+
 /**
- * Goes round a loop `rounds` times for a white picture, and not at all for a black one: when it is loaded it is quick.
+ * Goes round a loop `rounds` times for a red picture, and not at all for a grey one: when it is loaded it is quick.
  * @param {number} rounds three million take about a second
  */
-export const slowIfBright = (rounds) =>
+export const slowIfRed = (rounds) =>
   modelOf([
     ...SCORES,
-    node('ReduceMean', ['x'], ['mean'], [integer('keepdims', 0)]),
-    node('Mul', ['mean', 'rounds'], ['n']),
+    node('MatMul', ['f', 'redness'], ['red']),
+    node('Sub', ['red', 'half'], ['above']),
+    node('Relu', ['above'], ['more']),
+    node('Mul', ['more', 'rounds'], ['product']),
+    node('ReduceSum', ['product'], ['n'], [integer('keepdims', 0)]),
     node('Cast', ['n'], ['count'], [integer('to', INT64)]),
+    REDNESS,
+    tensor('half', FLOAT, [], floats([0.5])),
     node('Loop', ['count', 'true', 'm'], ['y'], [body('body', IDLE)]),
     WEIGHTS,
-    tensor('rounds', FLOAT, [], floats([rounds])),
+    tensor('rounds', FLOAT, [], floats([2 * rounds])),
     TRUE,
     INPUT,
     OUTPUT,
   ]);
 
-/** Never ends for a picture that is not black. */
-export const endlessIfBright = () => slowIfBright(1e18);
+/** Never ends for a red picture. */
+export const endlessIfRed = () => slowIfRed(1e18);
 
 /** Never ends. */
 export const endless = () =>

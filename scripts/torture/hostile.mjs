@@ -3,7 +3,7 @@ import { statOf } from '../../dist/system/process-tree.js';
 import { keepAsking } from '../shared/loops.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { outcomeOf } from './books.mjs';
-import { endlessIfBright, quick, slowIfBright, writeModel } from './hostile-networks.mjs';
+import { endlessIfRed, quick, RED, slowIfRed, writeModel } from './hostile-networks.mjs';
 import { fixture, rawBody } from './pictures.mjs';
 import { WORKERS } from './subject.mjs';
 import { shown, Tally } from './tally.mjs';
@@ -27,8 +27,8 @@ async function run(context) {
   await inTemporaryFolder(async (folder) => {
     for (const [id, file] of Object.entries({
       quick: quick(),
-      slow: slowIfBright(1e6),
-      endless: endlessIfBright(),
+      slow: slowIfRed(1e6),
+      endless: endlessIfRed(),
     }))
       writeModel(folder, id, file);
     const server = await context.start({
@@ -37,11 +37,11 @@ async function run(context) {
       MENAGERIE_WORKER_TIMEOUT_MS: String(WORKER_TIMEOUT_MS),
       MENAGERIE_LOG_LEVEL: 'fatal',
     });
-    const bright = rawBody(fixture('rgb.jpg'));
+    const red = rawBody(RED);
     const client = server.client(GOOD_CLIENTS + 2);
     const [good, bad] = [new Tally(), new Tally()];
     const ask = async (/** @type {string} */ model, /** @type {Tally} */ tally) => {
-      const reply = await client.classifyAnew(model, bright);
+      const reply = await client.classifyAnew(model, red);
       tally.add(`${model} ${outcomeOf(reply)}`);
       return reply.error === undefined;
     };

@@ -127,6 +127,8 @@ describe('a run', () => {
     expect(reached).toBeLessThan(2 * names.length);
     const second = start(args(pictures, '--out', out));
     await until(async () => (await count()) > reached + 20, 'more results');
+    // It stands still meanwhile: else it might be through before the other asks.
+    second.child.kill('SIGSTOP');
     // Two at once would mix their lines.
     const beside = await run(args(pictures, '--out', out));
     expect([beside.status, beside.err]).toEqual([

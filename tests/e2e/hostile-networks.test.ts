@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as hostile from '../../scripts/torture/hostile-networks.mjs';
 import { codeOf, postPicture } from '../support/http-client.js';
 import { temporaryFolder } from '../support/model-folders.js';
@@ -11,12 +10,7 @@ import { until } from '../support/worker-script.js';
 // Networks that hang, hoard memory, or never load, in a real server. Its workers are what suffers.
 
 const RUN_TIMEOUT_MS = 2000;
-let bright: Uint8Array<ArrayBuffer>;
-
-beforeAll(async () => {
-  const create = { width: 8, height: 8, channels: 3, background: '#fff' } as const;
-  bright = new Uint8Array(await sharp({ create }).png().toBuffer());
-});
+const red = new Uint8Array(hostile.RED);
 
 async function start(networks: Record<string, Uint8Array>, env: Record<string, string> = {}) {
   const folder = await temporaryFolder();
@@ -41,21 +35,21 @@ const isThere = (pid: number) => existsSync(`/proc/${pid}`);
 
 describe.runIf(process.platform === 'linux')('a network that never ends for some pictures', () => {
   it('fails these, and only these; its worker is replaced', async () => {
-    const { url, out } = await start({ trap: hostile.endlessIfBright() });
-    const trapped = postPicture(url, bright, { query: 'model=trap' });
+    const { url, out } = await start({ trap: hostile.endlessIfRed() });
+    const trapped = postPicture(url, red, { query: 'model=trap' });
     for (let seed = 0; seed < 20; seed++) {
-      expect((await postPicture(url, bright, { query: `model=quick&seed=${seed}` })).status).toBe(200);
+      expect((await postPicture(url, red, { query: `model=quick&seed=${seed}` })).status).toBe(200);
     }
     expect(await codeOf(await trapped)).toBe('worker_failed');
     await until(() => out().includes(`no answer within ${RUN_TIMEOUT_MS} ms`), 'the log to say why');
     await until(async () => (await fetch(`${url}/readyz`)).ok, 'the worker to be replaced');
-    expect((await postPicture(url, bright, { query: 'model=quick&seed=99' })).status).toBe(200);
+    expect((await postPicture(url, red, { query: 'model=quick&seed=99' })).status).toBe(200);
   });
 
   it('does not keep the server from stopping, and leaves no process', async () => {
     const env = { MENAGERIE_WORKER_TIMEOUT_MS: '3600000', MENAGERIE_DRAIN_TIMEOUT_MS: '500' };
-    const server = await start({ trap: hostile.endlessIfBright() }, env);
-    const trapped = postPicture(server.url, bright, { query: 'model=trap' }).catch(() => undefined);
+    const server = await start({ trap: hostile.endlessIfRed() }, env);
+    const trapped = postPicture(server.url, red, { query: 'model=trap' }).catch(() => undefined);
     await until(async () => {
       const text = await (await fetch(`${server.url}/metrics`)).text();
       return /menagerie_workers_busy 1/.test(text);
@@ -70,8 +64,8 @@ describe.runIf(process.platform === 'linux')('a network that never ends for some
   });
 
   it('ends with the server, even if that is killed', async () => {
-    const server = await start({ trap: hostile.endlessIfBright() }, { MENAGERIE_WORKER_TIMEOUT_MS: '3600000' });
-    const trapped = postPicture(server.url, bright, { query: 'model=trap' }).catch(() => undefined);
+    const server = await start({ trap: hostile.endlessIfRed() }, { MENAGERIE_WORKER_TIMEOUT_MS: '3600000' });
+    const trapped = postPicture(server.url, red, { query: 'model=trap' }).catch(() => undefined);
     await until(
       async () => /menagerie_workers_busy 1/.test(await (await fetch(`${server.url}/metrics`)).text()),
       'work',
@@ -102,7 +96,7 @@ describe('a network that cannot be loaded', () => {
     expect(await detailOf(endless)).toBe('endless did not load and run within 4000 ms.');
     expect(await detailOf(hoarding)).toMatch(/^Running hoarding needs about 102400 MB(, may use \d+ MB)?\.$/);
     await until(async () => (await fetch(`${url}/readyz`)).ok, 'the worker to be replaced');
-    expect((await postPicture(url, bright, { query: 'model=lenet5' })).status).toBe(200);
+    expect((await postPicture(url, red, { query: 'model=lenet5' })).status).toBe(200);
   });
 });
 
@@ -110,15 +104,15 @@ describe.runIf(process.platform === 'linux')('a machine that is suspended', () =
   it('for longer than work may take loses nothing', async () => {
     // Much longer than the work takes, so that a busy machine does not reach it either.
     const timeoutMs = 6000;
-    const server = await start({ slow: hostile.slowIfBright(1e6) }, { MENAGERIE_WORKER_TIMEOUT_MS: String(timeoutMs) });
+    const server = await start({ slow: hostile.slowIfRed(1e6) }, { MENAGERIE_WORKER_TIMEOUT_MS: String(timeoutMs) });
     const all = [server.child.pid as number, ...workersOf(server)];
-    const reply = postPicture(server.url, bright, { query: 'model=slow' });
+    const reply = postPicture(server.url, red, { query: 'model=slow' });
     await sleep(50);
     for (const pid of all) process.kill(pid, 'SIGSTOP');
     await sleep(timeoutMs + 1000);
     for (const pid of all) process.kill(pid, 'SIGCONT');
     expect((await reply).status).toBe(200);
-    expect((await postPicture(server.url, bright, { query: 'model=quick' })).status).toBe(200);
+    expect((await postPicture(server.url, red, { query: 'model=quick' })).status).toBe(200);
     expect(server.out()).not.toContain('worker replaced');
   });
 });
@@ -128,7 +122,7 @@ describe.runIf(process.platform === 'linux')('a worker that somebody ends or sto
     const server = await start({}, { MENAGERIE_WORKER_TIMEOUT_MS: '3600000' });
     const first = workersOf(server);
     let asked = 0;
-    const ask = async () => (await postPicture(server.url, bright, { query: `model=quick&seed=${asked++}` })).status;
+    const ask = async () => (await postPicture(server.url, red, { query: `model=quick&seed=${asked++}` })).status;
     for (const worker of first) {
       process.kill(worker, signal);
       const replies = await Promise.all(Array.from({ length: 10 }, ask));

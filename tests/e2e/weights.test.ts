@@ -48,7 +48,7 @@ it.runIf(process.platform === 'linux')('what runs is what was verified, whatever
   const before = await ask();
   const workers = childrenOf(server.child.pid as number);
 
-  hostile.writeModel(folder, 'other', hostile.slowIfBright(1));
+  hostile.writeModel(folder, 'other', hostile.slowIfRed(1));
   copyFileSync(join(folder, 'other', 'other.onnx'), join(folder, 'own', 'own.onnx'));
   process.kill(workers[0] as number, 'SIGKILL');
   await until(() => server.out().includes('instance of a model lost'), 'the file to be refused');

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { endlessIfBright, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
+import { endlessIfRed, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
 import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
 import { temporaryFolder } from '../support/model-folders.js';
@@ -20,7 +20,11 @@ const SIDE = 8;
 const MEMORY = { decodeBytes: 100.4 * 2 ** 20, share: 2 ** 40, dataLimit: true };
 const holding = await findLevers();
 const LEVERS = Object.keys(NO_LEVERS) as Lever[];
-const bright = { name: 'bright', rows: 1, data: new Uint8Array(SIDE * SIDE * 3).fill(255) };
+const red = {
+  name: 'red',
+  rows: 1,
+  data: Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i % 3 === 0 ? 255 : 0)),
+};
 
 /** A pool with one real worker that has answered, and its process. */
 async function start(levers: Levers): Promise<{ pool: WorkerPool; pid: number }> {
@@ -28,8 +32,8 @@ async function start(levers: Levers): Promise<{ pool: WorkerPool; pid: number }>
   const folder = await temporaryFolder();
   writeModel(folder, 'quick', quick());
   const manifest = JSON.parse(readFileSync(join(folder, 'quick', 'manifest.json'), 'utf8'));
-  await pool.load({ ...specOf('quick', join(folder, 'quick', 'quick.onnx')), ...manifest }, 1);
-  expect((await pool.run('quick', bright, turn())).scores).toHaveLength(2);
+  await pool.load({ ...specOf('quick', join(folder, 'quick', 'quick.onnx')), ...manifest, labels: 2 }, 1);
+  expect((await pool.run('quick', red, turn())).scores).toHaveLength(2);
   return { pool, pid: pool.pids[0] as number };
 }
 
@@ -58,7 +62,7 @@ describe.runIf(process.platform === 'linux')('levers', () => {
 
   it.each([true, false])('a worker in an endless run ends with its parent (by the kernel: %s)', async (byKernel) => {
     const folder = await temporaryFolder();
-    writeModel(folder, 'endless', endlessIfBright());
+    writeModel(folder, 'endless', endlessIfRed());
     const levers = { ...holding, parentDeathSignal: byKernel };
     const parent = spawn(process.execPath, ['--input-type=module', '--eval', PARENT, folder, JSON.stringify(levers)], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -103,8 +107,9 @@ const PARENT = `
     events: { workerBusy: none, executed: none, workerReplaced: none, networkLost: none, instancesChanged: none },
   });
   const manifest = JSON.parse(readFileSync(folder + '/endless/manifest.json', 'utf8'));
-  await pool.load({ ...manifest, key: 'endless', file: folder + '/endless/endless.onnx', bytes: 1000 }, 1);
-  const views = { name: 'bright', rows: 1, data: new Uint8Array(${SIDE * SIDE * 3}).fill(255) };
+  await pool.load({ ...manifest, labels: 2, key: 'endless', file: folder + '/endless/endless.onnx', bytes: 1000 }, 1);
+  const red = Uint8Array.from({ length: ${SIDE * SIDE * 3} }, (_, i) => (i % 3 === 0 ? 255 : 0));
+  const views = { name: 'red', rows: 1, data: red };
   void pool.run('endless', views, { flow: {}, cost: 1, ms: 1, signal: new AbortController().signal });
   setTimeout(() => console.log(pool.pids[0]), 500);
 `;
