@@ -60,10 +60,9 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
   // As a hook, because Fastify looks at the body before it calls a handler for this.
   app.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return;
-    const path = request.url.replace(/\?.*$/s, '');
+    const path = pathOf(request);
     const allowed = [...methods].find(([pattern]) => matches(pattern, path))?.[1];
-    if (!allowed)
-      return send(new MenagerieError('not_found', `There is nothing at ${path.slice(0, MAX_QUOTED)}.`), request, reply);
+    if (!allowed) return send(nothingAt(path), request, reply);
     const names = [...allowed].sort().join(', ');
     reply.header('allow', names);
     return send(
@@ -72,6 +71,16 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
       reply,
     );
   });
+  // For routes that find nothing themselves, such as the files of the documentation.
+  app.setNotFoundHandler((request, reply) => send(nothingAt(pathOf(request)), request, reply));
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.replace(/\?.*$/s, '');
+}
+
+function nothingAt(path: string): MenagerieError {
+  return new MenagerieError('not_found', `There is nothing at ${path.slice(0, MAX_QUOTED)}.`);
 }
 
 /** Whether a path matches a route's pattern, in which `:name` stands for any segment. */
