@@ -51,8 +51,7 @@ export async function decide(
         `Several label files fit (${candidates.map(({ name }) => name).join(', ')}): state --labels.`,
       );
     }
-    const attempt = undefined;
-    return { choice: undefined, decision: withResize(network, forced, { candidate: only, attempt }, undefined) };
+    return { choice: undefined, decision: withResize(network, forced, only, undefined) };
   }
   const most = Math.max(...candidates.map(({ labels }) => labels.length));
   if (!forced && (pictures.length < LEAST_PICTURES || classes < Math.min(LEAST_CLASSES, most))) {
@@ -74,7 +73,7 @@ export async function decide(
     preprocess: { ...preparation.preprocess, resize },
   }));
   const resized = usualUnlessBetter(await tryPreparations(network, resizes, [candidate], known, options));
-  return { choice, decision: withResize(network, preparation, winner, resized) };
+  return { choice, decision: withResize(network, preparation, candidate, resized) };
 }
 
 /**
@@ -92,13 +91,15 @@ async function eliminate(
   let going = [...preparations];
   let from = 0;
   for (const end of [...ROUNDS.filter((round) => round < pictures.length), pictures.length]) {
+    if (from > 0) {
+      const { ranked } = choose(all);
+      going = going.filter(
+        (preparation) =>
+          preparation === forced || ranked.some((each) => each.preparation === preparation && !isClearlyWorse(each)),
+      );
+    }
     const fresh = await tryCandidates(network, going, candidates, pictures.slice(from, end), options);
     all = from === 0 ? fresh : all.map((attempt) => continued(attempt, fresh));
-    const { ranked } = choose(all);
-    going = going.filter(
-      (preparation) =>
-        preparation === forced || ranked.some((each) => each.preparation === preparation && !isClearlyWorse(each)),
-    );
     from = end;
   }
   return all;
@@ -150,11 +151,11 @@ async function tryCandidates(
 function withResize(
   { form }: NetworkToAdd,
   preparation: Preparation,
-  { candidate, attempt }: { candidate: LabelCandidate; attempt?: Attempt | undefined },
+  candidate: LabelCandidate,
   resized: Attempt | undefined,
 ): Decision {
   const [usual] = resizesFor(form, areDigits(candidate));
-  if (!resized) return { preparation, candidate, attempt, resize: usual.name };
+  if (!resized) return { preparation, candidate, attempt: undefined, resize: usual.name };
   const { name, preprocess } = resized.preparation;
   const why = name === usual.name ? 'as usual: no other rule is better beyond chance' : 'better than the usual rule';
   return {

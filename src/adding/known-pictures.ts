@@ -55,12 +55,11 @@ export async function readKnown(
   const [first] = usable;
   if (!first) throw fault;
   // Every candidate lists the same pictures in the same order.
-  const places = first.pictures.map((picture, label) => ({ ...picture, label }));
-  // Shuffled, so that the first few are of all classes too.
-  const chosen = shuffled(spreadOver(places, limit));
+  const places = [...first.pictures.entries()];
   const pictures: KnownPicture[] = [];
-  for (const picture of chosen) {
-    const truths = usable.map((each) => each.pictures[picture.label]?.label ?? -1);
+  // Shuffled, so that the first few are of all classes too.
+  for (const [place, picture] of shuffled(spreadOver(places, limit))) {
+    const truths = usable.map((each) => each.pictures[place]?.label ?? -1);
     pictures.push({ bytes: await read(picture), ending: extname(picture.name).toLowerCase() || '.png', truths });
   }
   return {

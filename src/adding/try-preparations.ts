@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { createFlow } from '../core/queues/fair-queue.js';
-import { meanOverViews } from '../core/scores/averaging.js';
-import { meanPerLabel } from '../core/scores/multi-label.js';
+import { viewMean } from '../core/scores/multi-label.js';
 import { topK } from '../core/scores/top-k.js';
 import { PLAIN_VIEW_OPTIONS } from '../core/views/test-time.js';
 import { geometryOf } from '../core/views/views.js';
@@ -70,8 +69,7 @@ export async function tryPreparations(
       const answers = await Promise.all(
         pixels.map(async (data, p) => {
           const { scores } = await options.pool.run(spec.key, { name: `${i} ${p}`, rows: 1, data }, turn(options));
-          const mean = spec.output.multi_label ? meanPerLabel : meanOverViews;
-          return mean(scores, spec.labels, [1], spec.output.kind, 'probabilities');
+          return viewMean(spec.output.multi_label)(scores, spec.labels, [1], spec.output.kind, 'probabilities');
         }),
       );
       for (const [c, candidate] of candidates.entries()) {

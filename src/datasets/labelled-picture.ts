@@ -13,8 +13,8 @@ export interface LabelledPicture {
   read(): Promise<Uint8Array | Picture>;
 }
 
-/** Takes pictures at equal distances, so that all classes are represented. */
-export function spreadOver(pictures: readonly LabelledPicture[], limit = pictures.length): LabelledPicture[] {
+/** Takes pictures, or their places, at equal distances, so that all classes are represented. */
+export function spreadOver<T>(pictures: readonly T[], limit = pictures.length): T[] {
   const count = Math.min(limit, pictures.length);
   const chosen = new Set(Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count)));
   return pictures.filter((_, i) => chosen.has(i));

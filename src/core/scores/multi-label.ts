@@ -1,5 +1,5 @@
 import { at, missing } from '../at.js';
-import { LEAST_PROBABILITY, type ScoreKind } from './averaging.js';
+import { LEAST_PROBABILITY, meanOverViews, type ScoreKind } from './averaging.js';
 
 // Scores of networks whose labels do not exclude each other: each label has a probability of its own.
 
@@ -25,7 +25,7 @@ function logit(p: number): number {
  * @param kind what the scores are: before the sigmoid, or after it
  * @param average `probabilities`: the weighted mean of the probabilities. `logits`: the sigmoid of the weighted mean of the logits
  */
-export function meanPerLabel(
+function meanPerLabel(
   scores: Float32Array,
   labels: number,
   weights: readonly number[],
@@ -51,4 +51,9 @@ export function meanPerLabel(
 
 function same(x: number): number {
   return x;
+}
+
+/** How the views of a network are averaged. @param multiLabel whether its labels do not exclude each other */
+export function viewMean(multiLabel: boolean | undefined): typeof meanOverViews {
+  return multiLabel ? meanPerLabel : meanOverViews;
 }

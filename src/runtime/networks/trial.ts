@@ -40,8 +40,10 @@ export class Trial {
     this.#length = countOf(view);
     this.#pictures = this.#memory(PICTURES.length);
     const normalise = createNormalise(spec.preprocess, spec.input.layout, type);
+    const pixels = new Uint8Array(this.#length);
     for (const [p, byte] of PICTURES.entries()) {
-      const pixels = Uint8Array.from({ length: this.#length }, (_, i) => byte(i, this.#length));
+      // Filled in a loop: Uint8Array.from with a function takes five times as long, at every start.
+      for (let i = 0; i < pixels.length; i++) pixels[i] = byte(i, this.#length);
       normalise(pixels, this.#pictures.subarray(p * this.#length, (p + 1) * this.#length));
     }
   }

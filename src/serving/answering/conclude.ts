@@ -3,11 +3,10 @@ import {
   agreement,
   type Combined,
   combineMembers,
-  meanOverViews,
   memberAnswer,
   type ScoreKind,
 } from '../../core/scores/averaging.js';
-import { meanPerLabel } from '../../core/scores/multi-label.js';
+import { viewMean } from '../../core/scores/multi-label.js';
 import { topK } from '../../core/scores/top-k.js';
 import type { Member, Target } from '../asking/target.js';
 
@@ -44,7 +43,7 @@ export function conclude(
     const [alone] = scored;
     if (!alone) throw new Error('no model answered');
     const { multi_label } = alone.member.model.folder.manifest.output;
-    const scores = overViews(multi_label ? meanPerLabel : meanOverViews, alone, average);
+    const scores = overViews(viewMean(multi_label), alone, average);
     return { combined: { scores }, members: [], agreement: undefined };
   }
   const answers = scored.map((each) => {
