@@ -2,64 +2,17 @@ import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode } from '../../dist/onnx/file/wire.js';
+import { body, each, floats, integer, modelOf, node, tensor, value } from './onnx-fields.mjs';
 
 /** @import { Encodable } from '../../dist/onnx/file/wire.js' */
 
-// Networks that nobody would want to serve, as ONNX files made here, field by field (onnx.proto3).
+// Networks that nobody would want to serve, as ONNX files made here.
 
 const [FLOAT, INT64, BOOL] = [1, 7, 9];
 /** Height and width of the pictures that they take. */
 const SIDE = 8;
 const INPUTS = 3 * SIDE * SIDE;
 
-/** A field for each of several values. @param {number} number @param {readonly (string | number)[]} values @returns {Encodable[]} */
-const each = (number, values) => values.map((value) => [number, value]);
-/** @param {string} operator @param {string[]} inputs @param {string[]} outputs @param {Encodable[]} attributes @returns {Encodable} */
-const node = (operator, inputs, outputs, attributes = []) => [
-  1,
-  [...each(1, inputs), ...each(2, outputs), [4, operator], ...attributes],
-];
-/** @param {string} name @param {number} value @returns {Encodable} */
-const integer = (name, value) => [
-  5,
-  [
-    [1, name],
-    [3, value],
-    [20, 2],
-  ],
-];
-/** @param {string} name @param {Encodable[]} graph @returns {Encodable} */
-const body = (name, graph) => [
-  5,
-  [
-    [1, name],
-    [6, graph],
-    [20, 5],
-  ],
-];
-/** @param {number} field @param {string} name @param {number} type @param {number[]} [dims] @returns {Encodable} */
-const value = (field, name, type, dims) => {
-  /** @type {Encodable[]} */
-  const tensorType = [[1, type]];
-  if (dims) tensorType.push([2, dims.map((size) => [1, [[1, size]]])]);
-  return [
-    field,
-    [
-      [1, name],
-      [2, [[1, tensorType]]],
-    ],
-  ];
-};
-/** @param {string} name @param {number} type @param {number[]} dims @param {Uint8Array} bytes @returns {Encodable} */
-const tensor = (name, type, dims, bytes) => [5, [...each(1, dims), [2, type], [8, name], [9, bytes]]];
-/** @param {Encodable[]} graph */
-const modelOf = (graph) =>
-  encode([
-    [1, 8],
-    [8, [[2, 17]]],
-    [7, [...graph, [2, 'g']]],
-  ]);
-const floats = (/** @type {number[]} */ values) => new Uint8Array(Float32Array.from(values).buffer);
 const INPUT = value(11, 'x', FLOAT, [1, 3, SIDE, SIDE]);
 const OUTPUT = value(12, 'y', FLOAT, [1, 2]);
 /** From the picture to two scores, before whatever else is done. */

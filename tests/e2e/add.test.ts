@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { integer, node } from '../../scripts/torture/onnx-fields.mjs';
 import { createRandom, type Random } from '../../src/core/random.js';
 import { encodePng } from '../../src/imaging/encode.js';
-import { colourNetwork, GAIN, INT64, integer, node, SIDE } from '../support/colour-networks.js';
+import { colourNetwork, GAIN, INT64, SIDE } from '../support/colour-networks.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { run } from '../support/process.js';
 

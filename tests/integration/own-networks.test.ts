@@ -1,22 +1,19 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { floats, integer, node, tensor } from '../../scripts/torture/onnx-fields.mjs';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import { Network, type Rows } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import {
   colourNetwork,
   colourSpec,
-  constant,
   DOUBLE,
   FLOAT,
   FLOAT16,
-  floats,
   GAIN,
   INT64,
   inputOf,
-  integer,
   integers,
   longs,
-  node,
   outputOf,
   SIDE,
   UINT8,
@@ -70,7 +67,7 @@ const EXACT = { resize: { mode: 'exact', filter: 'bilinear' }, color: 'RGB' } as
 const byteScores = PIXEL.map((byte) => GAIN * byte);
 const reshape = (from: string, to: string, dims: number[]) => [
   node('Reshape', [from, `${to}_shape`], [to]),
-  constant(`${to}_shape`, INT64, [dims.length], longs(dims)),
+  tensor(`${to}_shape`, INT64, [dims.length], longs(dims)),
 ];
 const toPlanes = (from: string) => node('Transpose', [from], ['picture'], [integers('perm', [0, 3, 1, 2])]);
 
@@ -211,9 +208,9 @@ describe('scores', () => {
 
   const first = [
     node('Slice', ['scores', 'from', 'to', 'axis'], ['one']),
-    constant('from', INT64, [1], longs([0])),
-    constant('to', INT64, [1], longs([1])),
-    constant('axis', INT64, [1], longs([1])),
+    tensor('from', INT64, [1], longs([0])),
+    tensor('to', INT64, [1], longs([1])),
+    tensor('axis', INT64, [1], longs([1])),
   ];
 
   test('of one for two labels are those of the second', async () => {
@@ -263,7 +260,7 @@ describe('scores', () => {
     const head = [
       node('Sub', ['seven', 'scores'], ['rest']),
       node('Sqrt', ['rest'], ['answer']),
-      constant('seven', FLOAT, [], floats([7])),
+      tensor('seven', FLOAT, [], floats([7])),
     ]; // prettier-ignore
     expect(await refusal(colourNetwork({ head }))).toMatchObject({ code: 'scores_not_finite' });
   });
@@ -275,8 +272,8 @@ describe('scores', () => {
       node('Mul', ['away', 'much'], ['far']),
       node('Round', ['far'], ['rounded']),
       node('Reciprocal', ['rounded'], ['answer']),
-      constant('there', FLOAT, [], floats([GAIN * 0.4])),
-      constant('much', FLOAT, [], floats([1000])),
+      tensor('there', FLOAT, [], floats([GAIN * 0.4])),
+      tensor('much', FLOAT, [], floats([1000])),
     ];
     const network = await load(colourNetwork({ head }));
     const pictures = [plain('a', [102, 102, 102]), plain('b', [255, 255, 255])];

@@ -1,14 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Encodable, encode } from '../../src/onnx/file/wire.js';
+import { floats, integer, modelOf, node, tensor, value } from '../../scripts/torture/onnx-fields.mjs';
+import type { Encodable } from '../../src/onnx/file/wire.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { temporaryFolder } from './model-folders.js';
 
 // Networks whose scores can be told by hand: the mean of each channel, times GAIN. As ONNX files made here, in all the forms that
-// exporters write (onnx.proto3).
+// exporters write.
 
 export const [FLOAT, UINT8, INT64, FLOAT16, DOUBLE] = [1, 2, 7, 10, 11];
-const [FROM_INT, FROM_INTS] = [2, 7];
+const FROM_INTS = 7;
 export const SIDE = 4;
 export const GAIN = 8;
 
@@ -31,50 +32,12 @@ interface Form {
   listed?: boolean;
 }
 
-export const node = (
-  operator: string,
-  inputs: string[],
-  outputs: string[],
-  attributes: Encodable[] = [],
-): Encodable => [
-  1,
-  [
-    ...inputs.map((name): Encodable => [1, name]),
-    ...outputs.map((name): Encodable => [2, name]),
-    [4, operator],
-    ...attributes,
-  ],
-];
-export const integer = (name: string, value: number): Encodable => [
-  5,
-  [
-    [1, name],
-    [3, value],
-    [20, FROM_INT],
-  ],
-]; // prettier-ignore
 export const integers = (name: string, values: number[]): Encodable => [
   5,
   [[1, name], ...values.map((value): Encodable => [8, value]), [20, FROM_INTS]],
 ];
-const dimension = (size: number | string): Encodable => [1, [typeof size === 'number' ? [1, size] : [2, size]]];
-const value = (field: number, name: string, type: number, dims?: Dims): Encodable => {
-  const shape: Encodable[] = dims ? [[2, dims.map(dimension)]] : [];
-  return [
-    field,
-    [
-      [1, name],
-      [2, [[1, [[1, type], ...shape]]]],
-    ],
-  ]; // prettier-ignore
-};
 export const inputOf = (name: string, type: number, dims: Dims) => value(11, name, type, dims);
 export const outputOf = (name: string, type: number, dims?: Dims) => value(12, name, type, dims);
-export const constant = (name: string, type: number, dims: number[], bytes: Uint8Array): Encodable => [
-  5,
-  [...dims.map((size): Encodable => [1, size]), [2, type], [8, name], [9, bytes]],
-];
-export const floats = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 export const longs = (values: number[]) => new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer);
 
 /** The bytes of a network of that form. Input `x`, output `y`. */
@@ -96,17 +59,12 @@ export function colourNetwork(form: Form = {}): Uint8Array {
     node('Mul', ['means', 'gain'], ['scores']),
     ...(head ?? [node('Identity', ['scores'], ['answer'])]),
     node('Cast', ['answer'], ['y'], [integer('to', output)]),
-    constant('gain', FLOAT, [], floats([GAIN])),
+    tensor('gain', FLOAT, [], floats([GAIN])),
     inputOf('x', input, inputDims),
     ...(listed ? [outputOf('y', output, form.outputDims)] : []),
     ...more,
-    [2, 'g'],
   ];
-  return encode([
-    [1, 8],
-    [8, [[2, 17]]],
-    [7, graph],
-  ]); // prettier-ignore
+  return modelOf(graph);
 }
 
 /** A spec for a network with three labels that takes 4x4 pictures, from 0 to 1. */

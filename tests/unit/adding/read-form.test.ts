@@ -1,18 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { integer, node } from '../../../scripts/torture/onnx-fields.mjs';
 import { readForm } from '../../../src/adding/read-form.js';
 import { bytesInMemory } from '../../../src/core/byte-source.js';
 import { readModel } from '../../../src/onnx/file/model.js';
-import {
-  colourNetwork,
-  type Dims,
-  FLOAT,
-  FLOAT16,
-  INT64,
-  inputOf,
-  integer,
-  node,
-  UINT8,
-} from '../../support/colour-networks.js';
+import { colourNetwork, type Dims, FLOAT, FLOAT16, INT64, inputOf, UINT8 } from '../../support/colour-networks.js';
 
 const read = (form: Parameters<typeof colourNetwork>[0], options = {}) =>
   readForm(readModel(bytesInMemory(colourNetwork(form))), options);
