@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { type Manifest, parseManifest } from '../core/manifest/manifest.js';
 import { ioError, systemCode } from '../system/errors.js';
+import { ownPartial } from '../system/partial-name.js';
+import { syncFolder, writeWhole } from '../system/whole-file.js';
 import { sha256Of } from '../zoo/files.js';
 import type { LabelCandidate } from './label-candidates.js';
 import type { NetworkToAdd } from './network-to-add.js';
@@ -28,18 +30,18 @@ export interface NewModel {
 export async function writeModelFolder(directory: string, model: NewModel): Promise<string> {
   const { id } = model.manifest;
   const target = join(directory, id);
-  let building: string | undefined;
+  // Repositories skip folders whose names begin with a dot. Not by mkdtemp, which closes its folders to other users.
+  const building = join(directory, ownPartial(`.${id}`));
   try {
-    await mkdir(directory, { recursive: true });
-    // Repositories skip folders whose names begin with a dot.
-    building = await mkdtemp(join(directory, `.${id}-`));
+    await mkdir(building, { recursive: true });
     await fill(building, model);
     // A folder that exists and is not empty is not replaced.
     if (await stat(target).catch(() => undefined)) throw new MenagerieError('io_error', `${target} exists already.`);
     await rename(building, target);
+    await syncFolder(directory);
     return target;
   } catch (error) {
-    if (building !== undefined) await rm(building, { recursive: true, force: true });
+    await rm(building, { recursive: true, force: true });
     if (error instanceof MenagerieError) throw error;
     const taken = ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '');
     throw taken
@@ -54,9 +56,12 @@ async function fill(folder: string, { network, externalData, manifest, candidate
     const copy = join(folder, name);
     await mkdir(dirname(copy), { recursive: true });
     await copyFile(source, copy, constants.COPYFILE_FICLONE);
-    await sync(copy);
+    const handle = await open(copy, 'r');
+    await handle.sync().finally(() => handle.close());
     return { file: name, ...(await sha256Of(copy)) };
   };
+  const write = (name: string, content: string | Uint8Array) =>
+    writeWhole(join(folder, name), (handle) => handle.writeFile(content));
   const main = await state(file, network.file);
   const external = [];
   for (const name of externalData) external.push(await state(name, join(dirname(network.file), name)));
@@ -64,10 +69,10 @@ async function fill(folder: string, { network, externalData, manifest, candidate
   const name = network.form.int8 ? 'int8' : 'fp32';
   if (candidate.shared === undefined) {
     const lines = candidate.labels.map(({ name: label, wnid }) => (wnid ? `${wnid}\t${label}` : label));
-    await writeFile(join(folder, 'labels.txt'), `${lines.join('\n')}\n`);
+    await write('labels.txt', `${lines.join('\n')}\n`);
   }
   const picture = golden && `golden${golden.ending}`;
-  if (golden && picture) await writeFile(join(folder, picture), golden.bytes);
+  if (golden && picture) await write(picture, golden.bytes);
   const whole = {
     ...manifest,
     labels: candidate.shared ?? './labels.txt',
@@ -77,12 +82,5 @@ async function fill(folder: string, { network, externalData, manifest, candidate
   };
   const text = `${JSON.stringify(whole, null, 2)}\n`;
   parseManifest(text, 'manifest.json');
-  await writeFile(join(folder, 'manifest.json'), text);
-  await sync(join(folder, 'manifest.json'));
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  await handle.sync();
-  await handle.close();
+  await write('manifest.json', text);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { integer, node } from '../../scripts/torture/onnx-fields.mjs';
@@ -68,6 +68,9 @@ describe('menagerie add', () => {
 
     const folder = join(to, 'my-colours');
     expect(readdirSync(folder).sort()).toEqual(['My Colours.onnx', 'golden.png', 'labels.txt', 'manifest.json']);
+    // As any folder that this user makes: the server may run as another user.
+    mkdirSync(join(to, 'any'));
+    expect(statSync(folder).mode).toBe(statSync(join(to, 'any')).mode);
     expect(readFileSync(join(folder, 'labels.txt'), 'utf8')).toBe('blueish\ngreenish\nreddish\n');
     expect(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))).toMatchObject({
       input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
