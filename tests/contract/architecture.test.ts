@@ -16,6 +16,7 @@ const ALL = [
   'zoo',
   'datasets',
   'adding',
+  'training',
   'sidecars',
   'serving',
   'report',
@@ -35,6 +36,7 @@ const ROOMS: Record<string, string[]> = {
   sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
+  training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   // It takes the types of what it reports.
   report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding'],
   http: ['core', 'serving', 'report'],
@@ -56,7 +58,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^@xmldom\//, 'sidecars'],
 ];
 /** The programs: only they know their process. */
-const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];
+const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'serve-calls.ts')];
 const MAX_LINES = 300;
 /** Files of a folder, its sub-folders' not counted: beyond that it is split by subject. */
 const MAX_FILES = 12;
