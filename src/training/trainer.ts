@@ -1,7 +1,11 @@
 import { MenagerieError } from '../core/errors.js';
 import { memoryExceeded } from '../core/memory-errors.js';
 import { MIB } from '../core/units.js';
+import { readModel } from '../onnx/file/model.js';
+import type { TailCut, TailDepth } from '../onnx/gradient/tail.js';
+import { tailCuts } from '../onnx/gradient/tail-cuts.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
+import { FileBytes } from '../runtime/weights/file-bytes.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
@@ -12,6 +16,8 @@ import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
 import type { TakeStep } from './protocol/steps.js';
+import type { TailResult, TailTask } from './tail/tail-task.js';
+import { trainTail } from './tail/train-tail.js';
 
 export interface TrainerOptions {
   /** The program of the trainer. */
@@ -35,7 +41,8 @@ export class Trainer {
   readonly #takeStep: TakeStep = async (step, parts = []) => {
     const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
     const { answer, parts: found } = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
-    return { parts: found.map(({ buffer }) => new Float32Array(buffer)), facts: answer.facts };
+    const tensors = answer.tensors.map(({ name, dims }, i) => ({ name, dims, values: floatsOf(found[i]) }));
+    return { tensors, facts: answer.facts };
   };
 
   private constructor({ script, levers, env, memoryBytes }: TrainerOptions) {
@@ -97,6 +104,36 @@ export class Trainer {
     );
   }
 
+  /**
+   * Finds where to cut a network, so that its last layers can be trained.
+   * @param file path of its ONNX file
+   * @param output its output
+   * @throws MenagerieError `not_trainable` naming what has no gradient; what `inspect` throws; `training_failed`; the signal's reason
+   */
+  tailCuts(file: string, output: string, depths: readonly TailDepth[], signal?: AbortSignal): Promise<TailCut[]> {
+    return this.#bounded('Looking at the last layers', 0, signal, async () => {
+      const { tensors } = await this.#takeStep({ kind: 'tail/shapes', file });
+      const source = new FileBytes(file);
+      try {
+        return tailCuts(readModel(source), new Map(tensors.map(({ name, dims }) => [name, dims])), output, depths);
+      } finally {
+        source.close();
+      }
+    });
+  }
+
+  /**
+   * Trains the last layers of a network.
+   * @param onProgress gets the share done, 0..1
+   * @param signal kills the process
+   * @throws MenagerieError as `head`; `not_trainable`; what the source of activations throws
+   */
+  tail(task: TailTask, onProgress: (share: number) => void, signal?: AbortSignal): Promise<TailResult> {
+    return this.#bounded('Training the last layers', task.file.length, signal, () =>
+      trainTail(this.#takeStep, task, onProgress),
+    );
+  }
+
   /** Ends the process, and waits until it has ended. */
   async stop(): Promise<void> {
     await this.#worker.stop();
@@ -129,6 +166,10 @@ function headBytes({ features, size, labels, views, classes, hidden }: HeadTask)
 /** Bytes that comparing features takes: they themselves, what is sent, and the cosines of a block. */
 function similarityBytes(features: Float32Array): number {
   return 3 * features.byteLength + 64 * MIB;
+}
+
+function floatsOf(part: Uint8Array<ArrayBuffer> | undefined): Float32Array {
+  return new Float32Array(part?.buffer ?? new ArrayBuffer());
 }
 
 function trainingFailed({ end }: WorkerLost): MenagerieError {

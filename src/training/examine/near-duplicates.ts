@@ -32,6 +32,6 @@ export async function nearDuplicates(
     // The first blocks are compared with the most pictures.
     onProgress(1 - (1 - from / pictures) ** 2);
   }
-  const [groups] = (await take({ kind: 'features/groups' })).parts;
-  return Int32Array.from(groups ?? []);
+  const [groups] = (await take({ kind: 'features/groups' })).tensors;
+  return Int32Array.from(groups?.values ?? []);
 }

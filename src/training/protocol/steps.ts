@@ -1,3 +1,5 @@
+import type { TailCut } from '../../onnx/gradient/tail.js';
+
 // The steps that the trainer takes for the server, one call each. Tensors are the parts of the frame, little-endian: float32 unless
 // said otherwise. A step takes about two seconds at most with data of ordinary size, so that progress can be told.
 
@@ -66,6 +68,41 @@ interface GetDistances {
   kind: 'features/distances';
 }
 
+/** Finds the shape of every tensor of a network for one picture. Answers with a tensor without values for each. */
+interface GetShapes {
+  kind: 'tail/shapes';
+  /** Path of the ONNX file. */
+  file: string;
+}
+
+/** Makes the training graph of a tail. Parts: the ONNX file (bytes), weights (classes x features) and bias of the first head. */
+interface OpenTail {
+  kind: 'tail/open';
+  cut: TailCut;
+  classes: number;
+}
+
+/** One step of training. Parts: activations at the cut, targets (pictures x classes). Answers with the fact `loss`. */
+interface StepTail {
+  kind: 'tail/step';
+  learningRate: number;
+}
+
+/** Part: activations at the cut. Answers with logits (pictures x classes). */
+interface GetLogits {
+  kind: 'tail/logits';
+}
+
+/** Keeps the weights of now as the best. */
+interface KeepTail {
+  kind: 'tail/keep';
+}
+
+/** Answers with the best weights. */
+interface GetTail {
+  kind: 'tail/weights';
+}
+
 export type TrainStep =
   | OpenHead
   | FitHead
@@ -74,7 +111,13 @@ export type TrainStep =
   | JoinFeatures
   | GetGroups
   | GetCentres
-  | GetDistances;
+  | GetDistances
+  | GetShapes
+  | OpenTail
+  | StepTail
+  | GetLogits
+  | KeepTail
+  | GetTail;
 
 const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'head/open': true,
@@ -85,6 +128,12 @@ const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'features/groups': true,
   'features/centres': true,
   'features/distances': true,
+  'tail/shapes': true,
+  'tail/open': true,
+  'tail/step': true,
+  'tail/logits': true,
+  'tail/keep': true,
+  'tail/weights': true,
 };
 
 /** Whether the trainer knows a step. It trusts the server with the fields. */
@@ -92,9 +141,16 @@ export function isTrainStep(step: { kind: string }): step is TrainStep {
   return Object.hasOwn(KINDS, step.kind);
 }
 
-/** The trainer's answer to a step. */
+/** A tensor that the trainer answers with. */
+export interface TrainTensor {
+  name: string;
+  dims: readonly number[];
+  values: Float32Array;
+}
+
+/** The trainer's answer to a step: tensors, and numbers by name, among them `waitedMs`, for which it had nothing to do before. */
 export interface StepAnswer {
-  parts: Float32Array[];
+  tensors: TrainTensor[];
   facts: Record<string, number>;
 }
 
