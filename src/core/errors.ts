@@ -39,6 +39,12 @@ export const ERRORS = {
   model_busy: 'The model is already being loaded or unloaded.',
   admin_disabled: 'No admin key is configured, so models cannot be loaded or unloaded over HTTP.',
   unauthorized: 'The admin key is missing or wrong.',
+  // Trainings
+  unknown_training: 'There is no training of this name.',
+  training_busy: 'A training for a model of this id is not over yet.',
+  training_cancelled: 'The training was cancelled.',
+  training_lost: 'The server ended several times while the training ran, so it was not begun again.',
+  no_report: 'The training has no report, because it did not come so far.',
   // The state of the server
   overloaded: 'The queue is full. Nothing was decoded; try again after the stated time.',
   deadline_exceeded: 'The answer did not come within the deadline.',

@@ -44,7 +44,7 @@ export function planFor({ crops, augmentation, seed, autoOrient, average, group 
   const cost: Cost = { gmacs: 0, ms: 0 };
   for (const member of target.members) {
     const { model } = member;
-    const viewOptions = { crops: crops ?? member.crops, augmentation, seed };
+    const viewOptions: ViewOptions = { crops: crops ?? member.crops, augmentation, seed };
     const geometry = geometryOf(model.folder.manifest);
     assertViewOptions(geometry.resize, viewOptions);
     const views = countViews(viewOptions);
