@@ -14,13 +14,13 @@ export const MOST_LISTED = {
 /** Characters of a thumbnail as a data URL: a JPEG of 96 pixels, even of noise, takes about 16,000. */
 const THUMBNAIL_CHARACTERS = 32_768;
 
-export const count = (description: string) => Type.Integer({ minimum: 0, description });
-const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
-export const sha256 = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', description });
-export const milliseconds = (description: string) => Type.Number({ minimum: 0, description });
+export const countSchema = (description: string) => Type.Integer({ minimum: 0, description });
+const shareSchema = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
+export const sha256Schema = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', description });
+export const msSchema = (description: string) => Type.Number({ minimum: 0, description });
 
-const EstimateSchema = Type.Object(
-  { value: share('What was measured.'), low: share('Lower end.'), high: share('Upper end.') },
+const MeasuredShareSchema = Type.Object(
+  { value: shareSchema('What was measured.'), low: shareSchema('Lower end.'), high: shareSchema('Upper end.') },
   { ...strict, description: "A share with its 95 % confidence interval (Wilson's)." },
 );
 
@@ -49,39 +49,45 @@ export const AnsweredSchema = Type.Object(
   {
     ...PictureSchema.properties,
     answer: Type.String({ description: 'The most probable class, from a training without this picture.' }),
-    probability: share('Its probability.'),
-    label_probability: share('Probability of the given class.'),
+    probability: shareSchema('Its probability.'),
+    label_probability: shareSchema('Probability of the given class.'),
   },
   strict,
 );
 
 /** A list that is cut, with the count of all. */
-export const listOf = <T extends Type.TSchema>(item: T, most: number, description: string) =>
+export const listSchema = <T extends Type.TSchema>(item: T, most: number, description: string) =>
   Type.Object(
-    { count: count('All of them.'), listed: Type.Array(item, { maxItems: most, description: 'The first ones.' }) },
+    {
+      count: countSchema('All of them.'),
+      listed: Type.Array(item, { maxItems: most, description: 'The first ones.' }),
+    },
     { ...strict, description },
   );
 
 export const MeasuresSchema = Type.Object(
   {
-    images: count('Pictures that were answered by a network trained without them.'),
-    accuracy: EstimateSchema,
+    images: countSchema('Pictures that were answered by a network trained without them.'),
+    accuracy: MeasuredShareSchema,
     base_rate: Type.Object(
-      { label: Type.String(), value: share('Share of that class.') },
+      { label: Type.String(), value: shareSchema('Share of that class.') },
       { ...strict, description: 'What always answering the largest class would reach.' },
     ),
-    balanced_accuracy: share('Mean of the recall of all classes.'),
+    balanced_accuracy: shareSchema('Mean of the recall of all classes.'),
     log_loss: Type.Number({ minimum: 0, description: 'Mean of minus the logarithm of the true class’s probability.' }),
-    calibration_error: share('Expected calibration error over 15 bins.'),
+    calibration_error: shareSchema('Expected calibration error over 15 bins.'),
     classes: Type.Array(
       Type.Object(
-        { images: count('Pictures of the class.'), recall: nullable(EstimateSchema) },
+        { images: countSchema('Pictures of the class.'), recall: nullable(MeasuredShareSchema) },
         { ...strict, description: 'Recall: share of them that were answered rightly; null without pictures.' },
       ),
       { description: 'In the order of the classes.' },
     ),
     confusion: Type.Array(
-      Type.Object({ label: count('Index.'), answer: count('Index.'), images: count('Pictures.') }, strict),
+      Type.Object(
+        { label: countSchema('Index.'), answer: countSchema('Index.'), images: countSchema('Pictures.') },
+        strict,
+      ),
       { description: 'Pairs of given class and answer that occurred.' },
     ),
   },
@@ -91,7 +97,10 @@ export const MeasuresSchema = Type.Object(
 export const LearningCurveSchema = Type.Object(
   {
     points: Type.Array(
-      Type.Object({ per_class: count('Training pictures of each class, at most.'), accuracy: EstimateSchema }, strict),
+      Type.Object(
+        { per_class: countSchema('Training pictures of each class, at most.'), accuracy: MeasuredShareSchema },
+        strict,
+      ),
       { maxItems: 32, description: 'Held-out accuracy after training on fewer pictures. By number of pictures.' },
     ),
     would_help: nullable(
@@ -102,7 +111,7 @@ export const LearningCurveSchema = Type.Object(
   strict,
 );
 
-export type Estimate = Static<typeof EstimateSchema>;
+export type MeasuredShare = Static<typeof MeasuredShareSchema>;
 export type ReportedPicture = Static<typeof PictureSchema>;
 export type AnsweredPicture = Static<typeof AnsweredSchema>;
 export type Measures = Static<typeof MeasuresSchema>;

@@ -5,45 +5,45 @@ import { VariantNameSchema } from '../../core/manifest/variant.js';
 import { nullable, strict } from '../../core/schema-parts.js';
 import {
   AnsweredSchema,
-  count,
+  countSchema,
   LearningCurveSchema,
-  listOf,
+  listSchema,
   MeasuresSchema,
   MOST_LISTED,
-  milliseconds,
+  msSchema,
   PictureSchema,
-  sha256,
+  sha256Schema,
 } from './report-parts.js';
 
 const DepthSchema = Type.Enum(['head', 'last-block', 'stage'], { description: 'What was trained.' });
 
 const DataSchema = Type.Object(
   {
-    sha256: sha256('Of the names of the classes and the hashes of their pictures.'),
+    sha256: sha256Schema('Of the names of the classes and the hashes of their pictures.'),
     classes: Type.Array(
       Type.Object(
         {
           label: Type.String({ description: 'Name of the folder.' }),
-          train: count('Pictures to train on.'),
-          val: nullable(count('Pictures to test on; null without a folder of them.')),
+          train: countSchema('Pictures to train on.'),
+          val: nullable(countSchema('Pictures to test on; null without a folder of them.')),
         },
         strict,
       ),
       { minItems: 2, maxItems: 1000, description: 'In the order of the scores.' },
     ),
-    train: count('Pictures to train on.'),
-    val: nullable(count('Pictures to test on; null without a folder of them.')),
-    skipped: listOf(
+    train: countSchema('Pictures to train on.'),
+    val: nullable(countSchema('Pictures to test on; null without a folder of them.')),
+    skipped: listSchema(
       Type.Object({ file: Type.String(), reason: Type.String() }, strict),
       MOST_LISTED.files,
       'Files that were left out, and why.',
     ),
-    duplicates: listOf(
+    duplicates: listSchema(
       Type.Object({ file: Type.String(), same_as: Type.String() }, strict),
       MOST_LISTED.files,
       'Files with the same bytes as another of their class. Left out.',
     ),
-    conflicts: listOf(
+    conflicts: listSchema(
       Type.Array(PictureSchema, { maxItems: MOST_LISTED.groupPictures }),
       MOST_LISTED.groups,
       'The same picture in several classes. Left out.',
@@ -51,11 +51,11 @@ const DataSchema = Type.Object(
     near_duplicates: Type.Object(
       {
         similarity: Type.Number({ description: 'Least cosine of the features of near-duplicates.' }),
-        images: count('Pictures that have a near-duplicate.'),
-        across_splits: count(
+        images: countSchema('Pictures that have a near-duplicate.'),
+        across_splits: countSchema(
           'Pictures of val with a near-duplicate to train on. They make the figures of val too good.',
         ),
-        groups: listOf(
+        groups: listSchema(
           Type.Array(PictureSchema, { maxItems: MOST_LISTED.groupPictures }),
           MOST_LISTED.groups,
           'Groups of near-duplicates. A group is never divided in cross-validation.',
@@ -70,11 +70,11 @@ const DataSchema = Type.Object(
 const HeadSchema = Type.Object(
   {
     l2: Type.Number({ minimum: 0, description: 'Strength of the L2 penalty.' }),
-    hidden: count('Units of the hidden layer; 0 without one.'),
+    hidden: countSchema('Units of the hidden layer; 0 without one.'),
     weighted: Type.Boolean({ description: 'Whether all classes weigh the same, however many pictures they have.' }),
-    folds: count('Folds of the cross-validation.'),
+    folds: countSchema('Folds of the cross-validation.'),
     candidates: Type.Array(
-      Type.Object({ l2: Type.Number(), hidden: count('Units.'), log_loss: Type.Number() }, strict),
+      Type.Object({ l2: Type.Number(), hidden: countSchema('Units.'), log_loss: Type.Number() }, strict),
       { maxItems: 256, description: 'What was tried, with its cross-validated log-loss.' },
     ),
   },
@@ -85,17 +85,17 @@ const HeldOutSchema = Type.Object({ log_loss: Type.Number(), accuracy: Type.Numb
 const TailSchema = Type.Object(
   {
     depth: DepthSchema,
-    weights: count('Weights that were trained.'),
+    weights: countSchema('Weights that were trained.'),
     kept: Type.Boolean(),
     why: Type.String({ description: 'Why it was kept, or not.' }),
-    held_out: count('Pictures on which head and tail were compared.'),
+    held_out: countSchema('Pictures on which head and tail were compared.'),
     head: HeldOutSchema,
     tail: nullable(HeldOutSchema),
-    best_epoch: nullable(count('The epoch whose weights were taken, from 1; null if none ended.')),
+    best_epoch: nullable(countSchema('The epoch whose weights were taken, from 1; null if none ended.')),
     epochs: Type.Array(
       Type.Object(
         {
-          epoch: count('From 1.'),
+          epoch: countSchema('From 1.'),
           loss: Type.Number({ description: 'On the pictures trained on.' }),
           ...HeldOutSchema.properties,
         },
@@ -103,8 +103,8 @@ const TailSchema = Type.Object(
       ),
       { maxItems: 1000 },
     ),
-    trainer_waited_ms: milliseconds('Time in which the trainer waited for pictures.'),
-    trained_ms: milliseconds('Elapsed time of all epochs.'),
+    trainer_waited_ms: msSchema('Time in which the trainer waited for pictures.'),
+    trained_ms: msSchema('Elapsed time of all epochs.'),
   },
   { ...strict, description: 'Training the last layers of the network too.' },
 );
@@ -118,15 +118,15 @@ export const TrainingReportSchema = Type.Object(
       {
         model: Type.String(),
         variant: VariantNameSchema,
-        sha256: sha256("Of the base's file."),
+        sha256: sha256Schema("Of the base's file."),
       },
       { ...strict, description: 'The network that was learned from.' },
     ),
     result: Type.Object(
       {
-        sha256: sha256('Of the new file.'),
-        bytes: count('Size of the new file.'),
-        features: count('Numbers by which the frozen network describes a picture.'),
+        sha256: sha256Schema('Of the new file.'),
+        bytes: countSchema('Size of the new file.'),
+        features: countSchema('Numbers by which the frozen network describes a picture.'),
       },
       strict,
     ),
@@ -146,8 +146,8 @@ export const TrainingReportSchema = Type.Object(
     augment: Type.Array(Type.String(), { maxItems: 16, description: 'Kinds of distortion that were trained with.' }),
     head: HeadSchema,
     tail: nullable(TailSchema),
-    wrong: listOf(AnsweredSchema, MOST_LISTED.wrong, 'Pictures answered wrongly, the surest first.'),
-    suspicious: listOf(
+    wrong: listSchema(AnsweredSchema, MOST_LISTED.wrong, 'Pictures answered wrongly, the surest first.'),
+    suspicious: listSchema(
       AnsweredSchema,
       MOST_LISTED.suspicious,
       'Pictures whose label looks wrong, the least likely label first. The suggestion is the answer.',
@@ -156,7 +156,7 @@ export const TrainingReportSchema = Type.Object(
       Type.Object(
         {
           above: Type.Number({ description: 'A picture at a greater distance from all known ones is unknown.' }),
-          known: count('Features in the file that distances are measured to.'),
+          known: countSchema('Features in the file that distances are measured to.'),
           held_out_share: Type.Number({ description: 'Share of held-out pictures of the classes above it.' }),
           says: Type.String(),
         },
@@ -165,14 +165,14 @@ export const TrainingReportSchema = Type.Object(
     ),
     cost: Type.Object(
       {
-        ms: milliseconds('Elapsed time.'),
-        phases: Type.Array(Type.Object({ phase: Type.String(), ms: milliseconds('Elapsed time.') }, strict), {
+        ms: msSchema('Elapsed time.'),
+        phases: Type.Array(Type.Object({ phase: Type.String(), ms: msSchema('Elapsed time.') }, strict), {
           maxItems: 16,
         }),
-        picture_bytes: count('Bytes of all pictures.'),
-        cache_bytes: count('Bytes of their features on disk.'),
-        cache_hits: count('Features that were read from the cache.'),
-        computed: count('Features that were computed.'),
+        picture_bytes: countSchema('Bytes of all pictures.'),
+        cache_bytes: countSchema('Bytes of their features on disk.'),
+        cache_hits: countSchema('Features that were read from the cache.'),
+        computed: countSchema('Features that were computed.'),
       },
       strict,
     ),
