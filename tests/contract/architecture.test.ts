@@ -18,6 +18,7 @@ const ALL = [
   'adding',
   'sidecars',
   'serving',
+  'training',
   'report',
   'http',
   'observability',
@@ -35,9 +36,10 @@ const ROOMS: Record<string, string[]> = {
   sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
+  training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   // It takes the types of what it reports.
-  report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding'],
-  http: ['core', 'serving', 'report'],
+  report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding', 'training'],
+  http: ['core', 'serving', 'training', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['system', 'runtime', 'serving', 'http'],
   // It puts the others together.

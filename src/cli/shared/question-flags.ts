@@ -34,7 +34,7 @@ export function withViewFlags(command: Command, target: 'flag' | 'id' = 'flag'):
     .option('--weights <numbers>', 'weight of each of them, separated by commas')
     .addOption(new Option('--combine <rule>', 'how to combine their answers').choices(COMBINES))
     .addOption(new Option('--crops <n>', 'number of crops of a picture to average over').choices(CROPS.map(String)))
-    .option('--tta <list>', 'further views, separated by commas: mirror, crops:4, rotate:10, shear:5, colour:0.1')
+    .option('--tta <list>', 'further views, separated by commas: mirror, crops:4, rotate:10, shear:5, colour:0.1, warp:3')
     .option('--seed <n>', 'seed of random views', wholeNumber, 0)
     .addOption(
       new Option('--average <what>', 'what to average over views')

@@ -27,7 +27,7 @@ const viewing = {
       maxLength: 200,
       description:
         'Further views to average over, separated by commas: mirror, crops:<number at random places>, rotate:<most degrees>, ' +
-        "shear:<most degrees>, colour:<standard deviation of AlexNet's colour shift, e.g. 0.1>.",
+        "shear:<most degrees>, colour:<standard deviation of AlexNet's colour shift, e.g. 0.1>, warp:<percent of the side>.",
     }),
   ),
   seed: Type.Integer({
