@@ -51,6 +51,7 @@ export const ERRORS = {
   client_closed_request: 'The client disconnected before the answer was ready.',
   shutting_down: 'The server is stopping and accepts no new requests.',
   worker_failed: 'The worker that ran the request crashed or hung, and was replaced.',
+  training_failed: 'The process that trained crashed or took too long; the log has the details.',
   scores_not_finite: 'The network answered with scores that are not numbers: infinite, or NaN.',
   memory_exceeded: 'The operation needs more memory than a worker may use; the message says how much.',
   internal: 'An unexpected error occurred; the log has the details.',

@@ -1,4 +1,5 @@
 import type { EvaluationResult } from '../core/scores/evaluation.js';
+import { wilson } from '../core/scores/wilson.js';
 import type { Label } from '../zoo/labels.js';
 import { table } from './format.js';
 
@@ -50,16 +51,6 @@ export function evalReport(
     classes: classes.map(({ index, ...counts }) => ({ index, label: labels[index]?.name ?? '', ...counts })),
     confusion,
   };
-}
-
-/** Wilson's 95 % score interval of a share (E. B. Wilson 1927). */
-function wilson(share: number, count: number): [number, number] {
-  if (count === 0) return [0, 1];
-  const z = 1.959964;
-  const middle = share + (z * z) / (2 * count);
-  const half = z * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count));
-  const scale = 1 + (z * z) / count;
-  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
 }
 
 /** Most classes that are listed; if there are more, the worst ones are. */

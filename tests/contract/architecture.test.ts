@@ -16,6 +16,7 @@ const ALL = [
   'zoo',
   'datasets',
   'adding',
+  'training',
   'sidecars',
   'serving',
   'training',
@@ -58,7 +59,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^@xmldom\//, 'sidecars'],
 ];
 /** The programs: only they know their process. */
-const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];
+const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'serve-calls.ts')];
 const MAX_LINES = 300;
 /** Files of a folder, its sub-folders' not counted: beyond that it is split by subject. */
 const MAX_FILES = 12;

@@ -65,6 +65,7 @@ export const STATUS: Record<ErrorCode, number> = {
   model_failed: 503,
   overloaded: 503,
   shutting_down: 503,
+  training_failed: 500,
   worker_failed: 503,
   deadline_exceeded: 504,
 };

@@ -3,9 +3,10 @@ import { MenagerieError } from '../../core/errors.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
 import type { Inspection, InspectRequest } from '../inspection/inspection.js';
 import { BASE_BYTES } from '../networks/network-memory.js';
+import { boundedWork } from './process/bounded-work.js';
 import type { Levers } from './process/levers.js';
 import { WorkerLost } from './process/worker-end.js';
-import { processStatus, WATCH_MS, WorkerMemory } from './process/worker-memory.js';
+import { WorkerMemory } from './process/worker-memory.js';
 import { WorkerProcess, workerFailed } from './process/worker-process.js';
 
 export interface InspectorOptions {
@@ -77,21 +78,13 @@ export class Inspector {
     const memory = new WorkerMemory({ decodeBytes: limit, share: BASE_BYTES + limit, dataLimit: levers.dataLimit });
     await worker.started.catch(() => {});
     await memory.afterLoading(worker.pid);
-    const onAbort = () => worker.kill({ kind: 'stopped', reason: 'nobody waits for it any more' });
-    const watch = setInterval(() => {
-      memory.enforceShare(worker, processStatus(worker.pid)?.held ?? 0, 'Inspecting the network');
-    }, WATCH_MS);
-    signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      signal?.throwIfAborted();
-      const { answer } = await worker.call('inspect', { request }, [], timeoutMs);
+      const bounds = { memory, what: 'Inspecting the network', signal };
+      const { answer } = await boundedWork(worker, bounds, () => worker.call('inspect', { request }, [], timeoutMs));
       return answer.inspection;
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
       throw error instanceof WorkerLost ? workerFailed(error) : error;
     } finally {
-      clearInterval(watch);
-      signal?.removeEventListener('abort', onAbort);
       const retire = () => worker.kill({ kind: 'stopped', reason: 'it had nothing to do' });
       this.#idle = setTimeout(retire, IDLE_MS).unref();
     }

@@ -19,11 +19,10 @@ import {
 import type { Bytes } from '../protocol/frame.js';
 import { tensorOf, valuesOf } from '../protocol/tensor-parts.js';
 import type { WorkerSettings } from '../protocol/worker-settings.js';
+import type { PartBytes } from './serve-calls.js';
 
 // How a worker answers each kind of call.
 
-/** A part of a frame. */
-export type PartBytes = Uint8Array<ArrayBuffer>;
 type Reply<K extends CallKind> = { answer: CallAnswer<K>; parts?: readonly Bytes[] };
 
 let settings: WorkerSettings | undefined;
@@ -58,6 +57,8 @@ export async function answerCall(
       const { inspect } = await import('../../inspection/inspect.js');
       return { answer: { inspection: await inspect(call.ask.request) } };
     }
+    case 'train':
+      throw new Error('a worker does not train');
   }
 }
 

@@ -71,6 +71,8 @@ interface Calls {
     answer: { tensors: TensorInfo[]; inferenceMs: number };
   };
   inspect: { ask: { request: InspectRequest }; answer: { inspection: Inspection } };
+  /** A step of training, which only the trainer knows (src/training). The parts are tensors, in the order that the step says. */
+  train: { ask: { step: { kind: string } }; answer: { facts: Record<string, number> } };
 }
 
 export type CallKind = keyof Calls;
@@ -92,6 +94,7 @@ const ASK_KINDS: Readonly<Record<AskHead['kind'], true>> = {
   repeat: true,
   compute: true,
   inspect: true,
+  train: true,
   cancel: true,
 };
 

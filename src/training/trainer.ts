@@ -1,0 +1,102 @@
+import { MenagerieError } from '../core/errors.js';
+import { memoryExceeded } from '../core/memory-errors.js';
+import { BASE_BYTES } from '../runtime/networks/network-memory.js';
+import { boundedWork } from '../runtime/workers/process/bounded-work.js';
+import type { Levers } from '../runtime/workers/process/levers.js';
+import { WorkerLost } from '../runtime/workers/process/worker-end.js';
+import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
+import { WorkerProcess } from '../runtime/workers/process/worker-process.js';
+import type { HeadResult, HeadTask } from './head/head-task.js';
+import { trainHead } from './head/train-head.js';
+import type { StepAnswer, TrainStep } from './protocol/steps.js';
+
+export interface TrainerOptions {
+  /** The program of the trainer. */
+  script: URL;
+  levers: Levers;
+  /** Environment of the server, of which the trainer gets a part. */
+  env: NodeJS.ProcessEnv;
+  /** Bytes that training may take. */
+  memoryBytes: number;
+}
+
+/** Lower priority than everything else. */
+const TRAINER_NICENESS = 19;
+/** A step takes seconds, but the trainer runs only when nothing else wants to. */
+const STEP_TIMEOUT_MS = 600_000;
+
+/** A process of the lowest priority that trains. It does one thing at a time, and can be killed at any time. */
+export class Trainer {
+  readonly #worker: WorkerProcess;
+  readonly #memory: WorkerMemory;
+
+  private constructor({ script, levers, env, memoryBytes }: TrainerOptions) {
+    const settings = { device: 'cpu', threads: 1, decode: { maxPixels: 0 }, runBytes: 0 } as const;
+    this.#worker = new WorkerProcess({ script, levers, env, niceness: TRAINER_NICENESS }, settings);
+    const plan = { decodeBytes: memoryBytes, share: BASE_BYTES + memoryBytes, dataLimit: levers.dataLimit };
+    this.#memory = new WorkerMemory(plan);
+  }
+
+  /** Starts the process. It must be stopped. */
+  static start(options: TrainerOptions): Trainer {
+    return new Trainer(options);
+  }
+
+  /** Undefined if the process could not be started. */
+  get pid(): number | undefined {
+    return this.#worker.pid;
+  }
+
+  /**
+   * Trains a head on features.
+   * @param onProgress gets the share done, 0..1
+   * @param signal kills the process
+   * @throws MenagerieError `invalid_data`, `memory_exceeded`; `training_failed` if the process ended or hung; the signal's reason
+   */
+  head(task: HeadTask, onProgress: (share: number) => void, signal?: AbortSignal): Promise<HeadResult> {
+    return this.#bounded('Training the head', headBytes(task), signal, () =>
+      trainHead((step, parts) => this.#take(step, parts), task, onProgress),
+    );
+  }
+
+  /** Ends the process, and waits until it has ended. */
+  async stop(): Promise<void> {
+    await this.#worker.stop();
+  }
+
+  async #bounded<T>(what: string, bytes: number, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const { decodeBytes: allowed } = this.#memory.plan;
+    if (bytes > allowed) throw memoryExceeded(what, bytes, allowed);
+    try {
+      return await boundedWork(this.#worker, { memory: this.#memory, what, signal }, async () => {
+        await this.#worker.started;
+        await this.#memory.afterLoading(this.pid);
+        return work();
+      });
+    } catch (error) {
+      throw error instanceof WorkerLost ? trainingFailed(error) : error;
+    }
+  }
+
+  async #take(step: TrainStep, parts: readonly (Float32Array | Int32Array | Uint8Array)[] = []): Promise<StepAnswer> {
+    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    const answered = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
+    return { parts: answered.parts.map(({ buffer }) => new Float32Array(buffer)), facts: answered.answer.facts };
+  }
+}
+
+/** Bytes that training a head takes: an estimate. */
+function headBytes({ features, size, labels, views, classes, hidden }: HeadTask): number {
+  const [FLOAT32, FLOAT64] = [4, 8];
+  const rows = labels.length * views;
+  const weights = Math.max(classes * size, ...hidden.map((units) => units * (size + classes)));
+  // Targets, and five tensors of the graph. Of the weights: the pairs of L-BFGS, points of search, and the last fit of each fold.
+  return FLOAT32 * (2 * features.length + 6 * rows * classes) + weights * (20 * FLOAT32 + 16 * FLOAT64);
+}
+
+function trainingFailed({ end }: WorkerLost): MenagerieError {
+  if (end.kind === 'memory') return new MenagerieError('memory_exceeded', end.reason);
+  return new MenagerieError('training_failed', 'The process that trained ended or took too long.', {
+    cause: end.reason,
+  });
+}
