@@ -18,6 +18,7 @@ const ALL = [
   'adding',
   'sidecars',
   'serving',
+  'training',
   'report',
   'http',
   'observability',
@@ -34,10 +35,11 @@ const ROOMS: Record<string, string[]> = {
   datasets: ['core', 'system', 'imaging'],
   sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
+  training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   // It takes the types of what it reports.
   report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding'],
-  http: ['core', 'serving', 'report'],
+  http: ['core', 'serving', 'training', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['system', 'runtime', 'serving', 'http'],
   // It puts the others together.
@@ -54,6 +56,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^(pino|prom-client)$/, 'observability'],
   [/^(commander|autocannon)$/, 'cli'],
   [/^@xmldom\//, 'sidecars'],
+  [/^(tar|yauzl)$/, 'training'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'worker-main.ts')];
