@@ -78,6 +78,7 @@ export const ERRORS = {
   invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
   invalid_sidecar: 'The XMP file beside a picture cannot be changed safely, and was left as it is.',
   io_error: 'A file could not be read or written.',
+  too_little_disk: 'The disk, or the part of it that may be used, has too little room for what is to be written.',
 } as const satisfies Record<string, string>;
 
 /** Stable identifier of a kind of error; part of the public interface. */

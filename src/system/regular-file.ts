@@ -84,7 +84,7 @@ async function readUpTo(handle: FileHandle, size: number): Promise<Buffer<ArrayB
  * @throws RefusedFile if it is not a regular file; system errors; the signal's reason when aborted
  */
 export async function* piecesOf(
-  file: string,
+  file: string | Buffer,
   { from = 0, signal }: { from?: number; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<Uint8Array> {
   const { handle, size } = await openRegular(file);

@@ -36,6 +36,7 @@ const ROOMS: Record<string, string[]> = {
   datasets: ['core', 'system', 'imaging'],
   sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
+  training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   // It takes the types of what it reports.
@@ -57,6 +58,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^(pino|prom-client)$/, 'observability'],
   [/^(commander|autocannon)$/, 'cli'],
   [/^@xmldom\//, 'sidecars'],
+  [/^(tar|yauzl)$/, 'training'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'serve-calls.ts')];

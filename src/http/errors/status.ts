@@ -61,6 +61,7 @@ export const STATUS: Record<ErrorCode, number> = {
   invalid_sidecar: 500,
   io_error: 500,
   unsupported_transfer_encoding: 501,
+  too_little_disk: 507,
   model_not_ready: 503,
   model_failed: 503,
   overloaded: 503,
