@@ -36,7 +36,6 @@ const ROOMS: Record<string, string[]> = {
   datasets: ['core', 'system', 'imaging'],
   sidecars: ['core', 'system'],
   serving: ['core', 'runtime', 'zoo'],
-  training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   // It takes the types of what it reports.

@@ -10,7 +10,7 @@ import { ioError } from '../../system/errors.js';
 import { pathText } from '../../system/paths.js';
 import { readRegular } from '../../system/regular-file.js';
 import { askAbout } from '../shared/ask.js';
-import { inOrder } from '../shared/in-order.js';
+import { inOrder } from '../../core/queues/in-order.js';
 import { type CommandIo, writeOut } from '../shared/io.js';
 import { FolderProgress } from './folder-progress.js';
 import type { BackgroundCount } from './inputs.js';

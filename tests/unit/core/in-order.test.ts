@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inOrder } from '../../../src/cli/shared/in-order.js';
+import { inOrder } from '../../../src/core/queues/in-order.js';
 
 const later = <T>(value: T, turns: number): Promise<T> =>
   turns === 0 ? Promise.resolve(value) : Promise.resolve().then(() => later(value, turns - 1));
