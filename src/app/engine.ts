@@ -15,11 +15,10 @@ import type { ServingEvents } from '../serving/events.js';
 import { ModelRegistry, type ModelTuning } from '../serving/loading/model-registry.js';
 import { Summaries } from '../serving/summaries.js';
 import { Targets } from '../serving/targets.js';
-import { openRepository } from '../zoo/open-repository.js';
-import type { Repository } from '../zoo/repository.js';
+import type { LiveRepository } from '../zoo/live-repository.js';
 import { layoutOf } from './layout.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
-import { modelDirectories } from './models-to-load.js';
+import { namedInSettings, openModels } from './models-to-load.js';
 
 // Connects the rooms. The server and the commands that compute in their own process use the same engine.
 
@@ -28,7 +27,7 @@ export const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js',
 const AHEAD_MS = 10;
 
 export interface Engine {
-  repository: Repository;
+  repository: LiveRepository;
   summaries: Summaries;
   pool: WorkerPool;
   admission: Admission;
@@ -59,6 +58,7 @@ const SILENT: EngineEvents = {
     executed() {},
     modelStateChanged() {},
     modelLoaded() {},
+    modelRemoved() {},
   },
   workers: { workerBusy() {}, workerReplaced() {}, networkLost() {} },
 };
@@ -69,7 +69,7 @@ export interface EngineOptions {
   env: NodeJS.ProcessEnv;
   events?: EngineEvents;
   /** Default: the models in the model directories. */
-  repository?: Repository;
+  repository?: LiveRepository;
   /** Tuned variant and batch of models, by id. */
   tuned?: ReadonlyMap<string, ModelTuning>;
 }
@@ -79,7 +79,7 @@ export interface EngineOptions {
  * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
  */
 export async function createEngine({ config, env, events = SILENT, tuned, ...found }: EngineOptions): Promise<Engine> {
-  const repository = found.repository ?? (await openRepository(modelDirectories(config)));
+  const repository = found.repository ?? (await openModels(config));
   const machine = readMachine();
   const levers = await findLevers();
   const { workers, threads, renderers } = layoutOf(config, machine);
@@ -114,6 +114,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   const counter = createInspector(config, env, levers, budget, Number.POSITIVE_INFINITY);
   const registry = new ModelRegistry({
     repository,
+    named: namedInSettings(config),
     pool,
     answerer,
     allowUntrained: config.untrained === 'allow',

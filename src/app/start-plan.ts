@@ -6,25 +6,19 @@ import { usesCuda } from '../runtime/device/providers.js';
 import { heldBytes } from '../runtime/networks/network-memory.js';
 import { weightBytes } from '../runtime/weights/weight-bytes.js';
 import type { ModelTuning } from '../serving/loading/model-registry.js';
-import { openRepository } from '../zoo/open-repository.js';
+import type { LiveRepository } from '../zoo/live-repository.js';
 import type { Repository } from '../zoo/repository.js';
 import { readTuned } from '../zoo/tuned.js';
 import { weightsPath } from '../zoo/weights.js';
 import { layoutOf } from './layout.js';
 import { shareOf } from './memory-budget.js';
-import {
-  type ModelsToLoad,
-  modelDirectories,
-  modelsToLoad,
-  type WantedModel,
-  wantedVariant,
-} from './models-to-load.js';
+import { type ModelsToLoad, modelsToLoad, openModels, type WantedModel, wantedVariant } from './models-to-load.js';
 
 /** How a server starts. */
 export interface StartPlan {
   /** The settings, with workers, threads and instances filled in. */
   config: Config;
-  repository: Repository;
+  repository: LiveRepository;
   /** The models to load: the server is ready when the first ones are. */
   load: ModelsToLoad;
   tuned: ReadonlyMap<string, ModelTuning>;
@@ -38,7 +32,7 @@ export interface StartPlan {
  * @throws MenagerieError `invalid_config`, `io_error`
  */
 export async function planStart(config: Config, machine: Machine): Promise<StartPlan> {
-  const repository = await openRepository(modelDirectories(config));
+  const repository = await openModels(config);
   const { first, later } = await modelsToLoad(repository, config);
   const notes: string[] = [];
   const wanted = [...first, ...later];

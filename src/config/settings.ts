@@ -1,4 +1,5 @@
 import { MIB } from '../core/units.js';
+import { DATA_SETTINGS } from './data-settings.js';
 import { isProxy } from './proxy-entry.js';
 import type { Setting } from './setting.js';
 
@@ -39,6 +40,7 @@ export const SETTINGS = {
     default: [],
     about: 'More model directories, besides the built-in one. Each model is a folder with a manifest.json.',
   },
+  ...DATA_SETTINGS,
   modelMirror: {
     env: 'MODEL_MIRROR',
     type: 'text',
@@ -80,7 +82,8 @@ export const SETTINGS = {
     default: undefined,
     pattern: /^\S{16,}$/,
     rule: 'at least 16 characters without spaces',
-    about: 'Bearer token for loading and unloading models over HTTP. If not set, both are disabled.',
+    about:
+      'Bearer token for loading, unloading, downloading and changing models over HTTP. If not set, these are disabled.',
   },
   workers: {
     env: 'MENAGERIE_WORKERS',

@@ -36,8 +36,11 @@ export const ERRORS = {
   model_not_ready: 'The model is still loading or warming up.',
   model_failed: 'The model could not be loaded; GET /models/:id gives the reason.',
   model_untrained: 'The model is an architecture without trained weights: its answers would be meaningless.',
-  model_busy: 'The model is already being loaded or unloaded.',
-  admin_disabled: 'No admin key is configured, so models cannot be loaded or unloaded over HTTP.',
+  model_busy: 'The model is already being loaded, unloaded, replaced or removed.',
+  model_protected:
+    'The model cannot be replaced or removed: it is not in the model directory below MENAGERIE_DATA_DIR, or an ensemble or a setting names it.',
+  no_previous_version: 'The model has no earlier version to go back to.',
+  admin_disabled: 'No admin key is configured, so models cannot be changed over HTTP.',
   unauthorized: 'The admin key is missing or wrong.',
   // Trainings
   unknown_training: 'There is no training of this name.',

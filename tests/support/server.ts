@@ -113,6 +113,8 @@ export interface ServerOptions {
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
+  /** Ids that cannot be removed. */
+  named?: string[];
   trustedProxies?: string[];
   /** Workers that only render, as beside a GPU. */
   renderers?: number;
@@ -173,10 +175,12 @@ export async function startServer(options: ServerOptions = {}) {
     },
   });
   const toDecode = [vi.spyOn(pool, 'classify'), vi.spyOn(pool, 'render')];
-  const repository = await openRepository([folder]);
+  const data = join(folder, '.data');
+  const repository = await openRepository([folder], data);
   const answerer = new Answerer({ pool, viewBytes: 64 * 1024 * 1024 });
   const registry: ModelRegistry = new ModelRegistry({
     repository,
+    named: options.named ?? [],
     pool,
     answerer,
     allowUntrained: false,
@@ -243,6 +247,8 @@ export async function startServer(options: ServerOptions = {}) {
     budget,
     weights,
     folder,
+    /** The directory whose models may be replaced and removed. */
+    data,
     logged,
     /** How many pictures workers were asked to decode so far; those that still wait for one count. */
     toDecode: () => toDecode.reduce((sum, { mock }) => sum + mock.calls.length, 0),

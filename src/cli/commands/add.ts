@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { type Decision, decide } from '../../adding/decide.js';
 import { type Known, readKnown } from '../../adding/known-pictures.js';
 import { labelCandidates } from '../../adding/label-candidates.js';
-import { type NewModel, writeModelFolder } from '../../adding/model-folder.js';
 import { type NetworkToAdd, statedParts } from '../../adding/network-to-add.js';
 import { rangesFor, resizesFor } from '../../adding/preparations.js';
 import { readForm } from '../../adding/read-form.js';
 import { createEngine, unbounded } from '../../app/engine.js';
-import { modelDirectories } from '../../app/models-to-load.js';
+import { BUILT_IN_MODELS, openModels, writableModels } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { externalFiles } from '../../onnx/file/external-data.js';
@@ -17,7 +15,7 @@ import { readModel } from '../../onnx/file/model.js';
 import { type AddReport, addText, attemptRows } from '../../report/add-report.js';
 import { FileBytes } from '../../runtime/weights/file-bytes.js';
 import { weightBytes } from '../../runtime/weights/weight-bytes.js';
-import { openRepository } from '../../zoo/open-repository.js';
+import { type NewFile, type NewModel, stageModel } from '../../zoo/model-folder.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 import { readPictureBytes } from '../shared/picture-bytes.js';
 import { ProgressBar } from '../shared/progress.js';
@@ -29,7 +27,7 @@ export interface AddCommandOptions {
   labels: string | undefined;
   /** Default: the name of the file. */
   id: string | undefined;
-  /** Model directory; default: the first of MODEL_DIRS. */
+  /** Model directory; default: the first of MODEL_DIRS, or else that of trained models. */
   to: string | undefined;
   /** Name of the preparation to take without proof. */
   force: string | undefined;
@@ -49,15 +47,11 @@ export interface AddCommandOptions {
  * @throws MenagerieError `usage`, `signature_mismatch`, `invalid_labels`, `invalid_data`; errors of reading, loading and writing
  */
 export async function add(file: string, options: AddCommandOptions, config: Config, io: CommandIo): Promise<ExitCode> {
-  const directory = options.to ?? config.modelDirs[0];
-  if (directory === undefined) {
-    throw new MenagerieError('usage', 'Say where the model goes: --to FOLDER, or MODEL_DIRS in the environment.');
-  }
+  const directory = options.to ?? config.modelDirs[0] ?? writableModels(config);
   const id = options.id ?? idOf(file);
   await assertFree(id, directory, config);
   const { network, externalData } = readNetwork(file, options);
-  const [builtIn = ''] = modelDirectories(config);
-  const candidates = await labelCandidates(network.form.scores, options, builtIn);
+  const candidates = await labelCandidates(network.form.scores, options, BUILT_IN_MODELS);
   if (candidates.length === 0) {
     throw new MenagerieError(
       'invalid_labels',
@@ -85,28 +79,16 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
     ...attemptRows(choice),
   };
   if (decision) {
-    const { preparation, candidate } = decision;
-    report.folder = await writeModelFolder(resolve(directory), {
-      network,
-      externalData,
-      manifest: {
-        id,
-        title: id,
-        family: 'unknown',
-        dataset: candidate.name,
-        ...statedParts(network, preparation, candidate),
-        license: options.licence,
-        inferred: ['family', 'preprocess', 'labels'],
-        notes: notesOf(report),
-      },
-      candidate,
-      golden: goldenOf(decision, known),
-    });
-    await checkServes(id, report.folder, directory, config, io);
+    report.folder = await write(
+      directory,
+      newModel(network, externalData, known, decision, report, options),
+      config,
+      io,
+    );
   }
   if (options.json) io.out.write(`${JSON.stringify(report, null, 2)}\n`);
   else io.out.write(addText(report));
-  if (report.folder !== null && !options.json && !config.modelDirs.includes(directory)) {
+  if (report.folder !== null && !options.json && ![...config.modelDirs, writableModels(config)].includes(directory)) {
     io.out.write(`Serve it with MODEL_DIRS=${directory}\n`);
   }
   return decision ? 0 : 3;
@@ -114,7 +96,7 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
 
 /** @throws MenagerieError `usage` if a model has the id, or a folder its place */
 async function assertFree(id: string, directory: string, config: Config): Promise<void> {
-  const { models, ensembles, refused } = await openRepository(modelDirectories(config));
+  const { models, ensembles, refused } = await openModels(config);
   const folder = join(directory, id);
   if (models.has(id) || ensembles.has(id) || refused.some((other) => other.id === id) || existsSync(folder)) {
     throw new MenagerieError('usage', `There is a model "${id}" already: choose another name with --id.`);
@@ -169,7 +151,39 @@ function goldenOf({ attempt, candidate }: Decision, { pictures, candidates }: Kn
   // More probable than one half means more probable than all others.
   if (!picture || (attempt?.logs[sure] ?? Number.NEGATIVE_INFINITY) <= Math.log(0.5)) return undefined;
   const index = picture.truths[candidates.indexOf(candidate)];
-  return index === undefined ? undefined : { bytes: picture.bytes, index, ending: picture.ending };
+  if (index === undefined) return undefined;
+  return { picture: { name: `golden${picture.ending}`, content: picture.bytes }, index, within: 1 };
+}
+
+function newModel(
+  network: NetworkToAdd,
+  externalData: readonly string[],
+  known: Known,
+  decision: Decision,
+  report: AddReport,
+  { licence }: AddCommandOptions,
+): NewModel {
+  const { file, form } = network;
+  const { preparation, candidate } = decision;
+  const { id } = report;
+  const copyOf = (name: string): NewFile => ({ name, content: { copyOf: join(dirname(file), name) } });
+  return {
+    manifest: {
+      id,
+      title: id,
+      family: 'unknown',
+      dataset: candidate.name,
+      ...statedParts(network, preparation, candidate),
+      license: licence,
+      inferred: ['family', 'preprocess', 'labels'],
+      notes: notesOf(report),
+    },
+    variant: form.int8 ? 'int8' : 'fp32',
+    network: copyOf(basename(file)),
+    externalData: externalData.map(copyOf),
+    labels: candidate.shared ?? candidate.labels,
+    golden: goldenOf(decision, known),
+  };
 }
 
 function notesOf({ chosen, pictures, classes, attempts, chance_p }: AddReport): string {
@@ -183,23 +197,13 @@ function notesOf({ chosen, pictures, classes, attempts, chance_p }: AddReport): 
   );
 }
 
-/** Loads the new model as the server would. A model that cannot be loaded is removed again. */
-async function checkServes(
-  id: string,
-  folder: string,
-  directory: string,
-  config: Config,
-  io: CommandIo,
-): Promise<void> {
-  const modelDirs = [...new Set([...config.modelDirs, directory])];
-  const engine = await createEngine({ config: unbounded({ ...config, modelDirs }), env: io.env });
+/** Writes the model's folder, and loads it as the server would: if it cannot be loaded, nothing stays. @returns the folder */
+async function write(directory: string, model: NewModel, config: Config, io: CommandIo): Promise<string> {
+  const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
-    const refused = engine.repository.refused.find((other) => other.id === id);
-    if (refused) throw refused.error;
-    await engine.registry.load(id);
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
+    const { id } = model.manifest;
+    await engine.registry.adopt(await stageModel(directory, model));
+    return join(resolve(directory), id);
   } finally {
     await engine.stop();
   }

@@ -1,10 +1,9 @@
-import { modelDirectories } from '../../app/models-to-load.js';
+import { openModels } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { variantsOf } from '../../core/manifest/manifest.js';
 import { formatBytes } from '../../report/format.js';
-import { openRepository } from '../../zoo/open-repository.js';
-import { pull } from '../../zoo/pull.js';
+import { pull } from '../../zoo/pulling/pull.js';
 import type { ModelFolder, Repository } from '../../zoo/repository.js';
 import { findVariant, type NamedVariant, statedBytes } from '../../zoo/weights.js';
 import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
@@ -26,7 +25,7 @@ export async function pullModels(
   config: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
-  const repository = await openRepository(modelDirectories(config));
+  const repository = await openModels(config);
   const wanted = options.all ? [...repository.models.keys()] : ids;
   const files = wanted.flatMap((id) => variantsToPull(repository, id, options));
   let failures = 0;

@@ -23,6 +23,8 @@ export const STATUS: Record<ErrorCode, number> = {
   model_untrained: 409,
   model_busy: 409,
   training_busy: 409,
+  model_protected: 409,
+  no_previous_version: 409,
   too_many_bytes: 413,
   too_many_pixels: 413,
   too_many_images: 413,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
 import { Pieces } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { inputShape } from '../../core/manifest/input-shape.js';
@@ -67,10 +68,11 @@ export async function bringUp(
   }
 }
 
-/** The SHA-256 of external data files by name, where the manifest states them. */
-function statedHashes({ external_data = [] }: NamedVariant): Record<string, string> {
+/** The SHA-256 of external data files by the names that the ONNX file has for them, where the manifest states them. */
+function statedHashes({ file: main, external_data = [] }: NamedVariant): Record<string, string> {
+  const nameOf = (file: string) => posix.relative(posix.dirname(main), file);
   return Object.fromEntries(
-    external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[file, sha256]])),
+    external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[nameOf(file), sha256]])),
   );
 }
 

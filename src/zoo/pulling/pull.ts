@@ -1,15 +1,15 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MenagerieError } from '../core/errors.js';
-import { filesOf, type WeightFile } from '../core/manifest/variant.js';
-import { ioError } from '../system/errors.js';
-import { syncFolder } from '../system/whole-file.js';
+import { MenagerieError } from '../../core/errors.js';
+import { filesOf, type WeightFile } from '../../core/manifest/variant.js';
+import { ioError } from '../../system/errors.js';
+import { syncFolder } from '../../system/whole-file.js';
+import { fileSize, sha256Of } from '../files.js';
+import type { ModelFolder } from '../repository.js';
+import { isPresent, type NamedVariant, statedBytes, verifyFile, weightsPath } from '../weights.js';
 import { describeSource, download, type Patience, type Progress } from './download.js';
-import { fileSize, sha256Of } from './files.js';
 import { claimPartial, releasePartial, removeFreePartials } from './partial.js';
-import type { ModelFolder } from './repository.js';
-import { isPresent, type NamedVariant, statedBytes, verifyFile, weightsPath } from './weights.js';
 
 export interface PullOptions {
   /** URL of a folder that is tried before the manifest's URL: http:, https: or file:. */

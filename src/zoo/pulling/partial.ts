@@ -1,7 +1,7 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isAbandoned, ownPartial, PARTIAL, type PartialWriter, parsePartial } from '../system/partial-name.js';
-import { fileSize } from './files.js';
+import { isAbandoned, ownPartial, PARTIAL, type PartialWriter, parsePartial } from '../../system/partial-name.js';
+import { fileSize } from '../files.js';
 
 // Partial downloads. Each pull writes to its own file, so that simultaneous pulls cannot corrupt each other's bytes. A pull takes over
 // the partial of an earlier one by renaming it, which only one pull can do. The names, in the folder of the complete file:

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox';
-import { variantsOf } from '../../core/manifest/manifest.js';
-import type { ModelStatus } from '../../serving/models/model.js';
-import type { ModelSchema } from './schemas/model-schemas.js';
+import { variantsOf } from '../../../core/manifest/manifest.js';
+import type { ModelStatus } from '../../../serving/models/model.js';
+import type { ModelSchema } from '../schemas/model-schemas.js';
 
 // Models as JSON, in snake_case, with public fields only.
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Static } from 'typebox';
-import { classDetails } from '../../serving/asking/class-details.js';
-import type { ModelStatus } from '../../serving/models/model.js';
-import type { LabelListSchema } from './schemas/model-schemas.js';
+import { classDetails } from '../../../serving/asking/class-details.js';
+import type { ModelStatus } from '../../../serving/models/model.js';
+import type { LabelListSchema } from '../schemas/model-schemas.js';
 
 interface LabelsText {
   /** The list as JSON. */

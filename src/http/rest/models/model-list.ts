@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ModelStatus } from '../../serving/models/model.js';
+import type { ModelStatus } from '../../../serving/models/model.js';
 import { modelJson } from './model-json.js';
 
 /** Models serialised at a time. Other events are handled in between. */

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { MenagerieError } from '../core/errors.js';
-import { ioError, systemCode } from '../system/errors.js';
-import { piecesOf } from '../system/regular-file.js';
+import { MenagerieError } from '../../core/errors.js';
+import { ioError, systemCode } from '../../system/errors.js';
+import { piecesOf } from '../../system/regular-file.js';
 
 /** Progress of a download, in bytes. */
 export interface Progress {
