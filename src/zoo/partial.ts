@@ -1,7 +1,6 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ownPartial, PARTIAL, parsePartial } from '../system/partial-name.js';
-import { processExists } from '../system/process-exists.js';
+import { isAbandoned, ownPartial, PARTIAL, type PartialWriter, parsePartial } from '../system/partial-name.js';
 import { fileSize } from './files.js';
 
 // Partial downloads. Each pull writes to its own file, so that simultaneous pulls cannot corrupt each other's bytes. A pull takes over
@@ -9,8 +8,6 @@ import { fileSize } from './files.js';
 //   <file>.<start of its SHA-256>.partial                   released, free to be continued
 //   <file>.<start of its SHA-256>.<host>-<pid>-<id>.partial  being written; free after that process has ended
 
-/** Milliseconds without a write after which a partial of another machine (on a shared disk) counts as abandoned. */
-const FOREIGN_STALE_MS = 60 * 60 * 1000;
 const mine = new Set<string>();
 
 /**
@@ -58,13 +55,11 @@ async function freePartials(target: string): Promise<string[]> {
     const info = await stat(path).catch(() => undefined);
     if (!info) continue;
     const { writer } = partial;
-    if (!writer || isAbandoned(path, writer, info.mtimeMs)) found.push({ path, size: info.size });
+    if (!writer || isFree(path, writer, info.mtimeMs)) found.push({ path, size: info.size });
   }
   return found.sort((a, b) => b.size - a.size).map(({ path }) => path);
 }
 
-function isAbandoned(path: string, { pid, here }: { pid: number; here: boolean }, modifiedMs: number): boolean {
-  if (!here) return Date.now() - modifiedMs > FOREIGN_STALE_MS;
-  if (pid === process.pid) return !mine.has(path);
-  return !processExists(pid);
+function isFree(path: string, writer: PartialWriter, modifiedMs: number): boolean {
+  return writer.here && writer.pid === process.pid ? !mine.has(path) : isAbandoned(writer, modifiedMs);
 }
