@@ -3,7 +3,7 @@ import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 import { inMib, MIB } from '../../core/units.js';
-import { diskRoom } from '../../system/disk-room.js';
+import { diskRoom } from '../../system/disk/disk-room.js';
 import { type FeatureKey, keyName } from './feature-key.js';
 
 const ENDING = '.features';

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { MIB } from '../../core/units.js';
-import { removeAbandonedPartials } from '../../system/abandoned-partials.js';
+import { removeAbandonedPartials } from '../../system/disk/abandoned-partials.js';
 import { ioError, systemCode } from '../../system/errors.js';
 import { CacheFolder } from './cache-folder.js';
 import { type FeatureKey, keyName } from './feature-key.js';
-import { bytesNeeded, type Place, readPlaces, readRecord, writeSegment } from './segment.js';
+import { bytesNeeded, type RecordPlace, readPlaces, readRecord, writeSegment } from './segment.js';
 
 /** Bytes of features that are collected in memory before they are written. */
 const WRITTEN_AT_ONCE = 8 * MIB;
@@ -14,7 +14,7 @@ const TOUCH_MS = 60_000;
 /** The features of one key: where they are on disk, and those that are not written yet. */
 interface Known {
   key: FeatureKey;
-  places: Map<string, Place>;
+  places: Map<string, RecordPlace>;
   waiting: Map<string, Float32Array>;
   touched: number;
 }
@@ -128,11 +128,11 @@ export class FeatureCache {
   }
 
   async #read(key: FeatureKey): Promise<Known> {
-    const places = new Map<string, Place>();
+    const places = new Map<string, RecordPlace>();
     try {
       for (const file of await this.#folder.filesOf(key)) {
         const found = await readPlaces(file).catch((error: unknown) => {
-          if (systemCode(error) === 'ENOENT') return new Map<string, Place>();
+          if (systemCode(error) === 'ENOENT') return new Map<string, RecordPlace>();
           throw error;
         });
         if (found) for (const [sha256, place] of found) places.set(sha256, place);

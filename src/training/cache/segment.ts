@@ -16,7 +16,7 @@ const CRC_BYTES = 4;
 const MAX_TABLE = 64 * 1024 * 1024;
 
 /** The place of a picture's features. */
-export interface Place {
+export interface RecordPlace {
   file: string;
   /** Bytes before its record. */
   offset: number;
@@ -37,7 +37,7 @@ export function bytesNeeded(pictures: number, size: number): number {
  * @returns their places
  * @throws MenagerieError `io_error`
  */
-export async function writeSegment(file: string, features: Features): Promise<ReadonlyMap<string, Place>> {
+export async function writeSegment(file: string, features: Features): Promise<ReadonlyMap<string, RecordPlace>> {
   const [first] = features.values();
   const size = first?.length ?? 0;
   const hashes = Buffer.from([...features.keys()].join(''), 'hex');
@@ -60,7 +60,7 @@ export async function writeSegment(file: string, features: Features): Promise<Re
  * @returns undefined if the file is damaged or torn
  * @throws system errors
  */
-export async function readPlaces(file: string): Promise<ReadonlyMap<string, Place> | undefined> {
+export async function readPlaces(file: string): Promise<ReadonlyMap<string, RecordPlace> | undefined> {
   const handle = await open(file);
   try {
     const { size: length } = await handle.stat();
@@ -85,7 +85,10 @@ export async function readPlaces(file: string): Promise<ReadonlyMap<string, Plac
  * @returns undefined if the record is damaged
  * @throws system errors
  */
-export async function readRecord({ file, offset, size }: Place, sha256: string): Promise<Float32Array | undefined> {
+export async function readRecord(
+  { file, offset, size }: RecordPlace,
+  sha256: string,
+): Promise<Float32Array | undefined> {
   const record = Buffer.alloc(4 * size + CRC_BYTES);
   const handle = await open(file);
   try {
@@ -98,7 +101,7 @@ export async function readRecord({ file, offset, size }: Place, sha256: string):
   return new Float32Array(record.buffer, record.byteOffset, size);
 }
 
-function placesOf(file: string, hashes: Buffer, size: number): ReadonlyMap<string, Place> {
+function placesOf(file: string, hashes: Buffer, size: number): ReadonlyMap<string, RecordPlace> {
   const records = hashes.length / HASH_BYTES;
   const first = HEAD_BYTES + hashes.length;
   return new Map(

@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAbandoned, parsePartial } from './partial-name.js';
+import { isAbandoned, parsePartial } from '../partial-name.js';
 
 /** Removes the partial files and folders in a folder whose writers were killed. Does nothing if there is no such folder. */
 export async function removeAbandonedPartials(folder: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { MenagerieError } from '../core/errors.js';
-import { inMib, MIB } from '../core/units.js';
-import { ioError, systemCode } from './errors.js';
+import { MenagerieError } from '../../core/errors.js';
+import { inMib, MIB } from '../../core/units.js';
+import { ioError, systemCode } from '../errors.js';
 
 /** Bytes that are left free on every disk: for logs, other programs, and the file system itself. */
 const KEPT_FREE = 256 * MIB;
