@@ -25,7 +25,7 @@ const PATIENCE = 2;
 
 /**
  * Chooses L2, and the size of a hidden layer, by the loss on held-out folds. From strong to weak L2 each fit begins with the
- * weights of the last.
+ * weights of the last; with a hidden layer it begins anew, because strong L2 may have left nothing of its units.
  * @param onFit told after each fit, with the share of the choices that have been tried, 0..1
  */
 export async function crossValidate(
@@ -45,7 +45,14 @@ export async function crossValidate(
     for (const [i, l2] of strengths.entries()) {
       const heldOut = new Float32Array(task.labels.length * task.classes);
       for (const [f, fold] of folds.entries()) {
-        await fitFold(take, task, { l2, hidden, name: `fold ${f}`, warm: true }, fold, rows[f] ?? missing(f), heldOut);
+        await fitFold(
+          take,
+          task,
+          { l2, hidden, name: `fold ${f}`, warm: hidden === 0 },
+          fold,
+          rows[f] ?? missing(f),
+          heldOut,
+        );
         onFit((s + (i + (f + 1) / folds.length) / strengths.length) / sizes.length);
       }
       const candidate = { l2, hidden, logLoss: logLoss(heldOut, task) };

@@ -28,9 +28,7 @@ export async function learningCurve(
     const probabilities = new Float32Array(heldOut.length);
     for (const [f, { fold, byClass }] of folds.entries()) {
       const pictures = Int32Array.from(byClass.flatMap((own) => own.slice(0, perClass)));
-      // L2 stands for what is believed before any picture is seen: the fewer pictures, the more it counts beside their mean loss.
-      const l2 = (best.l2 * fold.others.length) / pictures.length;
-      const fit = { l2, hidden: best.hidden, name: 'curve', warm: false };
+      const fit = { l2: best.l2, hidden: best.hidden, name: 'curve', warm: false };
       await fitFold(take, task, fit, fold, trainingRows(pictures, task), probabilities);
       onFit((s + (f + 1) / folds.length) / sizes.length);
     }
