@@ -16,6 +16,7 @@ import { observeRequest, observeRequests } from './observe-requests.js';
 import { openapi } from './openapi.js';
 import { classifyRoutes } from './rest/classify.js';
 import { estimateRoutes } from './rest/estimate.js';
+import { featureRoutes } from './rest/features/features.js';
 import { modelRoutes } from './rest/models.js';
 import { summaryRoutes } from './rest/summary.js';
 
@@ -109,6 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   server.removeAllContentTypeParsers();
   await openapi(server, version);
   await server.register(classifyRoutes, options);
+  await server.register(featureRoutes, options);
   await server.register(estimateRoutes, { classifier: options.classifier });
   await server.register(modelRoutes, { registry, adminKey: options.adminKey });
   await server.register(summaryRoutes, { summaries: options.summaries });
