@@ -121,10 +121,11 @@ export class LayerNetworks {
     this.#entries.delete(key);
     if (this.#entries.size < MOST_LOADED) return;
     const unused = [...this.#entries].find(([, { users }]) => users === 0);
-    if (unused) return this.#drop(...unused);
-    throw new MenagerieError('overloaded', `The features of ${MOST_LOADED} other layers are being computed.`, {
-      retryAfterS: RETRY_S,
-    });
+    if (!unused) {
+      const what = `The features of ${MOST_LOADED} other layers are being computed.`;
+      throw new MenagerieError('overloaded', what, { retryAfterS: RETRY_S });
+    }
+    this.#drop(...unused);
   }
 
   async #load({ folder, ...model }: ServedModel, layer: string, tensor: string, key: string): Promise<ServedModel> {

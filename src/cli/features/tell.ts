@@ -56,4 +56,3 @@ export async function tellPairs(
   io.err.write(`${pairs.items.length} of ${rows.count} pictures' pairs have a similarity of at least ${min}.${more}\n`);
   return 0;
 }
-

@@ -2,9 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../../config/load-config.js';
 import { concatenated } from '../../../core/concatenate.js';
 import { MenagerieError } from '../../../core/errors.js';
-import { toUnitRows } from '../../../core/features/cosine.js';
-import type { Similar } from '../../../core/features/highest.js';
-import { table } from '../../../report/format.js';
 import type { Question } from '../../../serving/asking/question.js';
 import {
   askedOfFeatures,
@@ -13,12 +10,11 @@ import {
   type Ready,
   withFeatures,
 } from '../../features/compute.js';
-import { FeatureTable, RowsInMemory, type UnitRows } from '../../features/feature-table.js';
+import { FeatureTable, RowsInMemory } from '../../features/feature-table.js';
 import { namesPath } from '../../features/features-file.js';
-import { closestPairs, nearestRows } from '../../features/search.js';
+import { type Named, tellNearest, tellPairs } from '../../features/tell.js';
 import { Tally } from '../../folders/tally.js';
-import { type CommandIo, type ExitCode, statusOfStop, writeOut } from '../../shared/io.js';
-import { ProgressBar } from '../../shared/progress.js';
+import { type CommandIo, type ExitCode, statusOfStop } from '../../shared/io.js';
 
 export interface SimilarCommandOptions {
   question: Question;
