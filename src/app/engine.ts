@@ -12,6 +12,8 @@ import { Classifier } from '../serving/classifier.js';
 import { Admission } from '../serving/cost/admission.js';
 import { ReadingSpeed } from '../serving/cost/cost.js';
 import type { ServingEvents } from '../serving/events.js';
+import { Features } from '../serving/features.js';
+import { LayerNetworks } from '../serving/layer-networks.js';
 import { ModelRegistry, type ModelTuning } from '../serving/loading/model-registry.js';
 import { Summaries } from '../serving/summaries.js';
 import { Targets } from '../serving/targets.js';
@@ -34,6 +36,7 @@ export interface Engine {
   answers: SharedAnswers;
   registry: ModelRegistry;
   classifier: Classifier;
+  features: Features;
   /** Ends all worker processes. */
   stop(): Promise<void>;
 }
@@ -128,22 +131,22 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   });
   const admission = new Admission({ capacity: config.queue, limit: config.maxCost, workers });
   const answers = new SharedAnswers(config.cache);
-  const classifier = new Classifier({
-    targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
-    answerer,
-    answers,
-    admission,
-    costOfDecoding: (file) => costWithin(file, config.maxPixels),
-    decodeBytes: () => pool.decodeBytes,
-    speed: new ReadingSpeed(),
-    workers,
-    events: events.serving,
-  });
   const inspector = createInspector(config, env, levers, budget);
   const { activationBytes } = budget;
   const summaries = new Summaries({ repository, inspector, activationBytes, admission });
+  const layers = new LayerNetworks({ pool, summaries, admission });
+  const tools = {
+    targets: new Targets({ registry, repository, layers, defaultModel: config.defaultModel }),
+    answerer,
+    admission,
+    costOfDecoding: (file: Pieces) => costWithin(file, config.maxPixels),
+    decodeBytes: () => pool.decodeBytes,
+    speed: new ReadingSpeed(),
+  };
+  const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
+  const features = new Features(tools);
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
-  return { repository, summaries, pool, admission, answers, registry, classifier, stop };
+  return { repository, summaries, pool, admission, answers, registry, classifier, features, stop };
 }
 
 function createInspector(

@@ -1,8 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { InitialWeights } from '../architectures/weights.js';
-import { flagOf, loadConfig } from '../config/load-config.js';
-import type { Setting } from '../config/setting.js';
-import { SETTINGS, type SettingName } from '../config/settings.js';
+import { loadConfig } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
@@ -15,6 +13,7 @@ import { bench } from './commands/bench.js';
 import { type ClassifyCommandOptions, classify } from './commands/classify.js';
 import { doctor } from './commands/doctor.js';
 import { evaluate } from './commands/eval.js';
+import { declareFeatures } from './commands/features/declare.js';
 import { list } from './commands/list.js';
 import { pullModels } from './commands/pull.js';
 import { serve } from './commands/serve.js';
@@ -26,9 +25,7 @@ import type { CommandIo, ExitCode } from './shared/io.js';
 import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
 import { reportFormat, withFormats } from './shared/report-flags.js';
 import { withSecretFiles } from './shared/secret-files.js';
-
-/** The settings of commands that run networks without serving. */
-const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'workers', 'threads', 'maxBytes', 'maxPixels'];
+import { ENGINE_SETTINGS, withSettings } from './shared/setting-flags.js';
 
 /** Runs a command line, and prints its errors. */
 export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
@@ -111,6 +108,8 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       };
       return run(() => classify(paths, options, loadConfig(io.env, flags), io));
     });
+
+  declareFeatures(program, run, io);
 
   withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
     .description(
@@ -266,31 +265,4 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 /** Describes the system call that failed. */
 function callOf({ syscall, path }: NodeJS.ErrnoException): string {
   return path === undefined ? `${syscall} failed` : `cannot ${syscall} ${path}`;
-}
-
-/** Adds a flag for each setting, by default for all. Their values are checked later, together with the environment. */
-function withSettings(command: Command, names?: readonly SettingName[]): Command {
-  const wanted: ReadonlySet<string> = new Set(names ?? Object.keys(SETTINGS));
-  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
-    // A secret on the command line would be visible to every user of the machine.
-    if (!wanted.has(name) || (setting.type === 'text' && setting.secret)) continue;
-    command.option(
-      `${flagOf(name)} <${setting.type === 'integer' ? (setting.unit ?? 'n') : setting.type}>`,
-      helpOf(setting),
-    );
-  }
-  return command;
-}
-
-/** The help text of a setting: its meaning, variable and default. */
-function helpOf(setting: Setting): string {
-  const choices = setting.type === 'choice' ? ` One of ${setting.choices.join(', ')}.` : '';
-  return `${setting.about}${choices} [${setting.env}, default: ${defaultOf(setting)}]`;
-}
-
-/** The default of a setting as text, for help and documentation. */
-export function defaultOf(setting: Setting): string {
-  if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
-  if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';
-  return String(setting.default);
 }

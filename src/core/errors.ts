@@ -24,6 +24,7 @@ export const ERRORS = {
   too_many_images: 'The request has more pictures than the limit.',
   invalid_request: 'A parameter is unknown, of the wrong type, out of range, or given twice with different values.',
   too_expensive: 'The request needs more computation than one request may; the message gives its cost and the limit.',
+  answer_too_large: 'The answer would hold more values than one answer may; the message gives both numbers.',
   upload_timeout: 'The body did not arrive in time, or arrived too slowly.',
   // The requested resource
   not_found: 'There is nothing at this URL.',

@@ -14,6 +14,7 @@ import { SharedAnswers } from '../../src/serving/answering/shared-answers.js';
 import { Classifier } from '../../src/serving/classifier.js';
 import { Admission } from '../../src/serving/cost/admission.js';
 import { type CostOfDecoding, READING_GMACS, ReadingSpeed } from '../../src/serving/cost/cost.js';
+import { LayerNetworks } from '../../src/serving/layer-networks.js';
 import { ModelRegistry } from '../../src/serving/loading/model-registry.js';
 import { Summaries } from '../../src/serving/summaries.js';
 import { Targets } from '../../src/serving/targets.js';
@@ -195,8 +196,14 @@ export async function startServer(options: ServerOptions = {}) {
     workers: workers,
   });
   const answers = new SharedAnswers(options.cache ?? 0);
+  const summaries = new Summaries({
+    repository,
+    inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
+    activationBytes: 0,
+  });
+  const layers = new LayerNetworks({ pool, summaries, admission });
   const classifier = new Classifier({
-    targets: new Targets({ registry, repository, defaultModel: options.defaultModel }),
+    targets: new Targets({ registry, repository, layers, defaultModel: options.defaultModel }),
     answerer,
     answers,
     admission,
@@ -209,11 +216,7 @@ export async function startServer(options: ServerOptions = {}) {
   const app: App = await createApp({
     classifier,
     registry,
-    summaries: new Summaries({
-      repository,
-      inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
-      activationBytes: 0,
-    }),
+    summaries,
     budget,
     events: metrics.http,
     metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),

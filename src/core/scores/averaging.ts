@@ -50,6 +50,15 @@ export function meanOverViews(
   return new Float32Array(kind === 'logits' ? meanSoftmax(rows, weights) : weightedMean(rows, weights));
 }
 
+/**
+ * The weighted mean of rows of values, such as the features of several views.
+ * @param values rows x size
+ * @param weights one positive weight per row; only their ratios matter
+ */
+export function meanOfRows(values: Float32Array, size: number, weights: readonly number[]): Float32Array<ArrayBuffer> {
+  return new Float32Array(weightedMean(rowsOf(values, size, weights), weights));
+}
+
 /** Like `meanOverViews`, but with the mean logits, as `combineMembers` requires. */
 export function memberAnswer(
   scores: Float32Array,

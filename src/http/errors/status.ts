@@ -35,6 +35,7 @@ export const STATUS: Record<ErrorCode, number> = {
   expectation_failed: 417,
   corrupt_image: 422,
   too_expensive: 422,
+  answer_too_large: 422,
   memory_exceeded: 422,
   client_closed_request: 499,
   internal: 500,

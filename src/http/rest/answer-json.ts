@@ -94,7 +94,8 @@ function answeredBy({ id, named, because, ensemble, members }: Target) {
   };
 }
 
-function networkJson({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
+/** The network that answered. */
+export function networkJson({ id, variant, version, info: { provider, fallback, layersOnCpu } }: ServedModel) {
   return {
     id,
     variant,

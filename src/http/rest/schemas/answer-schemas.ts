@@ -75,8 +75,13 @@ const AnsweringEnsembleSchema = Type.Object({
   members: Type.Array(Type.Object({ ...NetworkSchema, weight: Type.Number() })),
 });
 
+export const AnsweringModelSchema = Type.Object(
+  { ...NetworkSchema, ...reason },
+  { description: 'The network that answered.' },
+);
+
 const answeredBySchema = {
-  model: Type.Optional(Type.Object({ ...NetworkSchema, ...reason }, { description: 'The network that answered.' })),
+  model: Type.Optional(AnsweringModelSchema),
   ensemble: Type.Optional(AnsweringEnsembleSchema),
 };
 
