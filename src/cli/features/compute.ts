@@ -105,6 +105,7 @@ const AskedSchema = Compile(
       rotate: Type.Number(),
       shear: Type.Number(),
       colour: Type.Number(),
+      warp: Type.Number(),
     }),
     seed: Type.Integer(),
     auto_orient: Type.Boolean(),

@@ -6,7 +6,6 @@ import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
 import { writeKeywords } from '../../sidecars/sidecar.js';
 import { askAbout } from '../shared/ask.js';
-import { inOrder } from '../../core/queues/in-order.js';
 import { type CommandIo, writeOut } from '../shared/io.js';
 import { FolderProgress } from './folder-progress.js';
 import type { BackgroundCount } from './inputs.js';

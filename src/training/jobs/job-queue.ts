@@ -134,8 +134,8 @@ export class JobQueue {
     return job;
   }
 
-  /** The report of a job. @throws MenagerieError `unknown_training`, `no_report` */
-  async report(id: string): Promise<unknown> {
+  /** The report of a job as JSON text. @throws MenagerieError `unknown_training`, `no_report` */
+  async report(id: string): Promise<string> {
     return await this.#options.store.report(this.job(id).id);
   }
 

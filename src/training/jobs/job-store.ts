@@ -53,10 +53,10 @@ export class JobStore {
     await writeWhole(join(this.#folder, id, REPORT), (handle) => handle.writeFile(JSON.stringify(report)));
   }
 
-  /** The report of a job as JSON. @throws MenagerieError `no_report` */
-  async report(id: string): Promise<unknown> {
+  /** The report of a job as JSON text. @throws MenagerieError `no_report` */
+  async report(id: string): Promise<string> {
     try {
-      return JSON.parse(await readFile(join(this.#folder, id, REPORT), 'utf8'));
+      return await readFile(join(this.#folder, id, REPORT), 'utf8');
     } catch (error) {
       throw new MenagerieError('no_report', `Training "${id}" has no report: it did not come so far.`, {
         cause: error,
