@@ -1,18 +1,16 @@
 import { countOf } from '../core/shape.js';
+import { attributeFields, tensorFields, valueInfo } from '../onnx/file/fields.js';
 import { UNTRAINED } from '../onnx/file/model.js';
 import { FLOAT, INT64 } from '../onnx/file/tensor-types.js';
 import { type Encodable, encode } from '../onnx/file/wire.js';
-import type { Graph, GraphAttribute, GraphNode, Parameter, Tensor } from './builder.js';
+import type { Graph, GraphNode, Parameter, Tensor } from './builder.js';
 import { constantValue, type InitialWeights, mulberry32, randomValues } from './weights.js';
 
 // Writes graphs as ONNX files. Field numbers and enumerations are those of onnx.proto3 (github.com/onnx/onnx).
 
 const IR_VERSION = 8;
 const OPSET = 17;
-const ATTRIBUTE_FLOAT = 1;
-const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_TENSOR = 4;
-const ATTRIBUTE_INTS = 7;
 
 /** A file to be written in pieces. */
 export interface OnnxFile {
@@ -98,25 +96,8 @@ function nodeFields({ operator, inputs, parameters, attributes, output }: GraphN
     [2, output.name],
     [3, output.name],
     [4, operator],
-    ...Object.entries(attributes).map(([name, value]): Encodable => [5, attribute(name, value)]),
+    ...Object.entries(attributes).map(([name, value]): Encodable => [5, attributeFields(name, value)]),
   ];
-}
-
-/** AttributeProto. */
-function attribute(name: string, value: GraphAttribute): Uint8Array {
-  if (typeof value === 'number')
-    return encode([
-      [1, name],
-      [3, value],
-      [20, ATTRIBUTE_INT],
-    ]);
-  if ('float' in value) {
-    // Field 2 of wire type 5, which encode() does not support.
-    const floatField = Buffer.alloc(5, (2 << 3) | 5);
-    floatField.writeFloatLE(value.float, 1);
-    return Buffer.concat([encode([[1, name]]), floatField, encode([[20, ATTRIBUTE_FLOAT]])]);
-  }
-  return encode([[1, name], ...value.map((item): Encodable => [8, item]), [20, ATTRIBUTE_INTS]]);
 }
 
 /** NodeProto of the ConstantOfShape that fills a parameter with one value. */
@@ -147,13 +128,7 @@ function constantOfShape(parameter: Parameter): Encodable[] {
 
 /** TensorProto of the shape of a parameter. */
 function shapeTensor({ name, shape }: Parameter): Encodable[] {
-  const values = new Uint8Array(BigInt64Array.from(shape.map(BigInt)).buffer);
-  return [
-    [1, shape.length],
-    [2, INT64],
-    [8, `${name}.shape`],
-    [9, values],
-  ];
+  return tensorFields(`${name}.shape`, INT64, [shape.length], BigInt64Array.from(shape.map(BigInt)));
 }
 
 /** A parameter's field in GraphProto, up to its values, which follow. */
@@ -177,20 +152,5 @@ function lengthPrefix(field: number, length: number): Uint8Array {
 
 /** ValueInfoProto, with "N" as the batch dimension. */
 function tensorInfo({ name, shape }: Tensor): Encodable[] {
-  const dims: Encodable[] = [[1, [[2, 'N']]], ...shape.map((size): Encodable => [1, [[1, size]]])];
-  return [
-    [1, name],
-    [
-      2,
-      [
-        [
-          1,
-          [
-            [1, FLOAT],
-            [2, dims],
-          ],
-        ],
-      ],
-    ],
-  ];
+  return valueInfo(name, FLOAT, ['N', ...shape]);
 }

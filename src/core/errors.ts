@@ -73,6 +73,7 @@ export const ERRORS = {
   unsupported_operator: 'The network uses an operator that the runtime does not support.',
   invalid_input_shape: 'The network cannot process an input of this shape.',
   invalid_network: 'The runtime cannot load the file as a network.',
+  not_trainable: 'The layers before the classifier cannot be trained: the message names one that has no gradient.',
   signature_mismatch: 'The inputs or outputs of the network differ from its manifest.',
   golden_mismatch: 'The network classifies its golden picture wrongly.',
   // The command line and the settings

@@ -54,6 +54,7 @@ export const STATUS: Record<ErrorCode, number> = {
   unsupported_opset: 422,
   unsupported_operator: 422,
   invalid_input_shape: 422,
+  not_trainable: 422,
   scores_not_finite: 500,
   signature_mismatch: 500,
   golden_mismatch: 500,

@@ -1,17 +1,75 @@
 import { FLOAT, INT64 } from './tensor-types.js';
-import type { Encodable } from './wire.js';
+import { type Encodable, encode } from './wire.js';
 
-// Fields of a GraphProto to write (onnx.proto3 of github.com/onnx/onnx).
+// The parts of ONNX files that are written, field by field (onnx.proto3).
+
+/** The value of an attribute to write: an integer, integers, text, or a real number. */
+export type WrittenAttribute = number | readonly number[] | string | { readonly float: number };
+
+const [ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS] = [1, 2, 3, 7];
+
+/** AttributeProto. */
+export function attributeFields(name: string, value: WrittenAttribute): Uint8Array {
+  if (typeof value === 'number')
+    return encode([
+      [1, name],
+      [3, value],
+      [20, ATTRIBUTE_INT],
+    ]);
+  if (typeof value === 'string')
+    return encode([
+      [1, name],
+      [4, value],
+      [20, ATTRIBUTE_STRING],
+    ]);
+  if ('float' in value) {
+    // Field 2 of wire type 5, which encode() does not support.
+    const floatField = Buffer.alloc(5, (2 << 3) | 5);
+    floatField.writeFloatLE(value.float, 1);
+    return Buffer.concat([encode([[1, name]]), floatField, encode([[20, ATTRIBUTE_FLOAT]])]);
+  }
+  return encode([[1, name], ...value.map((item): Encodable => [8, item]), [20, ATTRIBUTE_INTS]]);
+}
+
+/** ValueInfoProto of a tensor. @param dims sizes, or names of open dimensions */
+export function valueInfo(name: string, dataType: number, dims: readonly (number | string)[]): Encodable[] {
+  const shape = dims.map((size): Encodable => [1, [[typeof size === 'number' ? 1 : 2, size]]]);
+  return [
+    [1, name],
+    [
+      2,
+      [
+        [
+          1,
+          [
+            [1, dataType],
+            [2, shape],
+          ],
+        ],
+      ],
+    ],
+  ];
+}
+
+/** TensorProto. @param values little-endian */
+export function tensorFields(
+  name: string,
+  dataType: number,
+  dims: readonly number[],
+  values: Float32Array | BigInt64Array,
+): Encodable[] {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return [...dims.map((size): Encodable => [1, size]), [2, dataType], [8, name], [9, bytes]];
+}
 
 const [NODE, INITIALIZER, INPUT, OUTPUT] = [1, 5, 11, 12] as const;
-const ATTRIBUTE_INT = 2;
 
-/** A node, named as its first output, with attributes that are integers. */
+/** A node of a graph, named as its first output. */
 export function nodeField(
   operator: string,
   inputs: readonly string[],
   outputs: readonly string[],
-  attributes: Readonly<Record<string, number>> = {},
+  attributes: Readonly<Record<string, WrittenAttribute>> = {},
 ): Encodable {
   return [
     NODE,
@@ -20,44 +78,22 @@ export function nodeField(
       ...outputs.map((name): Encodable => [2, name]),
       [3, outputs[0] ?? ''],
       [4, operator],
-      ...Object.entries(attributes).map(([name, value]): Encodable => {
-        const fields: Encodable[] = [
-          [1, name],
-          [3, value],
-          [20, ATTRIBUTE_INT],
-        ];
-        return [5, fields];
-      }),
+      ...Object.entries(attributes).map(([name, value]): Encodable => [5, attributeFields(name, value)]),
     ],
   ];
 }
 
-/** A stored float32 tensor. */
+/** A stored float32 tensor of a graph. */
 export function floatsField(name: string, dims: readonly number[], values: Float32Array): Encodable {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return [INITIALIZER, tensorFields(name, FLOAT, dims, bytes)];
+  return [INITIALIZER, tensorFields(name, FLOAT, dims, values)];
 }
 
-/** A stored list of int64, such as a shape. */
+/** A stored list of int64 of a graph, such as a shape. */
 export function integersField(name: string, values: readonly number[]): Encodable {
-  const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  return [INITIALIZER, tensorFields(name, INT64, [values.length], bytes)];
+  return [INITIALIZER, tensorFields(name, INT64, [values.length], BigInt64Array.from(values, BigInt))];
 }
 
-/** An input or output of the graph: float32 of these dimensions, numbers or names of open ones. */
+/** An input or output of a graph: float32 of these dimensions, numbers or names of open ones. */
 export function valueField(kind: 'input' | 'output', name: string, dims: readonly (number | string)[]): Encodable {
-  const shape = dims.map((size): Encodable => [1, [[typeof size === 'number' ? 1 : 2, size]]]);
-  const tensor: Encodable[] = [
-    [1, FLOAT],
-    [2, shape],
-  ];
-  const fields: Encodable[] = [
-    [1, name],
-    [2, [[1, tensor]]],
-  ];
-  return [kind === 'input' ? INPUT : OUTPUT, fields];
-}
-
-function tensorFields(name: string, dataType: number, dims: readonly number[], bytes: Uint8Array): Encodable[] {
-  return [...dims.map((size): Encodable => [1, size]), [2, dataType], [8, name], [9, bytes]];
+  return [kind === 'input' ? INPUT : OUTPUT, valueInfo(name, FLOAT, dims)];
 }

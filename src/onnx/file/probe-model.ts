@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../core/byte-source.js';
 import { countOf } from '../../core/shape.js';
+import { valueInfo } from './fields.js';
 import type { Initializer, OnnxModel } from './model.js';
 import type { Node } from './node.js';
 import { FLOAT, TENSOR_TYPES } from './tensor-types.js';
@@ -53,7 +54,7 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
     ...nodes.map((node): Encodable => [1, copy(node)]),
     [2, model.name || 'graph'],
     ...kept.map((tensor): Encodable => [5, copy(tensor)]),
-    ...feeds.map((feed): Encodable => [11, feedInfo(feed)]),
+    ...feeds.map((feed): Encodable => [11, valueInfo(feed.name, feed.dataType, feed.dims)]),
     ...fetches.map((name): Encodable => [12, [[1, name]]]),
   ];
   return { bytes: encode([...modelFields(source), [7, graph]]), feeds, fetches };
@@ -73,31 +74,11 @@ function generatedWeight(
 }
 
 /** The versions, operator sets and functions of an ONNX file. */
-function modelFields(source: ByteSource): Encodable[] {
+export function modelFields(source: ByteSource): Encodable[] {
   const wanted = new Set([1, 8, 25]);
   const fields: Encodable[] = [];
   for (const { number, wireType, value, start, end } of fieldsOf(source)) {
     if (wanted.has(number)) fields.push([number, wireType === 0 ? value : source.slice(start, end).slice()]);
   }
   return fields;
-}
-
-/** ValueInfoProto of a tensor. */
-function feedInfo({ name, dataType, dims }: ProbeFeed): Encodable[] {
-  const shape: Encodable[] = dims.map((size): Encodable => [1, [[1, size]]]);
-  return [
-    [1, name],
-    [
-      2,
-      [
-        [
-          1,
-          [
-            [1, dataType],
-            [2, shape],
-          ],
-        ],
-      ],
-    ],
-  ];
 }
