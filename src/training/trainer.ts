@@ -1,14 +1,17 @@
 import { MenagerieError } from '../core/errors.js';
 import { memoryExceeded } from '../core/memory-errors.js';
+import { MIB } from '../core/units.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
 import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
 import { WorkerProcess } from '../runtime/workers/process/worker-process.js';
+import { nearDuplicates } from './examine/near-duplicates.js';
+import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
-import type { StepAnswer, TrainStep } from './protocol/steps.js';
+import type { TakeStep } from './protocol/steps.js';
 
 export interface TrainerOptions {
   /** The program of the trainer. */
@@ -29,6 +32,11 @@ const STEP_TIMEOUT_MS = 600_000;
 export class Trainer {
   readonly #worker: WorkerProcess;
   readonly #memory: WorkerMemory;
+  readonly #takeStep: TakeStep = async (step, parts = []) => {
+    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    const { answer, parts: found } = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
+    return { parts: found.map(({ buffer }) => new Float32Array(buffer)), facts: answer.facts };
+  };
 
   private constructor({ script, levers, env, memoryBytes }: TrainerOptions) {
     const settings = { device: 'cpu', threads: 1, decode: { maxPixels: 0 }, runBytes: 0 } as const;
@@ -55,7 +63,37 @@ export class Trainer {
    */
   head(task: HeadTask, onProgress: (share: number) => void, signal?: AbortSignal): Promise<HeadResult> {
     return this.#bounded('Training the head', headBytes(task), signal, () =>
-      trainHead((step, parts) => this.#take(step, parts), task, onProgress),
+      trainHead(this.#takeStep, task, onProgress),
+    );
+  }
+
+  /**
+   * Finds pictures that are nearly the same (see near-duplicates.ts).
+   * @param features pictures x size
+   * @returns group of each picture
+   * @throws MenagerieError as `head`
+   */
+  nearDuplicates(
+    { features, size, seed }: { features: Float32Array; size: number; seed: number },
+    onProgress: (share: number) => void,
+    signal?: AbortSignal,
+  ): Promise<Int32Array> {
+    return this.#bounded('Comparing pictures', similarityBytes(features), signal, () =>
+      nearDuplicates(this.#takeStep, features, size, seed, onProgress),
+    );
+  }
+
+  /**
+   * Finds how to tell pictures that are of none of the classes (see unknown-score.ts).
+   * @throws MenagerieError as `head`
+   */
+  unknownScore(
+    task: { features: Float32Array; size: number; folds: Int32Array; seed: number },
+    onProgress: (share: number) => void,
+    signal?: AbortSignal,
+  ): Promise<UnknownScore> {
+    return this.#bounded('Comparing pictures', similarityBytes(task.features), signal, () =>
+      unknownScore(this.#takeStep, task, onProgress),
     );
   }
 
@@ -77,21 +115,20 @@ export class Trainer {
       throw error instanceof WorkerLost ? trainingFailed(error) : error;
     }
   }
-
-  async #take(step: TrainStep, parts: readonly (Float32Array | Int32Array | Uint8Array)[] = []): Promise<StepAnswer> {
-    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-    const answered = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
-    return { parts: answered.parts.map(({ buffer }) => new Float32Array(buffer)), facts: answered.answer.facts };
-  }
 }
 
 /** Bytes that training a head takes: an estimate. */
 function headBytes({ features, size, labels, views, classes, hidden }: HeadTask): number {
-  const [FLOAT32, FLOAT64] = [4, 8];
+  const FLOAT32 = 4;
   const rows = labels.length * views;
   const weights = Math.max(classes * size, ...hidden.map((units) => units * (size + classes)));
   // Targets, and five tensors of the graph. Of the weights: the pairs of L-BFGS, points of search, and the last fit of each fold.
-  return FLOAT32 * (2 * features.length + 6 * rows * classes) + weights * (20 * FLOAT32 + 16 * FLOAT64);
+  return FLOAT32 * (2 * features.length + 6 * rows * classes + 36 * weights);
+}
+
+/** Bytes that comparing features takes: they themselves, what is sent, and the cosines of a block. */
+function similarityBytes(features: Float32Array): number {
+  return 3 * features.byteLength + 64 * MIB;
 }
 
 function trainingFailed({ end }: WorkerLost): MenagerieError {

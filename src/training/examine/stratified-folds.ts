@@ -9,8 +9,9 @@ interface Group {
 
 /**
  * Divides pictures into folds of about equal size, each with about the same share of every class. Pictures of one group, such as
- * near-duplicates, come into the same fold: a test on a picture that was trained on would tell nothing. Greedy: large groups first,
- * each into the fold that has the fewest pictures of its classes.
+ * near-duplicates, come into the same fold: a test on a picture that was trained on would tell nothing. A group with more than half of a
+ * class is divided all the same, or the class would be missing where it is tested. Greedy: large groups first, each into the fold
+ * that has the fewest pictures of its classes.
  * @param labels class of each picture
  * @param groups group of each picture
  * @param k number of folds; if there are fewer groups, there are fewer folds
@@ -49,7 +50,12 @@ function groupsOf(labels: Int32Array, groups: Int32Array): Group[] {
     const label = at(labels, picture);
     group.counts.set(label, (group.counts.get(label) ?? 0) + 1);
   }
-  return [...found.values()];
+  const totals = new Map<number, number>();
+  for (const label of labels) totals.set(label, (totals.get(label) ?? 0) + 1);
+  const isDivided = ({ members, counts }: Group) =>
+    members.length > 1 && [...counts].some(([label, count]) => count > (totals.get(label) ?? 0) / 2);
+  const alone = (picture: number) => ({ members: [picture], counts: new Map([[at(labels, picture), 1]]) });
+  return [...found.values()].flatMap((group) => (isDivided(group) ? group.members.map(alone) : [group]));
 }
 
 /** In random order, but the larger before the smaller. */

@@ -1,8 +1,9 @@
 import { at, missing } from '../../core/at.js';
 import { LEAST_PROBABILITY } from '../../core/scores/averaging.js';
 import type { TakeStep } from '../protocol/steps.js';
+import { type Fold, foldsOf } from './folds.js';
 import type { HeadCandidate, HeadTask } from './head-task.js';
-import { picturesWhere, plainRows, type TrainingRows, trainingRows } from './pictures.js';
+import { plainRows, type TrainingRows, trainingRows } from './pictures.js';
 
 /** The best choice by cross-validation. */
 export interface CrossValidated {
@@ -12,16 +13,11 @@ export interface CrossValidated {
   heldOut: Float32Array;
 }
 
-/** One fold: what is trained on, and what is tested on. */
-export interface Fold {
-  /** Pictures of the other folds. */
-  others: Int32Array;
-  /** Pictures of this fold. */
-  own: Int32Array;
-}
-
 /** Weaker L2 is not tried any more after so many strengths in a row that were worse than the best: the loss has one valley. */
 const PATIENCE = 2;
+
+/** Of the gradient: a smaller one changes held-out losses by a thousandth, and takes three times as long. */
+const TOLERANCE = 1e-4;
 
 /**
  * Chooses L2, and the size of a hidden layer, by the loss on held-out folds. From strong to weak L2 each fit begins with the
@@ -33,7 +29,7 @@ export async function crossValidate(
   task: HeadTask,
   onFit: (share: number) => void,
 ): Promise<CrossValidated> {
-  const folds = foldsOf(task);
+  const folds = foldsOf(task.folds);
   const rows = folds.map(({ others }) => trainingRows(others, task));
   const strengths = [...new Set(task.l2)].sort((a, b) => b - a);
   const sizes = [...new Set([0, ...task.hidden])];
@@ -67,16 +63,6 @@ export async function crossValidate(
   return { ...found, candidates };
 }
 
-/** The folds that have pictures. */
-export function foldsOf({ folds }: Pick<HeadTask, 'folds'>): Fold[] {
-  return [...new Set(folds)]
-    .sort((a, b) => a - b)
-    .map((fold) => ({
-      others: picturesWhere(folds.length, (picture) => folds[picture] !== fold),
-      own: picturesWhere(folds.length, (picture) => folds[picture] === fold),
-    }));
-}
-
 /** Fits on `rows` and writes the probabilities of the fold's own pictures where they belong in `heldOut` (pictures x classes). */
 export async function fitFold(
   take: TakeStep,
@@ -87,7 +73,11 @@ export async function fitFold(
   heldOut: Float32Array,
 ): Promise<void> {
   const { classes, seed } = task;
-  const { parts } = await take({ kind: 'head/fit', ...fit, seed }, [rows, weights, plainRows(own, task)]);
+  const { parts } = await take({ kind: 'head/fit', ...fit, seed, tolerance: TOLERANCE }, [
+    rows,
+    weights,
+    plainRows(own, task),
+  ]);
   const [probabilities] = parts;
   if (probabilities?.length !== own.length * classes)
     throw new Error('the trainer gave other probabilities than asked');
@@ -100,7 +90,7 @@ export async function fitFold(
 function logLoss(heldOut: Float32Array, task: HeadTask): number {
   const { labels, classes } = task;
   const { weights } = trainingRows(
-    picturesWhere(labels.length, () => true),
+    labels.map((_, picture) => picture),
     { ...task, views: 1 },
   );
   let [sum, total] = [0, 0];

@@ -1,5 +1,6 @@
 import { missing } from '../../core/at.js';
 import { MenagerieError } from '../../core/errors.js';
+import type { HeadWeights } from '../../onnx/cut/head-file.js';
 
 /** Pictures, as features of a frozen network, to train a head on. */
 export interface HeadTask {
@@ -23,16 +24,6 @@ export interface HeadTask {
   seed: number;
 }
 
-/** The layers of a head, for plain features. */
-export interface HeadWeights {
-  classes: number;
-  /** classes x inputs, which are the units of the hidden layer or the features */
-  weights: Float32Array;
-  bias: Float32Array;
-  /** A layer of rectified linear units before the last; weights are units x size. */
-  hidden?: { units: number; weights: Float32Array; bias: Float32Array };
-}
-
 /** The cross-validated loss of one choice. */
 export interface HeadCandidate {
   l2: number;
@@ -54,6 +45,7 @@ export interface LearningCurvePoint {
 }
 
 export interface HeadResult {
+  /** For plain features: the standardisation is folded in. */
   head: HeadWeights;
   l2: number;
   hidden: number;

@@ -2,7 +2,8 @@ import { at } from '../../core/at.js';
 import { createRandom } from '../../core/random.js';
 import { wilson } from '../../core/scores/wilson.js';
 import type { TakeStep } from '../protocol/steps.js';
-import { type CrossValidated, fitFold, foldsOf } from './cross-validate.js';
+import { type CrossValidated, fitFold } from './cross-validate.js';
+import { foldsOf } from './folds.js';
 import type { HeadTask, LearningCurvePoint } from './head-task.js';
 import { trainingRows } from './pictures.js';
 
@@ -20,7 +21,7 @@ export async function learningCurve(
   { best, heldOut }: Pick<CrossValidated, 'best' | 'heldOut'>,
   onFit: (share: number) => void,
 ): Promise<LearningCurvePoint[]> {
-  const folds = foldsOf(task).map((fold) => ({ fold, byClass: shuffledByClass(fold.others, task) }));
+  const folds = foldsOf(task.folds).map((fold) => ({ fold, byClass: shuffledByClass(fold.others, task) }));
   const most = Math.max(...folds.flatMap(({ byClass }) => byClass.map(({ length }) => length)));
   const sizes = curveSizes(most);
   const curve: LearningCurvePoint[] = [];

@@ -7,11 +7,6 @@ export interface TrainingRows {
   weights: Float32Array;
 }
 
-/** The pictures for which `wanted` holds. */
-export function picturesWhere(count: number, wanted: (picture: number) => boolean): Int32Array {
-  return Int32Array.from(Array.from({ length: count }, (_, picture) => picture).filter(wanted));
-}
-
 /** All views of pictures. If the task weights its classes, each class that has pictures counts as much as any other. */
 export function trainingRows(pictures: Int32Array, { labels, views, weighted }: HeadTask): TrainingRows {
   const counts = new Map<number, number>();

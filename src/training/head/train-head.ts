@@ -1,11 +1,14 @@
+import type { HeadWeights } from '../../onnx/cut/head-file.js';
 import type { TakeStep } from '../protocol/steps.js';
 import { crossValidate } from './cross-validate.js';
-import { checkHeadTask, type HeadResult, type HeadTask, type HeadWeights } from './head-task.js';
+import { checkHeadTask, type HeadResult, type HeadTask } from './head-task.js';
 import { learningCurve } from './learning-curve.js';
-import { picturesWhere, trainingRows } from './pictures.js';
+import { trainingRows } from './pictures.js';
 
 /** Share of the time that choosing takes; the rest is the learning curve's. */
 const CHOOSING = 0.7;
+/** Of the gradient of the head that is kept: as well as float32 can tell the minimum. */
+const TOLERANCE = 1e-5;
 
 /**
  * Trains a head: softmax regression on standardised features, whose L2 is chosen by cross-validation, and if asked for whether a
@@ -29,10 +32,10 @@ export async function trainHead(
   );
   const { l2, hidden } = best;
   const all = trainingRows(
-    picturesWhere(labels.length, () => true),
+    labels.map((_, picture) => picture),
     task,
   );
-  const fit = { kind: 'head/fit', name: 'all', l2, hidden, warm: false, seed } as const;
+  const fit = { kind: 'head/fit', name: 'all', l2, hidden, warm: false, seed, tolerance: TOLERANCE } as const;
   await take(fit, [all.rows, all.weights, new Int32Array()]);
   const { parts } = await take({ kind: 'head/weights', name: 'all' });
   onProgress(1);

@@ -30,6 +30,7 @@ export interface FitOptions {
   l2: number;
   warm: boolean;
   seed: number;
+  tolerance: number;
 }
 
 /** A weight of the head, and where its values are among all of them. */
@@ -44,9 +45,8 @@ interface Weight {
 
 /** Rows that the graph sees at once: bounds the memory of a run. */
 const BLOCK_ROWS = 4096;
-/** When to stop: softmax regression at its minimum, as well as float32 can tell it; a hidden layer, which has no one minimum, sooner. */
-const TO_THE_MINIMUM = { tolerance: 1e-5, maxIterations: 500 };
-const WITH_HIDDEN = { tolerance: 1e-4, maxIterations: 100 };
+/** Iterations of a fit. A hidden layer has no one minimum that would be worth more. */
+const [MOST_ITERATIONS, MOST_WITH_HIDDEN] = [500, 100];
 
 /** Fits softmax regressions on standardised features, by L-BFGS with loss and gradient of an ONNX graph. */
 export class HeadFitter {
@@ -54,7 +54,7 @@ export class HeadFitter {
   readonly #standardisation: Standardisation;
   /** By whether they have a hidden layer. */
   readonly #sessions = new Map<boolean, GraphSession>();
-  readonly #fits = new Map<string, { hidden: number; point: Float64Array }>();
+  readonly #fits = new Map<string, { hidden: number; point: Float32Array }>();
 
   constructor(data: HeadData) {
     this.#data = data;
@@ -67,13 +67,14 @@ export class HeadFitter {
    * @param rowWeights their weights
    */
   async fit(name: string, options: FitOptions, rows: Int32Array, rowWeights: Float32Array): Promise<void> {
-    const { hidden, l2, warm, seed } = options;
+    const { hidden, l2, warm, seed, tolerance } = options;
+    const maxIterations = hidden > 0 ? MOST_WITH_HIDDEN : MOST_ITERATIONS;
     const session = await this.#session(hidden > 0);
     const weights = this.#weights(hidden);
     const last = this.#fits.get(name);
     const start = warm && last?.hidden === hidden ? last.point : firstPoint(weights, seed);
     const objective = this.#objective(session, weights, l2, this.#blocks(rows, rowWeights));
-    const point = await minimise(objective, start, hidden > 0 ? WITH_HIDDEN : TO_THE_MINIMUM);
+    const point = await minimise(objective, start, { tolerance, maxIterations });
     this.#fits.set(name, { hidden, point });
   }
 
@@ -100,7 +101,7 @@ export class HeadFitter {
     if (!outputs || !bias) throw new Error('a head without weights');
     if (!units || !unitBias) return Object.values(foldedIn(this.#standardisation, outputs, bias));
     const folded = foldedIn(this.#standardisation, units, unitBias);
-    return [Float32Array.from(outputs), Float32Array.from(bias), folded.weights, folded.bias];
+    return [outputs, bias, folded.weights, folded.bias];
   }
 
   async release(): Promise<void> {
@@ -108,7 +109,7 @@ export class HeadFitter {
     this.#sessions.clear();
   }
 
-  #fitted(name: string): { hidden: number; point: Float64Array } {
+  #fitted(name: string): { hidden: number; point: Float32Array } {
     const fit = this.#fits.get(name);
     if (!fit) throw new Error(`there is no fit "${name}"`);
     return fit;
@@ -169,7 +170,7 @@ export class HeadFitter {
     const gradients = weights.map(({ name }) => gradientOf(name));
     return async (point) => {
       let value = 0;
-      const gradient = new Float64Array(point.length);
+      const gradient = new Float32Array(point.length);
       const given = feedsOf(point, weights);
       for (const block of blocks) {
         const output = await session.run({ ...block.feeds, ...given }, [ROW_LOSS, ...gradients]);
@@ -189,10 +190,9 @@ export class HeadFitter {
   }
 }
 
-function feedsOf(point: Float64Array, weights: readonly Weight[]): Record<string, GraphValues> {
-  const values = Float32Array.from(point);
+function feedsOf(point: Float32Array, weights: readonly Weight[]): Record<string, GraphValues> {
   return Object.fromEntries(
-    weights.map(({ name, dims, from, to }) => [name, { values: values.subarray(from, to), dims }]),
+    weights.map(({ name, dims, from, to }) => [name, { values: point.subarray(from, to), dims }]),
   );
 }
 
@@ -200,8 +200,8 @@ function feedsOf(point: Float64Array, weights: readonly Weight[]): Record<string
  * Zeros, from where softmax regression finds its one minimum. If there is a hidden layer, its units begin with random weights that
  * keep the size of their input (He et al. 2015, "Delving Deep into Rectifiers", section 2.2).
  */
-function firstPoint(weights: readonly Weight[], seed: number): Float64Array {
-  const point = new Float64Array(weights.at(-1)?.to ?? 0);
+function firstPoint(weights: readonly Weight[], seed: number): Float32Array {
+  const point = new Float32Array(weights.at(-1)?.to ?? 0);
   const hasHidden = weights.some(({ name }) => name === HIDDEN_WEIGHTS);
   const random = createRandom(seed);
   for (const { dims, from, to, decays } of weights) {
@@ -211,7 +211,7 @@ function firstPoint(weights: readonly Weight[], seed: number): Float64Array {
   return point;
 }
 
-function addTo(sums: Float64Array, values: Float32Array, offset: number): void {
+function addTo(sums: Float32Array, values: Float32Array, offset: number): void {
   for (let i = 0; i < values.length; i++)
     sums[offset + i] = (sums[offset + i] ?? missing(i)) + (values[i] ?? missing(i));
 }

@@ -1,7 +1,7 @@
 import { missing } from '../../core/at.js';
 
-/** A function to minimise: its value and its gradient at a point. */
-export type Objective = (point: Float64Array) => Promise<{ value: number; gradient: Float64Array }>;
+/** A function to minimise: its value and its gradient at a point, which are float32 as in the graph that computes them. */
+export type Objective = (point: Float32Array) => Promise<{ value: number; gradient: Float32Array }>;
 
 export interface LbfgsOptions {
   /** Stops when no part of the gradient is larger. */
@@ -30,9 +30,9 @@ interface Pair {
  */
 export async function minimise(
   objective: Objective,
-  start: Float64Array,
+  start: Float32Array,
   { tolerance, maxIterations }: LbfgsOptions,
-): Promise<Float64Array> {
+): Promise<Float32Array> {
   let point = start;
   let { value, gradient } = await objective(point);
   const pairs: Pair[] = [];
@@ -57,7 +57,7 @@ export async function minimise(
 }
 
 /** Minus the gradient times the inverse curvature that the pairs tell (the two-loop recursion). */
-function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
+function descent(gradient: Float32Array, pairs: readonly Pair[]): Float32Array {
   const direction = gradient.map((value) => -value);
   const newestFirst = [...pairs].reverse();
   const shares = newestFirst.map(({ step, change, rho }) => {
@@ -85,35 +85,41 @@ function remember(pairs: Pair[], step: Float32Array, change: Float32Array): void
   if (pairs.length > MEMORY) pairs.shift();
 }
 
-type Vector = Float64Array | Float32Array;
-
-function dot(a: Vector, b: Vector): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? missing(i)) * (b[i] ?? missing(i));
-  return sum;
+/** With four sums, because each addition waits for the one before it. */
+function dot(a: Float32Array, b: Float32Array): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const whole = a.length - (a.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    s0 += (a[i] ?? missing(i)) * (b[i] ?? missing(i));
+    s1 += (a[i + 1] ?? missing(i)) * (b[i + 1] ?? missing(i));
+    s2 += (a[i + 2] ?? missing(i)) * (b[i + 2] ?? missing(i));
+    s3 += (a[i + 3] ?? missing(i)) * (b[i + 3] ?? missing(i));
+  }
+  for (let i = whole; i < a.length; i++) s0 += (a[i] ?? missing(i)) * (b[i] ?? missing(i));
+  return s0 + s1 + (s2 + s3);
 }
 
-function norm(a: Vector): number {
+function norm(a: Float32Array): number {
   return Math.sqrt(dot(a, a));
 }
 
-function largest(a: Vector): number {
+function largest(a: Float32Array): number {
   let most = 0;
   for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i] ?? missing(i)));
   return most;
 }
 
-function add(to: Float64Array, a: Vector, times: number): void {
+function add(to: Float32Array, a: Float32Array, times: number): void {
   for (let i = 0; i < to.length; i++) to[i] = (to[i] ?? missing(i)) + times * (a[i] ?? missing(i));
 }
 
-function moved(point: Float64Array, direction: Float64Array, length: number): Float64Array {
+function moved(point: Float32Array, direction: Float32Array, length: number): Float32Array {
   const next = point.slice();
   add(next, direction, length);
   return next;
 }
 
-function difference(a: Float64Array, b: Float64Array): Float32Array {
+function difference(a: Float32Array, b: Float32Array): Float32Array {
   const result = new Float32Array(a.length);
   for (let i = 0; i < a.length; i++) result[i] = (a[i] ?? missing(i)) - (b[i] ?? missing(i));
   return result;

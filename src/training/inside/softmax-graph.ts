@@ -1,10 +1,9 @@
-import { FLOAT, INT64 } from '../../onnx/file/tensor-types.js';
+import { integersField, nodeField, valueField } from '../../onnx/file/fields.js';
 import { type Encodable, encode } from '../../onnx/file/wire.js';
 
 // Softmax regression as an ONNX graph that computes its own gradient. Field numbers are those of onnx.proto3 (github.com/onnx/onnx).
 
 const [IR_VERSION, OPSET] = [8, 17];
-const ATTRIBUTE_INT = 2;
 
 /** Outputs of the graph. Gradients are named after the weights. */
 export const [ROW_LOSS, PROBABILITIES] = ['row_loss', 'probabilities'] as const;
@@ -36,27 +35,27 @@ export function softmaxGraph(hasHidden: boolean): Uint8Array {
   const nodes = [
     ...(hasHidden
       ? [
-          node('Gemm', ['rows', HIDDEN_WEIGHTS, HIDDEN_BIAS], 'hidden_sums', { transB: 1 }),
-          node('Relu', ['hidden_sums'], 'hidden'),
+          nodeField('Gemm', ['rows', HIDDEN_WEIGHTS, HIDDEN_BIAS], ['hidden_sums'], { transB: 1 }),
+          nodeField('Relu', ['hidden_sums'], ['hidden']),
         ]
       : []),
-    node('Gemm', [last, OUTPUT_WEIGHTS, OUTPUT_BIAS], 'logits', { transB: 1 }),
-    node('LogSoftmax', ['logits'], 'log_probabilities'),
-    node('Exp', ['log_probabilities'], PROBABILITIES),
-    node('Mul', ['targets', 'log_probabilities'], 'likelihoods'),
-    node('ReduceSum', ['likelihoods', 'axis_1'], 'row_likelihood', { keepdims: 0 }),
-    node('Neg', ['row_likelihood'], ROW_LOSS),
-    node('Sub', [PROBABILITIES, 'targets'], 'residuals'),
-    node('Mul', ['residuals', 'row_weights'], 'd_logits'),
-    node('Gemm', ['d_logits', last], gradientOf(OUTPUT_WEIGHTS), { transA: 1 }),
-    node('ReduceSum', ['d_logits', 'axis_0'], gradientOf(OUTPUT_BIAS), { keepdims: 0 }),
+    nodeField('Gemm', [last, OUTPUT_WEIGHTS, OUTPUT_BIAS], ['logits'], { transB: 1 }),
+    nodeField('LogSoftmax', ['logits'], ['log_probabilities']),
+    nodeField('Exp', ['log_probabilities'], [PROBABILITIES]),
+    nodeField('Mul', ['targets', 'log_probabilities'], ['likelihoods']),
+    nodeField('ReduceSum', ['likelihoods', 'axis_1'], ['row_likelihood'], { keepdims: 0 }),
+    nodeField('Neg', ['row_likelihood'], [ROW_LOSS]),
+    nodeField('Sub', [PROBABILITIES, 'targets'], ['residuals']),
+    nodeField('Mul', ['residuals', 'row_weights'], ['d_logits']),
+    nodeField('Gemm', ['d_logits', last], [gradientOf(OUTPUT_WEIGHTS)], { transA: 1 }),
+    nodeField('ReduceSum', ['d_logits', 'axis_0'], [gradientOf(OUTPUT_BIAS)], { keepdims: 0 }),
     ...(hasHidden
       ? [
-          node('Sign', ['hidden'], 'is_active'),
-          node('MatMul', ['d_logits', OUTPUT_WEIGHTS], 'd_hidden'),
-          node('Mul', ['d_hidden', 'is_active'], 'd_hidden_sums'),
-          node('Gemm', ['d_hidden_sums', 'rows'], gradientOf(HIDDEN_WEIGHTS), { transA: 1 }),
-          node('ReduceSum', ['d_hidden_sums', 'axis_0'], gradientOf(HIDDEN_BIAS), { keepdims: 0 }),
+          nodeField('Sign', ['hidden'], ['is_active']),
+          nodeField('MatMul', ['d_logits', OUTPUT_WEIGHTS], ['d_hidden']),
+          nodeField('Mul', ['d_hidden', 'is_active'], ['d_hidden_sums']),
+          nodeField('Gemm', ['d_hidden_sums', 'rows'], [gradientOf(HIDDEN_WEIGHTS)], { transA: 1 }),
+          nodeField('ReduceSum', ['d_hidden_sums', 'axis_0'], [gradientOf(HIDDEN_BIAS)], { keepdims: 0 }),
         ]
       : []),
   ];
@@ -65,9 +64,9 @@ export function softmaxGraph(hasHidden: boolean): Uint8Array {
   const graph: Encodable[] = [
     ...nodes,
     [2, 'softmax regression'],
-    axis('axis_0', 0),
-    axis('axis_1', 1),
-    ...inputs.map((name): Encodable => [11, valueInfo(name, name.endsWith('bias') ? 1 : 2)]),
+    integersField('axis_0', [0]),
+    integersField('axis_1', [1]),
+    ...inputs.map((name) => valueField('input', name, freeDims(name))),
     ...outputs.map((name): Encodable => [12, [[1, name]]]),
   ];
   return encode([
@@ -77,56 +76,7 @@ export function softmaxGraph(hasHidden: boolean): Uint8Array {
   ]);
 }
 
-/** NodeProto, as a field of the graph. */
-function node(
-  operator: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: Record<string, number> = {},
-): Encodable {
-  const attributeFields = Object.entries(attributes).map(
-    ([name, value]): Encodable => [
-      5,
-      [
-        [1, name],
-        [3, value],
-        [20, ATTRIBUTE_INT],
-      ],
-    ],
-  );
-  return [1, [...inputs.map((name): Encodable => [1, name]), [2, output], [4, operator], ...attributeFields]];
-}
-
-/** TensorProto with one axis, as a field of the graph. */
-function axis(name: string, value: number): Encodable {
-  const bytes = new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
-  return [
-    5,
-    [
-      [1, 1],
-      [2, INT64],
-      [8, name],
-      [9, bytes],
-    ],
-  ];
-}
-
-/** ValueInfoProto of a float32 tensor with so many dimensions, all free. */
-function valueInfo(name: string, dimensions: number): Encodable[] {
-  const shape = Array.from({ length: dimensions }, (_, i): Encodable => [1, [[2, `${name}.${i}`]]]);
-  return [
-    [1, name],
-    [
-      2,
-      [
-        [
-          1,
-          [
-            [1, FLOAT],
-            [2, shape],
-          ],
-        ],
-      ],
-    ],
-  ];
+/** A bias has one dimension, all else two; none is fixed. */
+function freeDims(input: string): string[] {
+  return input.endsWith('bias') ? [`${input}.0`] : [`${input}.0`, `${input}.1`];
 }

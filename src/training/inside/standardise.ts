@@ -41,11 +41,11 @@ export function standardise(features: Float32Array, size: number): Standardisati
  */
 export function foldedIn(
   { mean, scale }: Standardisation,
-  weights: Float64Array,
-  bias: Float64Array,
+  weights: Float32Array,
+  bias: Float32Array,
 ): { weights: Float32Array; bias: Float32Array } {
   const folded = new Float32Array(weights.length);
-  const sums = bias.slice();
+  const sums = Float64Array.from(bias);
   const size = mean.length;
   for (let i = 0; i < weights.length; i++) {
     const [j, output] = [i % size, Math.floor(i / size)];

@@ -2,10 +2,12 @@ import type { PartBytes } from '../../runtime/workers/inside/serve-calls.js';
 import type { CallHead } from '../../runtime/workers/protocol/calls.js';
 import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.js';
 import { HeadFitter } from './head-fitter.js';
+import { Similarity } from './similarity.js';
 
 // How the trainer takes each kind of step.
 
 let head: HeadFitter | undefined;
+let similarity: Similarity | undefined;
 /** When the last step ended. */
 let endedAt: number | undefined;
 
@@ -42,6 +44,18 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<StepA
     }
     case 'head/weights':
       return { parts: opened(head).plainWeights(step.name), facts: {} };
+    case 'features/open':
+      await similarity?.release();
+      similarity = await Similarity.open(floats(parts, 0), step.size);
+      return { parts: [], facts: { median: similarity.medianOfPairs(step.seed) } };
+    case 'features/join':
+      return { parts: [], facts: { to: await opened(similarity).join(step.from, step.threshold) } };
+    case 'features/groups':
+      return { parts: [opened(similarity).groups()], facts: {} };
+    case 'features/centres':
+      return { parts: [await opened(similarity).centres(integers(parts, 0), step.most, step.seed)], facts: {} };
+    case 'features/distances':
+      return { parts: [await opened(similarity).distances(integers(parts, 0), floats(parts, 1))], facts: {} };
   }
 }
 

@@ -24,6 +24,8 @@ interface FitHead {
   warm: boolean;
   /** For the first weights of a hidden layer. */
   seed: number;
+  /** Stops when no part of the gradient of the mean loss is larger. */
+  tolerance: number;
 }
 
 /** Asks for the weights of a fit, with the standardisation folded in. Answers with weights and bias of the output layer, then of the hidden. */
@@ -32,12 +34,57 @@ interface GetHead {
   name: string;
 }
 
-export type TrainStep = OpenHead | FitHead | GetHead;
+/** Receives features to compare. Parts: features (rows x size). Answers with the fact `median`: the median cosine of random pairs. */
+interface OpenFeatures {
+  kind: 'features/open';
+  size: number;
+  seed: number;
+}
+
+/** Joins a block of rows with later rows that are as similar. Answers with the fact `to`: the row at which the next block begins. */
+interface JoinFeatures {
+  kind: 'features/join';
+  from: number;
+  /** Least cosine. */
+  threshold: number;
+}
+
+/** Answers with a part that names the group of each row: its first row. */
+interface GetGroups {
+  kind: 'features/groups';
+}
+
+/** Finds rows that stand for others. Part: the others (int32). Answers with rows of length 1 (at most `most` x size). */
+interface GetCentres {
+  kind: 'features/centres';
+  most: number;
+  seed: number;
+}
+
+/** Parts: rows (int32), known rows (rows of length 1). Answers with the distance of each row to the nearest known one. */
+interface GetDistances {
+  kind: 'features/distances';
+}
+
+export type TrainStep =
+  | OpenHead
+  | FitHead
+  | GetHead
+  | OpenFeatures
+  | JoinFeatures
+  | GetGroups
+  | GetCentres
+  | GetDistances;
 
 const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'head/open': true,
   'head/fit': true,
   'head/weights': true,
+  'features/open': true,
+  'features/join': true,
+  'features/groups': true,
+  'features/centres': true,
+  'features/distances': true,
 };
 
 /** Whether the trainer knows a step. It trusts the server with the fields. */
