@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defaultOf } from '../../dist/cli/program.js';
+import { defaultOf } from '../../dist/cli/shared/setting-flags.js';
 import { flagOf, loadConfig } from '../../dist/config/load-config.js';
 import { SETTINGS } from '../../dist/config/settings.js';
 import { ERRORS } from '../../dist/core/errors.js';
