@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { MenagerieError } from '../core/errors.js';
 import { parseManifest } from '../core/manifest/manifest.js';
 import { ensembleFaults, openEnsembles } from './ensembles.js';
+import { isFolder } from './files.js';
 import { FolderReader, MANIFEST, type ModelPlace } from './read-model-folder.js';
 import {
   type EnsembleFile,
@@ -111,7 +112,10 @@ export class LiveRepository implements Repository {
       refused: refused.filter(({ folder }) => folder !== model.folder),
     };
     if (!this.#roots.includes(model.root)) this.#roots = [...this.#roots, model.root];
-    const opened = await openEnsembles(this.#roots, this.#contents).catch(() => ({ ensembles: [] }));
+    const faulty = this.refused.filter(({ kind }) => kind === 'model');
+    const opened = await openEnsembles(this.#roots, { models: this.models, refused: faulty }).catch(() => ({
+      ensembles: [],
+    }));
     const now = this.#contents;
     // An ensemble that is open stays as it is, whatever has become of its file.
     const found = [...opened.ensembles].filter(([id]) => !now.models.has(id));
@@ -173,11 +177,13 @@ export class LiveRepository implements Repository {
     );
   }
 
-  /** Where a model that is not known may have been written since, in the order in which directories count. */
+  /** The folders of a model that is not known, which may have been written since, in the order in which directories count. */
   async #placesOf(id: string): Promise<ModelPlace[]> {
     const root = await this.#writableRoot();
     const roots = root === undefined || this.#roots.includes(root) ? this.#roots : [...this.#roots, root];
-    return roots.map((directory) => ({ id, root: directory, folder: join(directory, id) }));
+    const places = roots.map((directory) => ({ id, root: directory, folder: join(directory, id) }));
+    const there = await Promise.all(places.map(({ folder }) => isFolder(folder)));
+    return places.filter((_place, i) => there[i]);
   }
 
   /** The writable directory after links are followed; undefined if it does not exist. */

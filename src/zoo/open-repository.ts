@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import { ioError, systemCode } from '../system/errors.js';
 import { ENSEMBLES, openEnsembles } from './ensembles.js';
+import { isFolder } from './files.js';
 import { LiveRepository } from './live-repository.js';
 import { FolderReader } from './read-model-folder.js';
 import type { ModelFolder, RefusedFolder } from './repository.js';
@@ -81,11 +82,4 @@ async function subfolders(root: string): Promise<string[]> {
   } catch (error) {
     throw ioError(`cannot read the model directory ${root}`, error);
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (info) => info.isDirectory(),
-    () => false,
-  );
 }

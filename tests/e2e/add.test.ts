@@ -67,18 +67,21 @@ describe('menagerie add', () => {
     expect(rivals.every(({ p }) => p === null || p < 0.05)).toBe(true);
 
     const folder = join(to, 'my-colours');
-    expect(readdirSync(folder).sort()).toEqual(['My Colours.onnx', 'golden.png', 'labels.txt', 'manifest.json']);
+    const [version = '', ...others] = readdirSync(folder).sort();
+    expect(others).toEqual(['manifest.json']);
+    const files = join(folder, version);
+    expect(readdirSync(files).sort()).toEqual(['My Colours.onnx', 'golden.png', 'labels.txt']);
     // As any folder that this user makes: the server may run as another user.
     mkdirSync(join(to, 'any'));
-    expect(statSync(folder).mode).toBe(statSync(join(to, 'any')).mode);
-    expect(readFileSync(join(folder, 'labels.txt'), 'utf8')).toBe('blueish\ngreenish\nreddish\n');
+    for (const made of [folder, files]) expect(statSync(made).mode).toBe(statSync(join(to, 'any')).mode);
+    expect(readFileSync(join(files, 'labels.txt'), 'utf8')).toBe('blueish\ngreenish\nreddish\n');
     expect(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))).toMatchObject({
       input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
       preprocess: { color: 'RGB', scale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
       output: { name: 'y', kind: 'logits' },
       batch: 'dynamic',
       license: 'MIT',
-      golden: { image: './golden.png', within: 1 },
+      golden: { image: `./${version}/golden.png`, within: 1 },
     });
     const [red = ''] = readdirSync(join(data, 'reddish'));
     const args = ['classify', '-m', 'my-colours', '--json', join(data, 'reddish', red)];

@@ -98,7 +98,7 @@ describe('a model that is added while serving', () => {
       id: 'pair',
       title: 'Both',
       members: ['m', 'mine'].map((model) => ({ model, weight: 1 })),
-      combine: 'mean',
+      combine: 'probabilities',
     };
     const server = await startServer({ files: { 'ensembles/pair.json': pair } });
     const { admin, classOf } = client(server);

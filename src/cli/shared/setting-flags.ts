@@ -3,8 +3,17 @@ import { flagOf } from '../../config/load-config.js';
 import type { Setting } from '../../config/setting.js';
 import { SETTINGS, type SettingName } from '../../config/settings.js';
 
+/** The settings that say where models are. */
+export const MODEL_SETTINGS: SettingName[] = ['modelDirs', 'dataDir'];
 /** The settings of commands that run networks without serving. */
-export const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'workers', 'threads', 'maxBytes', 'maxPixels'];
+export const ENGINE_SETTINGS: SettingName[] = [
+  ...MODEL_SETTINGS,
+  'device',
+  'workers',
+  'threads',
+  'maxBytes',
+  'maxPixels',
+];
 
 /** Adds a flag for each setting, by default for all. Their values are checked later, together with the environment. */
 export function withSettings(command: Command, names?: readonly SettingName[]): Command {

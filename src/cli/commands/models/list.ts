@@ -1,9 +1,9 @@
-import { openModels } from '../../app/models-to-load.js';
-import type { Config } from '../../config/load-config.js';
-import { variantsOf } from '../../core/manifest/manifest.js';
-import { formatBytes, table } from '../../report/format.js';
-import { isPulled, statedBytes } from '../../zoo/weights.js';
-import type { CommandIo, ExitCode } from '../shared/io.js';
+import { openModels } from '../../../app/models-to-load.js';
+import type { Config } from '../../../config/load-config.js';
+import { variantsOf } from '../../../core/manifest/manifest.js';
+import { formatBytes, table } from '../../../report/format.js';
+import { isPulled, statedBytes } from '../../../zoo/weights.js';
+import type { CommandIo, ExitCode } from '../../shared/io.js';
 
 /** `menagerie list`: lists the models of the repository, and whether their weights are on this machine. */
 export async function list(config: Config, options: { json: boolean }, io: CommandIo): Promise<ExitCode> {

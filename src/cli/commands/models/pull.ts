@@ -1,13 +1,13 @@
-import { openModels } from '../../app/models-to-load.js';
-import type { Config } from '../../config/load-config.js';
-import { MenagerieError, toMenagerieError } from '../../core/errors.js';
-import { variantsOf } from '../../core/manifest/manifest.js';
-import { formatBytes } from '../../report/format.js';
-import { pull } from '../../zoo/pulling/pull.js';
-import type { ModelFolder, Repository } from '../../zoo/repository.js';
-import { findVariant, type NamedVariant, statedBytes } from '../../zoo/weights.js';
-import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
-import { ProgressBar } from '../shared/progress.js';
+import { openModels } from '../../../app/models-to-load.js';
+import type { Config } from '../../../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../../../core/errors.js';
+import { variantsOf } from '../../../core/manifest/manifest.js';
+import { formatBytes } from '../../../report/format.js';
+import { pull } from '../../../zoo/pulling/pull.js';
+import type { ModelFolder, Repository } from '../../../zoo/repository.js';
+import { findVariant, type NamedVariant, statedBytes } from '../../../zoo/weights.js';
+import { type CommandIo, type ExitCode, statusOfStop } from '../../shared/io.js';
+import { ProgressBar } from '../../shared/progress.js';
 
 export interface PullCommandOptions {
   /** A variant, or `all`; by default the model's default variant. */

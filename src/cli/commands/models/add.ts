@@ -1,24 +1,24 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { type Decision, decide } from '../../adding/decide.js';
-import { type Known, readKnown } from '../../adding/known-pictures.js';
-import { labelCandidates } from '../../adding/label-candidates.js';
-import { type NetworkToAdd, statedParts } from '../../adding/network-to-add.js';
-import { rangesFor, resizesFor } from '../../adding/preparations.js';
-import { readForm } from '../../adding/read-form.js';
-import { createEngine, unbounded } from '../../app/engine.js';
-import { BUILT_IN_MODELS, openModels, writableModels } from '../../app/models-to-load.js';
-import type { Config } from '../../config/load-config.js';
-import { MenagerieError } from '../../core/errors.js';
-import { externalFiles } from '../../onnx/file/external-data.js';
-import { readModel } from '../../onnx/file/model.js';
-import { type AddReport, addText, attemptRows } from '../../report/add-report.js';
-import { FileBytes } from '../../runtime/weights/file-bytes.js';
-import { weightBytes } from '../../runtime/weights/weight-bytes.js';
-import { type NewFile, type NewModel, stageModel } from '../../zoo/model-folder.js';
-import type { CommandIo, ExitCode } from '../shared/io.js';
-import { readPictureBytes } from '../shared/picture-bytes.js';
-import { ProgressBar } from '../shared/progress.js';
+import { type Decision, decide } from '../../../adding/decide.js';
+import { type Known, readKnown } from '../../../adding/known-pictures.js';
+import { labelCandidates } from '../../../adding/label-candidates.js';
+import { type NetworkToAdd, statedParts } from '../../../adding/network-to-add.js';
+import { rangesFor, resizesFor } from '../../../adding/preparations.js';
+import { readForm } from '../../../adding/read-form.js';
+import { createEngine, unbounded } from '../../../app/engine.js';
+import { BUILT_IN_MODELS, openModels, writableModels } from '../../../app/models-to-load.js';
+import type { Config } from '../../../config/load-config.js';
+import { MenagerieError } from '../../../core/errors.js';
+import { externalFiles } from '../../../onnx/file/external-data.js';
+import { readModel } from '../../../onnx/file/model.js';
+import { type AddReport, addText, attemptRows } from '../../../report/add-report.js';
+import { FileBytes } from '../../../runtime/weights/file-bytes.js';
+import { weightBytes } from '../../../runtime/weights/weight-bytes.js';
+import { type NewFile, type NewModel, stageModel } from '../../../zoo/model-folder.js';
+import type { CommandIo, ExitCode } from '../../shared/io.js';
+import { readPictureBytes } from '../../shared/picture-bytes.js';
+import { ProgressBar } from '../../shared/progress.js';
 
 export interface AddCommandOptions {
   /** Labelled pictures, as for `eval`. */
@@ -94,11 +94,11 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
   return decision ? 0 : 3;
 }
 
-/** @throws MenagerieError `usage` if a model has the id, or a folder its place */
+/** @throws MenagerieError `usage` if a model has the id, also in the directory alone */
 async function assertFree(id: string, directory: string, config: Config): Promise<void> {
   const { models, ensembles, refused } = await openModels(config);
-  const folder = join(directory, id);
-  if (models.has(id) || ensembles.has(id) || refused.some((other) => other.id === id) || existsSync(folder)) {
+  const there = existsSync(join(directory, id, 'manifest.json'));
+  if (models.has(id) || ensembles.has(id) || refused.some((other) => other.id === id) || there) {
     throw new MenagerieError('usage', `There is a model "${id}" already: choose another name with --id.`);
   }
 }
