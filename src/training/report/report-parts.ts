@@ -111,6 +111,11 @@ export const LearningCurveSchema = Type.Object(
   strict,
 );
 
+/** A thumbnail as it stands in the report. @param jpeg the bytes of a JPEG; null where none could be made */
+export function thumbnailUrl(jpeg: Uint8Array | null): ReportedPicture['thumbnail'] {
+  return jpeg && `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`;
+}
+
 export type MeasuredShare = Static<typeof MeasuredShareSchema>;
 export type ReportedPicture = Static<typeof PictureSchema>;
 export type AnsweredPicture = Static<typeof AnsweredSchema>;
