@@ -64,10 +64,13 @@ export function csvField(value: string | number): string {
   return /[",\r\n]|^[ \t]|[ \t]$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Text without control characters and line ends, nor those that change the direction, so that a file name cannot control the terminal. */
+/**
+ * Text without control characters and line ends, nor those that change the direction, so that a file name cannot control the terminal.
+ * Half a character (a lone surrogate) is no text either.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: removes them
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '?');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu, '?');
 }
 
 /** A readable number: 4.09 G, 25.6 M. */

@@ -67,7 +67,7 @@ export const listSchema = <T extends Type.TSchema>(item: T, most: number, descri
 
 export const MeasuresSchema = Type.Object(
   {
-    images: countSchema('Pictures that were answered by a network trained without them.'),
+    images: Type.Integer({ minimum: 1, description: 'Pictures that were answered by a network trained without them.' }),
     accuracy: MeasuredShareSchema,
     base_rate: Type.Object(
       { label: Type.String(), value: shareSchema('Share of that class.') },
