@@ -1,17 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { parseShape } from '../../core/shape.js';
 import { compareModels } from '../../report/compare-report.js';
-import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../../report/forms.js';
+import { COMPARE_FORMS, SUMMARY_FORMS } from '../../report/forms.js';
 import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.js';
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Summaries } from '../../serving/summaries.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
-import { negotiatedForm } from '../exchange/negotiate.js';
+import { chosenForm, mediaTypesOf, sendReport } from '../exchange/report-reply.js';
 import { ModelIdSchema, problems } from './schemas/model-schemas.js';
-import { CompareQuerySchema, REPORT_TYPES, SummaryQuerySchema } from './schemas/summary-schemas.js';
+import { CompareQuerySchema, FORMS, SummaryQuerySchema } from './schemas/summary-schemas.js';
 
 export interface SummaryRouteOptions {
   summaries: Summaries;
@@ -35,18 +34,18 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         tags,
         params: Type.Object({ id: ModelIdSchema }),
         querystring: SummaryQuerySchema,
-        produces: [...REPORT_TYPES.values()],
+        produces: mediaTypesOf(FORMS),
         response: { 200: SummaryReportSchema, ...errors },
       },
     },
     async (request, reply) => {
       const { variant, all, timing, input, format } = request.query;
-      const chosen = negotiatedForm(request, format, REPORT_TYPES);
+      const chosen = chosenForm(request, FORMS, format);
       const inputShape = input === undefined ? undefined : parseShape(input);
       const gone = abortWhenGone(request, reply);
       const found = await summaries.summary(request.params.id, { variant, inputShape, timing }, gone);
       const report = summaryReport(modelSubject(found), found.inspection, all);
-      return chosen === 'json' ? report : sendText(reply, chosen, SUMMARY_FORMS[chosen](report));
+      return chosen === 'json' ? report : sendReport(reply, chosen, SUMMARY_FORMS[chosen](report));
     },
   );
 
@@ -57,26 +56,19 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         summary: 'Networks side by side',
         tags,
         querystring: CompareQuerySchema,
-        produces: [...REPORT_TYPES.values()],
+        produces: mediaTypesOf(FORMS),
         response: { 200: CompareReportSchema, ...errors },
       },
     },
     async (request, reply) => {
       const { ids, timing, format } = request.query;
-      const chosen = negotiatedForm(request, format, REPORT_TYPES);
+      const chosen = chosenForm(request, FORMS, format);
       const names = ids.split(',').filter((id) => id !== '');
       if (names.length === 0 || names.length > MAX_COMPARED) {
         throw new MenagerieError('invalid_request', `ids must name 1 to ${MAX_COMPARED} models, separated by commas.`);
       }
       const report = await compareModels(summaries, names, timing, abortWhenGone(request, reply));
-      return chosen === 'json' ? report : sendText(reply, chosen, COMPARE_FORMS[chosen](report));
+      return chosen === 'json' ? report : sendReport(reply, chosen, COMPARE_FORMS[chosen](report));
     },
   );
 };
-
-function sendText(reply: FastifyReply, format: ReportForm, text: string): FastifyReply {
-  return reply
-    .type(`${REPORT_TYPES.get(format)}; charset=utf-8`)
-    .serializer((body: string) => body)
-    .send(text);
-}

@@ -63,8 +63,8 @@ function valWarnings({ val, cross_validation, data }: Omit<TrainingReport, 'warn
   }
   if (data.near_duplicates.across_splits > 0) {
     warnings.push(
-      `${pictures(data.near_duplicates.across_splits)} of val nearly equal one that was trained on. They make the ` +
-        'figures of val too good.',
+      `Near-duplicates across train and val: ${pictures(data.near_duplicates.across_splits)} of val. The figures of ` +
+        'val are too good.',
     );
   }
   const untested = data.classes.filter((one) => one.val === 0);

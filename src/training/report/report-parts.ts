@@ -67,7 +67,7 @@ export const listSchema = <T extends Type.TSchema>(item: T, most: number, descri
 
 export const MeasuresSchema = Type.Object(
   {
-    images: countSchema('Pictures that were answered by a network trained without them.'),
+    images: Type.Integer({ minimum: 1, description: 'Pictures that were answered by a network trained without them.' }),
     accuracy: MeasuredShareSchema,
     base_rate: Type.Object(
       { label: Type.String(), value: shareSchema('Share of that class.') },
@@ -110,6 +110,11 @@ export const LearningCurveSchema = Type.Object(
   },
   strict,
 );
+
+/** A thumbnail as it stands in the report. @param jpeg the bytes of a JPEG; null where none could be made */
+export function thumbnailUrl(jpeg: Uint8Array | null): ReportedPicture['thumbnail'] {
+  return jpeg && `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`;
+}
 
 export type MeasuredShare = Static<typeof MeasuredShareSchema>;
 export type ReportedPicture = Static<typeof PictureSchema>;

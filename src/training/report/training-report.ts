@@ -17,6 +17,8 @@ import {
 
 const DepthSchema = Type.Enum(['head', 'last-block', 'stage'], { description: 'What was trained.' });
 
+const GroupSchema = listSchema(PictureSchema, MOST_LISTED.groupPictures, 'Pictures that belong together.');
+
 const DataSchema = Type.Object(
   {
     sha256: sha256Schema('Of the names of the classes and the hashes of their pictures.'),
@@ -43,11 +45,7 @@ const DataSchema = Type.Object(
       MOST_LISTED.files,
       'Files with the same bytes as another of their class. Left out.',
     ),
-    conflicts: listSchema(
-      Type.Array(PictureSchema, { maxItems: MOST_LISTED.groupPictures }),
-      MOST_LISTED.groups,
-      'The same picture in several classes. Left out.',
-    ),
+    conflicts: listSchema(GroupSchema, MOST_LISTED.groups, 'The same picture in several classes. Left out.'),
     near_duplicates: Type.Object(
       {
         similarity: Type.Number({ description: 'Least cosine of the features of near-duplicates.' }),
@@ -56,7 +54,7 @@ const DataSchema = Type.Object(
           'Pictures of val with a near-duplicate to train on. They make the figures of val too good.',
         ),
         groups: listSchema(
-          Type.Array(PictureSchema, { maxItems: MOST_LISTED.groupPictures }),
+          GroupSchema,
           MOST_LISTED.groups,
           'Groups of near-duplicates. A group is never divided in cross-validation.',
         ),

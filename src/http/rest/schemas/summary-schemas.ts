@@ -2,17 +2,10 @@ import Type from 'typebox';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
 import type { ReportForm } from '../../../report/forms.js';
 
-/** Media types by form of a report. The first is the default if the client accepts any. */
-export const REPORT_TYPES: ReadonlyMap<ReportForm, string> = new Map([
-  ['json', 'application/json'],
-  ['text', 'text/plain'],
-  ['html', 'text/html'],
-  ['csv', 'text/csv'],
-]);
+/** The forms of a report. The first is the default if the client accepts any. */
+export const FORMS = ['json', 'text', 'html', 'csv'] as const satisfies ReportForm[];
 
-const FormatSchema = Type.Optional(
-  Type.Enum([...REPORT_TYPES.keys()], { description: 'Overrides the Accept header.' }),
-);
+const FormatSchema = Type.Optional(Type.Enum([...FORMS], { description: 'Overrides the Accept header.' }));
 const TimingSchema = Type.Boolean({
   default: false,
   description:
