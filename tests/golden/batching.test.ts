@@ -6,11 +6,13 @@ import type { Manifest } from '../../src/core/manifest/manifest.js';
 import type { Picture } from '../../src/core/pixels/picture.js';
 import { cropViews, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
+import { Network } from '../../src/runtime/instances/network.js';
+import type { NetworkOutcome } from '../../src/runtime/instances/run-together.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network, type Scores } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
-import { rendered } from '../support/networks.js';
+import { rendered, scoresOn } from '../support/networks.js';
 
 // A picture gets the same scores alone and among others, wherever it stands, whatever the file takes at a time.
 
@@ -60,7 +62,7 @@ const DIGITS = [
 ];
 
 async function load(spec: NetworkSpec, batch?: number): Promise<Network> {
-  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch });
+  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch }, new Sessions());
   onTestFinished(() => network.release());
   return network;
 }
@@ -69,7 +71,7 @@ const read = (file: string) =>
   decode(readFileSync(join(assets ?? '', 'images', file)), false, { maxPixels: 50_000_000 });
 const FILES = ['triton_vulture.jpeg', 'burn_coyote.jpg', 'triton_car.jpg', 'caffe_cat_gray.jpg', 'grace_hopper.jpg'];
 
-function scoresOf(outcome: Scores | undefined): Float32Array {
+function scoresOf(outcome: NetworkOutcome | undefined): Float32Array {
   if (!outcome) throw new Error('no outcome');
   if ('error' in outcome) throw outcome.error;
   return outcome.scores;
@@ -100,14 +102,15 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     const single = await load(spec, 1);
     const alone: Float32Array[] = [];
     for (const picture of pictures) {
-      alone.push(scoresOf((await single.run([input(picture)], new InputTensor())).outcomes[0]));
+      alone.push(scoresOf((await scoresOn(single, [input(picture)], new InputTensor())).outcomes[0]));
     }
     const network = await load(spec, 4);
     expect([single.info.batch, network.info.batch]).toEqual([1, 4]);
     const spy = runs();
     for (let first = 0; first < pictures.length; first++) {
       const order = [0, 1, 2, 3].map((i) => (first + i) % pictures.length);
-      const { outcomes } = await network.run(
+      const { outcomes } = await scoresOn(
+        network,
         order.map((i) => input(pictures[i] as Picture)),
         new InputTensor(),
       );
@@ -125,14 +128,14 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
     const part = rendered(second, geometry, views, 1, last);
     const expected = await Promise.all(
       [five, rendered(second, geometry, views.slice(1, last))].map(async (one) =>
-        scoresOf((await single.run([one], new InputTensor())).outcomes[0]),
+        scoresOf((await scoresOn(single, [one], new InputTensor())).outcomes[0]),
       ),
     );
     const network = await load(spec, 4);
     const spy = runs();
     const tensor = new InputTensor();
     for (let again = 0; again < 2; again++) {
-      const { outcomes } = await network.run([five, part], tensor);
+      const { outcomes } = await scoresOn(network, [five, part], tensor);
       for (const i of [0, 1]) expectClose(scoresOf(outcomes[i]), expected[i] as Float32Array);
     }
     const together = five.rows + last - 1;
@@ -142,7 +145,7 @@ describe.skipIf(!assets).each(NETWORKS)('$key', (spec) => {
   test('inputs whose run failed are tried alone', async () => {
     const network = await load(spec, 4);
     const inputs = [input(await read('triton_vulture.jpeg')), input(await read('burn_coyote.jpg'), 5)];
-    const run = async (some: typeof inputs) => (await network.run(some, new InputTensor())).outcomes;
+    const run = async (some: typeof inputs) => (await scoresOn(network, some, new InputTensor())).outcomes;
     const expected = [...(await run(inputs.slice(0, 1))), ...(await run(inputs.slice(1)))];
     runs().mockRejectedValueOnce(new Error('no'));
     for (const [i, outcome] of (await run(inputs)).entries()) {
@@ -181,7 +184,7 @@ describe.skipIf(!assets).each(DIGITS)('$key', (spec) => {
       if (oneByOne) expect(network.info.batch).toBe(1);
       else if (wanted) expect(network.info.batch).toBe(wanted);
       const spy = runs();
-      const { outcomes } = await network.run(await inputs(), new InputTensor());
+      const { outcomes } = await scoresOn(network, await inputs(), new InputTensor());
       expect(outcomes.map((outcome) => best(scoresOf(outcome)))).toEqual(SHOWN);
       if (oneByOne) expect(rowsOf(spy)).toEqual([1, 1, 1, 1]);
       else if (wanted) expect(rowsOf(spy)).toEqual([4]);

@@ -6,12 +6,13 @@ import { variantsOf } from '../../src/core/manifest/manifest.js';
 import { cropViews, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
 import { cudaObstacle, type Device, obstacleText } from '../../src/runtime/device/providers.js';
+import { Network } from '../../src/runtime/instances/network.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network } from '../../src/runtime/networks/network.js';
 import { layersElsewhere, profiled } from '../../src/runtime/networks/profile.js';
 import { openRepository } from '../../src/zoo/open-repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
-import { rendered } from '../support/networks.js';
+import { rendered, scoresOn } from '../support/networks.js';
 
 // The bundled networks say the same on a GPU as on the CPU. Runs wherever CUDA is installed.
 
@@ -31,7 +32,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const file = weightsPath(model, findVariant(model, 'fp32'));
     const load = async (device: Device) => {
       const spec = { key: model.id, file, labels: model.labels.length, bytes: 0, input, preprocess, output, batch };
-      const network = await Network.load(spec, { device, threads: 1, batch: undefined });
+      const network = await Network.load(spec, { device, threads: 1, batch: undefined }, new Sessions());
       onTestFinished(() => network.release());
       return network;
     };
@@ -43,7 +44,7 @@ describe.skipIf(obstacle !== undefined).each(bundled)('$id', (model) => {
     const shown = rendered(picture, geometry, cropViews(picture, geometry, 1));
     const scores = async (network: Network, rows: number) => {
       const inputs = Array.from({ length: rows }, () => shown);
-      const { outcomes } = await network.run(inputs, new InputTensor());
+      const { outcomes } = await scoresOn(network, inputs, new InputTensor());
       return outcomes.map((outcome) => ('scores' in outcome ? [...outcome.scores] : outcome.error));
     };
     const [expected] = (await scores(cpu, 1)) as [number[]];

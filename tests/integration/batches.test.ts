@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFlow } from '../../src/core/queues/fair-queue.js';
-import type { Rows } from '../../src/runtime/networks/network.js';
+import type { Rows } from '../../src/runtime/instances/network.js';
 import { randomFrom } from '../support/drawn-digits.js';
 import { answers, codeOf, metric, postPicture } from '../support/http-client.js';
 import { temporaryFolder } from '../support/model-folders.js';

@@ -6,12 +6,14 @@ import * as hostile from '../../scripts/torture/hostile-networks.mjs';
 import { bytesInMemory } from '../../src/core/byte-source.js';
 import { externalFiles } from '../../src/onnx/file/external-data.js';
 import { type Encodable, encode } from '../../src/onnx/file/wire.js';
+import { Network } from '../../src/runtime/instances/network.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { weightBytes } from '../../src/runtime/weights/weight-bytes.js';
 import { readWeights } from '../../src/runtime/weights/weights.js';
 import { temporaryFolder } from '../support/model-folders.js';
+import { scoresOn } from '../support/networks.js';
 
 // Weights may lie in files beside the ONNX file. What was hashed is what runs.
 
@@ -40,7 +42,7 @@ const specOf = (file: string): NetworkSpec => ({
   output: { name: 'y', kind: 'logits' },
   batch: 1,
 });
-const load = (file: string) => Network.load(specOf(file), { device: 'cpu', threads: 1, batch: 1 });
+const load = (file: string) => Network.load(specOf(file), { device: 'cpu', threads: 1, batch: 1 }, new Sessions());
 
 describe('a network with external data', () => {
   test('answers as the one that holds its weights itself', async () => {
@@ -49,7 +51,7 @@ describe('a network with external data', () => {
     const scores = await Promise.all(
       [inside, beside].map(async (network) => {
         const data = Uint8Array.from({ length: 3 * 64 }, (_, i) => i);
-        const { outcomes } = await network.run([{ name: 'p', data, rows: 1 }], new InputTensor());
+        const { outcomes } = await scoresOn(network, [{ name: 'p', data, rows: 1 }], new InputTensor());
         return outcomes;
       }),
     );

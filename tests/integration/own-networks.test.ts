@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { floats, integer, node, tensor } from '../../scripts/torture/onnx-fields.mjs';
+import { Network, type Rows } from '../../src/runtime/instances/network.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network, type Rows } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import {
   colourNetwork,
@@ -18,6 +19,7 @@ import {
   SIDE,
   UINT8,
 } from '../support/colour-networks.js';
+import { scoresOn } from '../support/networks.js';
 
 // What exporters write: every form is taken, or refused by name. The scores are known: GAIN times the mean of each channel.
 
@@ -30,7 +32,7 @@ const softmax = (logits: number[]) => {
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 async function load(network: Uint8Array, rest: Partial<NetworkSpec> = {}): Promise<Network> {
-  const loaded = await Network.load(await colourSpec(network, rest), { device: 'cpu', threads: 1 });
+  const loaded = await Network.load(await colourSpec(network, rest), { device: 'cpu', threads: 1 }, new Sessions());
   onTestFinished(() => loaded.release());
   return loaded;
 }
@@ -43,7 +45,7 @@ const plain = (name: string, pixel: number[]): Rows => ({
 });
 
 async function ask(network: Network, ...pictures: Rows[]): Promise<number[][]> {
-  const { outcomes } = await network.run(pictures, new InputTensor());
+  const { outcomes } = await scoresOn(network, pictures, new InputTensor());
   return outcomes.map((outcome) => {
     if ('error' in outcome) throw outcome.error;
     return [...outcome.scores];
@@ -277,7 +279,7 @@ describe('scores', () => {
     ];
     const network = await load(colourNetwork({ head }));
     const pictures = [plain('a', [102, 102, 102]), plain('b', [255, 255, 255])];
-    const { outcomes } = await network.run(pictures, new InputTensor());
+    const { outcomes } = await scoresOn(network, pictures, new InputTensor());
     expect(outcomes).toMatchObject([{ error: { code: 'scores_not_finite' } }, { scores: expect.anything() }]);
   });
 

@@ -8,10 +8,11 @@ import { renderViews } from '../../src/core/views/render.js';
 import { PLAIN_VIEW_OPTIONS, viewsOf } from '../../src/core/views/test-time.js';
 import { type Geometry, geometryOf } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
+import { Network } from '../../src/runtime/instances/network.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
-import { rendered, turn } from '../support/networks.js';
+import { rendered, scoresOn, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
 
 // Workers as they are built.
@@ -73,9 +74,9 @@ describe('a worker', () => {
     const { sha256, classes } = await pool.load(spec, 1);
     expect([sha256, classes]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), 10]);
     const picture = await decode(AIRPLANE, true, { maxPixels: MAX_PIXELS });
-    const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: 1 });
+    const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: 1 }, new Sessions());
     const views = viewsOf(picture, geometryOf(spec), PLAIN_VIEW_OPTIONS);
-    const { outcomes } = await network.run([rendered(picture, geometryOf(spec), views)], new InputTensor());
+    const { outcomes } = await scoresOn(network, [rendered(picture, geometryOf(spec), views)], new InputTensor());
     await network.release();
     const request = { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS };
     const result = await pool.classify('n', { bytes: AIRPLANE, heavy: false }, request, 1, turn());

@@ -3,7 +3,9 @@ import type { Picture } from '../../src/core/pixels/picture.js';
 import { createFlow } from '../../src/core/queues/fair-queue.js';
 import { renderViews } from '../../src/core/views/render.js';
 import type { Geometry, View } from '../../src/core/views/views.js';
-import type { Rows } from '../../src/runtime/networks/network.js';
+import type { Network, Rows } from '../../src/runtime/instances/network.js';
+import { runTogether } from '../../src/runtime/instances/run-together.js';
+import type { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import type { RunResult, Turn } from '../../src/runtime/workers/job.js';
 import { manifestOf } from './model-folders.js';
@@ -45,4 +47,12 @@ export function rendered(
   const pixels = renderViews(picture, geometry, views);
   const length = pixels.length / views.length;
   return { name: `rendered ${++lastName}`, data: pixels.subarray(from * length, to * length), rows: to - from };
+}
+
+/** Runs one network on several inputs, for their scores. */
+export function scoresOn(network: Network, inputs: readonly Rows[], tensor: InputTensor) {
+  return runTogether(
+    inputs.map((input) => ({ network, input, wants: 'scores' as const })),
+    tensor,
+  );
 }

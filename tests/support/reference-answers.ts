@@ -6,10 +6,11 @@ import { type MemberAnswer, memberAnswer } from '../../src/core/scores/averaging
 import { topK } from '../../src/core/scores/top-k.js';
 import { cropViews, geometryOf } from '../../src/core/views/views.js';
 import { type Decoded, decode } from '../../src/imaging/decode.js';
+import { Network } from '../../src/runtime/instances/network.js';
+import { Sessions } from '../../src/runtime/instances/sessions.js';
 import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
-import { Network } from '../../src/runtime/networks/network.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
-import { rendered } from './networks.js';
+import { rendered, scoresOn } from './networks.js';
 
 // For comparisons with what Pillow and ONNX Runtime's Python package make of the photographs in the assets.
 
@@ -39,11 +40,11 @@ export async function answersOf(
   crops: Crops = 1,
 ): Promise<Map<string, MemberAnswer>> {
   const geometry = geometryOf(spec);
-  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: undefined });
+  const network = await Network.load(spec, { device: 'cpu', threads: 1, batch: undefined }, new Sessions());
   const answers = new Map<string, MemberAnswer>();
   for (const [file, picture] of pictures) {
     const views = cropViews(picture, geometry, crops);
-    const { outcomes } = await network.run([rendered(picture, geometry, views)], new InputTensor());
+    const { outcomes } = await scoresOn(network, [rendered(picture, geometry, views)], new InputTensor());
     const [outcome] = outcomes;
     if (!outcome || 'error' in outcome) throw new Error(file, { cause: outcome?.error });
     const weights = views.map(({ count }) => count);

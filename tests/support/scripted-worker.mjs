@@ -65,7 +65,7 @@ async function load({ spec }) {
   networks.set(key, { file, script, spec });
   note(file, `loaded ${process.pid}`);
   const { classes = 10, batch = 1 } = script;
-  const info = { provider: 'cpu', layersOnCpu: [], sha256, classes, batch };
+  const info = { provider: 'cpu', layersOnCpu: [], sha256, session: `${sha256} ${file}`, headBytes: 0, classes, batch };
   return { answer: { info: { ...info, loadMs: 1, warmupMs: 1, viewMs: 1 } } };
 }
 
@@ -78,14 +78,16 @@ function unload({ key }) {
 }
 
 /** One outcome for each input, one after the other. @param {Ask<'run'>} ask @param {Part[]} parts */
-async function run({ key, inputs }, parts) {
-  const network = networks.get(key);
-  if (!network) throw new Error(`network ${key} is not in this worker`);
-  if (inputs.length > 1) note(network.file, `batch of ${inputs.length}`);
+async function run({ inputs }, parts) {
+  const [first] = inputs;
+  const counted = networks.get(first?.key ?? '');
+  if (counted && inputs.length > 1) note(counted.file, `batch of ${inputs.length}`);
   const outcomes = [];
   const scores = [];
   for (const [i, input] of inputs.entries()) {
     try {
+      const network = networks.get(input.key);
+      if (!network) throw new Error(`network ${input.key} is not in this worker`);
       const { rows, ...facts } = await rowsOf(network, input, /** @type {Part} */ (parts[i]));
       const answers = [];
       for (const row of rows) answers.push(...(await runRow(network, row)));

@@ -4,7 +4,7 @@ import { strict } from '../schema-parts.js';
 import { COLOR_ORDERS, channelsOf } from './color-order.js';
 import { CROPS } from './crops.js';
 import { parseDescription } from './parse-description.js';
-import { fileName, MODEL_ID_PATTERN, oneOf, PATTERN_WORDS } from './schema-words.js';
+import { fileName, MODEL_ID_PATTERN, oneOf, PATTERN_WORDS, SHA256_PATTERN } from './schema-words.js';
 import { filesOf, VARIANT_NAMES, type Variant, type VariantName, VariantNameSchema, VariantSchema } from './variant.js';
 
 // The schema of models/<id>/manifest.json, which describes one model. docs/manifest.md and models/manifest.schema.json are
@@ -160,6 +160,32 @@ export const ManifestSchema = Type.Object(
           'Whether the weights are untrained: the model has a summary and can be timed, but is not loaded at start, and ' +
           '/classify refuses it.',
       }),
+    ),
+    derived_from: Type.Optional(
+      Type.Object(
+        {
+          model: Type.String({ pattern: MODEL_ID_PATTERN, description: 'Its id.' }),
+          variant: VariantNameSchema,
+          sha256: Type.String({ pattern: SHA256_PATTERN, description: 'Of the ONNX file of that variant.' }),
+        },
+        {
+          ...strict,
+          description:
+            'The model whose last layers were replaced. While both have the same weights before those, workers hold and run them once.',
+        },
+      ),
+    ),
+    unknown: Type.Optional(
+      Type.Object(
+        {
+          output: Type.String({
+            minLength: 1,
+            description: 'Name of the graph output with the distance: one float32 value per picture.',
+          }),
+          above: Type.Number({ description: 'A picture whose distance is larger is answered with `unknown: true`.' }),
+        },
+        { ...strict, description: 'How far a picture is from all that the model was trained on.' },
+      ),
     ),
     inferred: Type.Optional(
       Type.Array(Type.String({ maxLength: 64 }), {

@@ -10,5 +10,5 @@ interface Memory {
  */
 export function release({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
   const memory: Memory = buffer;
-  if (memory.byteLength === byteLength) memory.transfer?.(0);
+  if (byteLength > 0 && memory.byteLength === byteLength) memory.transfer?.(0);
 }

@@ -10,6 +10,8 @@ export interface BatchItem {
   enqueued: number;
   /** Whether it must run in a batch of its own. */
   alone?: boolean;
+  /** Items of a batch for which this is equal take their rows together only once. */
+  views?: string | undefined;
 }
 
 /** What a free worker can run. */
@@ -59,15 +61,18 @@ export class Batcher<T extends BatchItem> {
     const first = this.#take((item) => this.#due(item, runner, now) && runner.takes(item));
     if (!first) return [];
     const batch = [first];
+    if (first.alone) return batch;
     const { key } = first;
-    let room = first.alone ? 0 : runner.maxRows(key) - first.rows;
-    while (room > 0) {
-      const more = this.#take((item) => item.key === key && item.rows <= room && !item.alone && runner.takes(item));
-      if (!more) break;
+    const views = new Set([first.views]);
+    const rowsOf = (item: T) => (item.views !== undefined && views.has(item.views) ? 0 : item.rows);
+    let room = Math.max(0, runner.maxRows(key) - first.rows);
+    for (;;) {
+      const more = this.#take((item) => item.key === key && rowsOf(item) <= room && !item.alone && runner.takes(item));
+      if (!more) return batch;
       batch.push(more);
-      room -= more.rows;
+      room -= rowsOf(more);
+      views.add(more.views);
     }
-    return batch;
   }
 
   /** When the next item that waits for its batch to fill will be due; undefined if there is none. */

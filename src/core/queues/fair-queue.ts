@@ -1,8 +1,12 @@
 /** The source of items, such as a request. In every queue its items take turns with those of other flows. */
-export type Flow = Readonly<Record<never, never>>;
+export interface Flow {
+  /** Whether its jobs yield to all jobs of other flows: no worker does one while another job waits for it. */
+  readonly background: boolean;
+}
 
-export function createFlow(): Flow {
-  return {};
+/** A new flow; not in the background unless it says so. */
+export function createFlow({ background = false }: Partial<Flow> = {}): Flow {
+  return { background };
 }
 
 interface QueueEntry<T> {

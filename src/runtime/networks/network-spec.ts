@@ -1,8 +1,20 @@
 import type { Manifest } from '../../core/manifest/manifest.js';
 import type { Provider } from '../device/providers.js';
 
+/** The network that another one's file was trained on. */
+export interface BaseFile {
+  /** The ONNX file. */
+  file: string;
+  /** SHA-256 of the file in hex. */
+  fileSha256: string;
+  /** The same for external data files, by the names that the ONNX file has for them. */
+  externalSha256: Readonly<Record<string, string>>;
+  /** Name of its output with the scores. */
+  output: string;
+}
+
 /** A network to load: its file, and what the manifest says about it. */
-export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch'> {
+export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch' | 'unknown'> {
   /** Name of the loaded network, unique among all loaded networks; see `nameOf`. */
   key: string;
   /** The ONNX file. */
@@ -19,7 +31,12 @@ export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'ou
   sha256?: string | undefined;
   /** Rows of a batch, if the worker's settings do not say. */
   rows?: number | undefined;
+  /** For a head that was trained on another network, if that is there: they share its session where their backbones are equal. */
+  base?: BaseFile | undefined;
 }
+
+/** What is wanted of a network: scores of its classes, or its features. */
+export type Wants = 'scores' | 'features';
 
 /** Facts about a loaded network. */
 export interface NetworkInfo {
@@ -30,8 +47,14 @@ export interface NetworkInfo {
   layersOnCpu: string[];
   /** SHA-256 of the loaded weights, in hex. */
   sha256: string;
+  /** Names the session that takes the pictures: networks for which it is equal share it in a worker. */
+  session: string;
+  /** Bytes of weights that run after that session and belong to this network alone; 0 if nothing does. */
+  headBytes: number;
   /** Number of scores that the network gives. */
   classes: number;
+  /** Number of features, which are what its last layer with weights sees; undefined if it gives none. */
+  features?: number | undefined;
   /** Maximum number of rows in a run, as measured or configured. */
   batch: number;
   loadMs: number;

@@ -1,11 +1,14 @@
 import './no-float16-array.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { bytesInMemory } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { bytesAskedFor, isMemoryRefused, memoryExceeded } from '../../core/memory-errors.js';
 import { PIXEL_TYPES, type PixelValues } from '../../core/pixels/pixel-type.js';
 import { release } from '../../core/pixels/release.js';
 import { countOf } from '../../core/shape.js';
+import { type FeatureOutput, featureOutput } from '../../onnx/cut/features.js';
 import { graphOutput } from '../../onnx/file/graph-output.js';
+import { readModel } from '../../onnx/file/model.js';
 import { cudaObstacle, cudaRequired, type Device, type Provider, planProviders } from '../device/providers.js';
 import { loadFailure, runtimeReason } from '../device/runtime-reason.js';
 import { readWeights, type Weights } from '../weights/weights.js';
@@ -31,72 +34,94 @@ export interface OpenedSession {
   provider: Provider;
   fallback: string | undefined;
   layersOnCpu: string[];
+  /** The output with the features; undefined if the network has none. */
+  features?: { name: string; size: number };
 }
 
 /**
- * Reads and verifies the weights and creates a session from them. The bytes are released afterwards.
- * @throws MenagerieError what readWeights throws; `provider_unavailable`, `unsupported_opset`, `unsupported_operator`,
- *   `invalid_network`, `signature_mismatch`, `memory_exceeded`
+ * Reads and verifies the weights of a network.
+ * @throws MenagerieError what readWeights throws; `memory_exceeded`
  */
-export async function openVerified(
-  spec: NetworkSpec,
-  settings: RunSettings,
-): Promise<OpenedSession & { sha256: string }> {
-  let weights: Weights;
+export function readVerified(spec: NetworkSpec): Weights {
   try {
-    weights = readWeights(spec.file, spec);
+    return readWeights(spec.file, spec);
   } catch (error) {
     throw isMemoryRefused(error)
       ? memoryExceeded(`Loading ${nameOf(spec)}`, spec.bytes, loadingBytes(spec), error)
       : error;
   }
+}
+
+/**
+ * Creates a session with the manifest's output, which may be a tensor inside the graph that the file does not list, and with the
+ * features of the network if it has some.
+ * @param weights are released
+ * @throws MenagerieError `provider_unavailable`, `unsupported_opset`, `unsupported_operator`, `invalid_network`,
+ *   `signature_mismatch`, `memory_exceeded`
+ */
+export async function openSession(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<OpenedSession> {
+  const { name } = spec.output;
+  const { missing, features } = addedOutputs(weights.model, name);
+  const file = weights.model.length;
+  const extended = new Uint8Array(file + missing.length + (features?.bytes.length ?? 0));
+  extended.set(weights.model);
+  extended.set(missing, file);
+  extended.set(features?.bytes ?? [], file + missing.length);
+  release(weights.model);
+  const open = (length: number) => createSession(spec, { ...weights, model: extended.subarray(0, length) }, settings);
   try {
-    return { ...(await openOutput(spec, weights, settings)), sha256: weights.sha256 };
+    if (features) {
+      try {
+        return { ...(await open(extended.length)), features: { name: features.name, size: features.size } };
+      } catch (error) {
+        // Whatever is wrong, the file must not be refused for what was added to it.
+        if (!(error instanceof MenagerieError) || error.code === 'memory_exceeded') throw error;
+      }
+    }
+    return await openPlain(spec, file, file + missing.length, open);
   } finally {
-    for (const bytes of [weights.model, ...weights.external.map(({ data }) => data)]) release(bytes);
+    for (const bytes of [extended, ...weights.external.map(({ data }) => data)]) release(bytes);
   }
 }
 
-/** Creates a session that has the manifest's output, which may be a tensor inside the graph that the file does not list. */
-async function openOutput(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<OpenedSession> {
-  const opened = await createSession(spec, weights, settings);
+async function openPlain(
+  { output: { name } }: NetworkSpec,
+  file: number,
+  withOutput: number,
+  open: (length: number) => Promise<OpenedSession>,
+): Promise<OpenedSession> {
+  const opened = await open(file);
   const { outputNames } = opened.session;
-  const { name } = spec.output;
   if (outputNames.includes(name)) return opened;
   await opened.session.release();
-  const added = graphOutput(name);
-  const model = new Uint8Array(weights.model.length + added.length);
-  model.set(weights.model);
-  model.set(added, weights.model.length);
   try {
-    return await createSession(spec, { ...weights, model }, settings);
+    return await open(withOutput);
   } catch (error) {
     if (!(error instanceof MenagerieError && error.code === 'invalid_network')) throw error;
     throw mismatch(`the manifest names the output "${name}", the file has ${quote(outputNames)}`);
-  } finally {
-    release(model);
   }
 }
 
-async function createSession(
-  spec: NetworkSpec,
-  weights: Weights,
-  { device, threads }: RunSettings,
-): Promise<OpenedSession> {
+/** What to append to a file for the output, if the file does not list it, and for the features. */
+function addedOutputs(bytes: Uint8Array, output: string): { missing: Uint8Array; features: FeatureOutput | undefined } {
+  try {
+    const model = readModel(bytesInMemory(bytes));
+    const listed = model.outputs.some(({ name }) => name === output);
+    return { missing: listed ? new Uint8Array() : graphOutput(output), features: featureOutput(model, output) };
+  } catch {
+    // The runtime says what is wrong with the file.
+    return { missing: graphOutput(output), features: undefined };
+  }
+}
+
+async function createSession(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<OpenedSession> {
+  const { device } = settings;
   const plan = planProviders(device, cudaObstacle);
   let { fallback } = plan;
   let opened: OpenedSession | undefined;
   let failure: MenagerieError | undefined;
   for (const provider of plan.providers) {
-    const options: InferenceSession.SessionOptions = {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      externalData: weights.external,
-    };
+    const options = { ...optionsFor(provider, settings), externalData: weights.external };
     try {
       if (provider === 'cpu') {
         const session = await InferenceSession.create(weights.model, options);
@@ -106,16 +131,14 @@ async function createSession(
         const use = (session: InferenceSession) => {
           const signature = readSignature(session, spec);
           const zeros = new PIXEL_TYPES[signature.type].array(countOf(signature.view));
-          return runSession(session, spec, signature, zeros, 1);
+          return runSession(session, spec.input.name, signature, zeros, 1, [spec.output.name]);
         };
         const { session, events } = await profiled(weights.model, options, use);
         opened = { session, provider, fallback, layersOnCpu: layersElsewhere(events, provider) };
       }
       break;
     } catch (error) {
-      if (isMemoryRefused(error)) {
-        throw memoryExceeded(`Loading ${nameOf(spec)}`, bytesAskedFor(error), loadingBytes(spec), error);
-      }
+      if (isMemoryRefused(error)) throw tooLittleMemory(spec, error);
       failure = loadFailure(`The runtime cannot load the network on ${provider}`, error, spec.file);
       fallback = `${provider}: ${runtimeReason(error, spec.file)}`;
     }
@@ -130,19 +153,49 @@ async function createSession(
 }
 
 /**
+ * Creates a session for the head of a network, on the CPU: it is small, and its features come from there.
+ * @param bytes the ONNX file of the head alone
+ * @throws MenagerieError `invalid_network`, `memory_exceeded`
+ */
+export async function openHead(spec: NetworkSpec, bytes: Uint8Array, settings: RunSettings): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, optionsFor('cpu', settings));
+  } catch (error) {
+    if (isMemoryRefused(error)) throw tooLittleMemory(spec, error);
+    throw loadFailure('The runtime cannot load the head of the network', error, spec.file);
+  }
+}
+
+function optionsFor(provider: Provider, { threads }: RunSettings): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  };
+}
+
+function tooLittleMemory(spec: NetworkSpec, error: unknown): MenagerieError {
+  return memoryExceeded(`Loading ${nameOf(spec)}`, bytesAskedFor(error), loadingBytes(spec), error);
+}
+
+/**
  * Runs a network on normalised pixels.
  * @param values rows x values of a view
- * @returns the output tensor
+ * @param fetches names of outputs
+ * @returns the outputs by name
  * @throws what the runtime throws
  */
 export async function runSession(
   session: InferenceSession,
-  spec: NetworkSpec,
+  input: string,
   signature: Signature,
   values: PixelValues,
   rows: number,
-): Promise<Tensor | undefined> {
-  const input = new Tensor(signature.type, values, inputDims(signature, rows));
-  const { name } = spec.output;
-  return (await session.run({ [spec.input.name]: input }, [name]))[name];
+  fetches: readonly string[],
+): Promise<InferenceSession.ReturnType> {
+  const tensor = new Tensor(signature.type, values, inputDims(signature, rows));
+  return await session.run({ [input]: tensor }, fetches);
 }

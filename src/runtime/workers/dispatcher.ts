@@ -37,18 +37,22 @@ const STUCK_MS = 500;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #queue: Batcher<AnyJob>;
+  /** The jobs of background flows. */
+  readonly #background: Batcher<AnyJob>;
   /** Set while a worker waits for a batch to fill. */
   #alarm: NodeJS.Timeout | undefined;
   #stopped = false;
+  #pumping = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#queue = new Batcher(options.batchDelayMs);
+    this.#background = new Batcher(0);
   }
 
   /** Jobs waiting for a worker. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#background.length;
   }
 
   /** Queues a job. @returns its result @throws its error, or the signal's reason */
@@ -59,25 +63,28 @@ export class Dispatcher {
     else if (!this.#options.places.some((place) => takes(place, job))) job.reject(inNoWorker());
     else {
       job.follow(signal, () => this.#abandon(job));
-      this.#queue.push(job, job.flow, job.cost);
-      this.pump();
+      this.#queueOf(job).push(job, job.flow, job.cost);
+      this.#pumpSoon();
     }
     return job.done;
   }
 
-  /** Gives the next batches to workers: first to idle ones, then to those that may have another. */
+  /**
+   * Gives the next batches to workers: first to idle ones, then background work to those that are idle still, then more to those that
+   * may have another.
+   */
   pump(): void {
     if (this.#stopped) return;
     // One moment for all: a job that became due in between would be neither taken nor waited for.
     const now = performance.now();
-    for (const ahead of [false, true]) {
-      for (const place of this.#options.places) {
-        const { worker, inHand } = place;
-        if (!worker || place.pumpControl() || place.wantsControl || ahead !== inHand.length > 0) continue;
-        if (ahead && !this.#mayFollow(place)) continue;
-        const [first, ...others] = this.#queue.next(this.#runnerOf(place, ahead), now);
-        if (first) void this.#give(place, worker, { jobs: [first, ...others] });
-      }
+    const { places } = this.#options;
+    for (const place of places) if (place.inHand.length === 0) this.#giveNext(place, this.#queue, false, now);
+    // From the last: the first ones are the first that get other work.
+    for (const place of places.toReversed()) {
+      if (place.inHand.length === 0 && this.#mayDoBackground()) this.#giveNext(place, this.#background, false, now);
+    }
+    for (const place of places) {
+      if (place.inHand.length > 0 && this.#mayFollow(place)) this.#giveNext(place, this.#queue, true, now);
     }
     this.#setAlarm(now);
   }
@@ -91,13 +98,13 @@ export class Dispatcher {
 
   /** Rejects the queued jobs of a network. */
   reject(key: string, error: MenagerieError): void {
-    for (const job of this.#queue.remove((waiting) => waiting.key === key)) job.reject(error);
+    for (const job of this.#remove((waiting) => waiting.network === key)) job.reject(error);
   }
 
   /** Rejects the queued jobs that no worker can do any more: they would wait for ever. */
   rejectStranded(): void {
     const { places } = this.#options;
-    for (const job of this.#queue.remove((waiting) => !places.some((place) => takes(place, waiting)))) {
+    for (const job of this.#remove((waiting) => !places.some((place) => takes(place, waiting)))) {
       job.reject(inNoWorker());
     }
   }
@@ -106,7 +113,39 @@ export class Dispatcher {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#alarm);
-    for (const job of this.#queue.remove(() => true)) job.reject(shuttingDown());
+    for (const job of this.#remove(() => true)) job.reject(shuttingDown());
+  }
+
+  #queueOf({ flow }: AnyJob): Batcher<AnyJob> {
+    return flow.background ? this.#background : this.#queue;
+  }
+
+  #remove(unwanted: (job: AnyJob) => boolean): AnyJob[] {
+    return [...this.#queue.remove(unwanted), ...this.#background.remove(unwanted)];
+  }
+
+  /** Hands out jobs when the caller has queued all that it queues now: what can share a batch must be there. */
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.pump();
+    });
+  }
+
+  #giveNext(place: Place, queue: Batcher<AnyJob>, onlyFull: boolean, now: number): void {
+    const { worker } = place;
+    if (!worker || place.pumpControl() || place.wantsControl) return;
+    const [first, ...others] = queue.next(this.#runnerOf(place, onlyFull), now);
+    if (first) void this.#give(place, worker, { jobs: [first, ...others] });
+  }
+
+  /** Background work takes half of the workers at most, so that a request seldom finds all of them busy with it. */
+  #mayDoBackground(): boolean {
+    const { places } = this.#options;
+    const busy = places.filter(({ inHand }) => inHand.some(({ jobs: [first] }) => first.flow.background));
+    return busy.length < Math.max(1, Math.floor(places.length / 2));
   }
 
   async #give(place: Place, worker: WorkerProcess, batch: Batch): Promise<void> {
@@ -116,7 +155,7 @@ export class Dispatcher {
     try {
       const ran = await sendJobs(worker, batch, runTimeoutMs);
       place.proven();
-      if (ran && ran.rows > 0) events.executed(batch.jobs[0].key, ran.rows, ran.inferenceMs);
+      for (const { network, rows, inferenceMs } of ran) events.executed(network, rows, inferenceMs);
     } catch (error) {
       this.#handleFailure(batch, error);
     } finally {
@@ -138,7 +177,7 @@ export class Dispatcher {
       else if (unbegun || (!job.sentAgain && (suspects || lost?.maySendAgain))) {
         job.sentAgain ||= !unbegun;
         job.alone ||= suspects;
-        this.#queue.putBack(job, job.flow, job.cost);
+        this.#queueOf(job).putBack(job, job.flow, job.cost);
       } else job.reject(lost ? workerFailed(lost) : error);
     }
     this.rejectStranded();
@@ -146,7 +185,7 @@ export class Dispatcher {
 
   /** Removes a job that was aborted; takes its batch back if all of it was. */
   #abandon(job: AnyJob): void {
-    this.#queue.remove((other) => other === job);
+    this.#remove((other) => other === job);
     const batch = this.#options.places.flatMap(({ inHand }) => inHand).find(({ jobs }) => jobs.includes(job));
     if (batch?.jobs.every(({ settled }) => settled)) batch.takeBack?.();
   }
@@ -173,8 +212,8 @@ export class Dispatcher {
 }
 
 /** Whether the worker of a place can do a job, now or after it has been replaced. */
-function takes({ role, networks }: Place, { kind, key, heavy }: AnyJob): boolean {
-  if (kind !== 'render' && !networks.has(key)) return false;
+function takes({ role, networks }: Place, { kind, network, heavy }: AnyJob): boolean {
+  if (kind !== 'render' && !networks.has(network)) return false;
   const decodes = kind === 'render' || kind === 'picture';
   return !decodes || (role.pictures && (role.heavy || !heavy));
 }

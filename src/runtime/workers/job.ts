@@ -26,8 +26,10 @@ export interface PictureFile {
 
 /** Scores of the rows of an input, and the time they took. */
 export interface RunResult {
-  /** rows x classes, as the network gives them. */
+  /** rows x classes, as the network gives them; rows x features if those were wanted. */
   scores: Float32Array<ArrayBuffer>;
+  /** How far each row is from all that is known, for networks whose manifest states `unknown`. */
+  distances: Float32Array<ArrayBuffer> | undefined;
   normaliseMs: number;
   inferenceMs: number;
 }
@@ -61,11 +63,25 @@ interface Jobs {
 }
 type JobKind = keyof Jobs;
 
+/** Where a job goes, and with which others. */
+export interface JobPlace {
+  /** Name of the network; '' if it needs none. */
+  network: string;
+  /** Only jobs of one key share a batch: those whose networks share a session. */
+  key: string;
+  /** Rows that it takes of a batch. */
+  rows: number;
+  /** Jobs with equal views take their rows only once. */
+  views?: string | undefined;
+}
+
 /** Work that waits for a worker or is being done by one. */
 export class Job<K extends JobKind> implements BatchItem {
   readonly kind: K;
+  readonly network: string;
   readonly key: string;
   readonly rows: number;
+  readonly views: string | undefined;
   readonly enqueued = performance.now();
   readonly work: Jobs[K]['work'];
   readonly heavy: boolean;
@@ -81,14 +97,19 @@ export class Job<K extends JobKind> implements BatchItem {
   #reject: (error: unknown) => void = () => {};
   #unfollow = () => {};
 
-  /**
-   * @param key only jobs of one key share a batch: that of their network
-   * @param rows rows that it takes of a batch
-   */
-  constructor(kind: K, key: string, rows: number, work: Jobs[K]['work'], { flow, cost, ms }: Turn, heavy = false) {
+  /** @param heavy whether a worker reserved for light pictures must not do it */
+  constructor(
+    kind: K,
+    { network, key, rows, views }: JobPlace,
+    work: Jobs[K]['work'],
+    { flow, cost, ms }: Turn,
+    heavy = false,
+  ) {
     this.kind = kind;
+    this.network = network;
     this.key = key;
     this.rows = rows;
+    this.views = views;
     this.work = work;
     this.flow = flow;
     this.cost = cost;

@@ -1,6 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
-import type { NetworkInfo, NetworkSpec } from '../networks/network-spec.js';
+import type { NetworkInfo, NetworkSpec, Wants } from '../networks/network-spec.js';
 import { Dispatcher, type DispatcherOptions, shuttingDown } from './dispatcher.js';
 import {
   inNoWorker,
@@ -54,16 +54,16 @@ export interface PoolOptions extends Omit<WorkerSettings, 'runBytes'> {
 
 /** With this niceness the server gets three quarters of a core for which it and a worker compete. */
 export const WORKER_NICENESS = 5;
-/** Key of all render jobs, which never share a batch. */
-const RENDER_KEY = '';
+/** Render jobs need no network, and never share a batch. */
+const RENDER = { network: '', key: '', rows: 1 };
 
 /** The workers, the networks in them, and the queue of jobs for them. */
 export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #places: Place[];
   readonly #dispatcher: Dispatcher;
-  /** Maximum number of rows in a run, for each loaded network. */
-  readonly #maxRows = new Map<string, number>();
+  /** Of each loaded network, which session it runs on, and the maximum number of rows in a run. */
+  readonly #loaded = new Map<string, { session: string; rows: number }>();
   /** Number of workers that can run each network, as last reported. */
   readonly #instances = new Map<string, number>();
   /** With more than one worker, keeps one from loading, so that it can serve. */
@@ -94,7 +94,7 @@ export class WorkerPool {
         },
       });
     });
-    const maxRows = (key: string) => this.#maxRows.get(key) ?? 1;
+    const maxRows = (session: string) => this.#maxRows(session);
     this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
     this.#watch = setInterval(() => this.#checkWorkers(), WATCH_MS).unref();
   }
@@ -144,7 +144,7 @@ export class WorkerPool {
     const chosen = holders.sort((a, b) => a.networks.size - b.networks.size).slice(0, instances);
     // Before the first network is loaded, no worker needs to be kept free for serving.
     const loads = chosen.map((place) => {
-      return this.#maxRows.size === 0 ? place.load(spec) : this.#loading.run(() => place.load(spec));
+      return this.#loaded.size === 0 ? place.load(spec) : this.#loading.run(() => place.load(spec));
     });
     const outcomes = await Promise.allSettled(loads);
     const infos = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -158,7 +158,7 @@ export class WorkerPool {
     }
     // Every worker has measured its own; the smallest suits all.
     const batch = Math.min(...infos.map((info) => info.batch));
-    this.#maxRows.set(spec.key, batch);
+    this.#loaded.set(spec.key, { session: first.session, rows: batch });
     return { ...first, batch };
   }
 
@@ -166,7 +166,7 @@ export class WorkerPool {
   async unload(key: string): Promise<void> {
     const holders = this.#places.filter(({ networks }) => networks.has(key));
     const unloading = holders.map((place) => place.unload(key));
-    this.#maxRows.delete(key);
+    this.#loaded.delete(key);
     this.#dispatcher.reject(key, inNoWorker());
     this.#update();
     await Promise.allSettled(unloading);
@@ -180,17 +180,25 @@ export class WorkerPool {
   /**
    * Runs a network on views, in the first free worker that holds it; possibly in a batch with other jobs.
    * @param views u8 pixels of so many rows, one after the other; equal names stand for equal pixels
+   * @param wants `features` for networks that give some (see NetworkInfo), in place of scores
    * @throws MenagerieError `worker_failed`, `memory_exceeded`, `model_not_loaded`, `shutting_down`, or the signal's reason
    */
-  run(key: string, views: { name: string; rows: number; data: Uint8Array }, turn: Turn): Promise<RunResult> {
+  run(
+    key: string,
+    views: { name: string; rows: number; data: Uint8Array },
+    turn: Turn,
+    wants: Wants = 'scores',
+  ): Promise<RunResult> {
     const { name, rows, data } = views;
-    const work = { input: { kind: 'views', name, rows }, part: data } as const;
-    return this.#dispatcher.do(new Job('views', key, rows, work, turn), turn.signal);
+    const work = { input: { kind: 'views', key, wants, name, rows }, part: data } as const;
+    const place = { network: key, key: this.#sessionOf(key), rows, views: name };
+    return this.#dispatcher.do(new Job('views', place, work, turn), turn.signal);
   }
 
   /**
    * Decodes a picture and runs a network on its views, all in one worker. See `takesWhole`.
    * @param rows maximum number of views
+   * @param wants as for `run`
    * @throws MenagerieError what readPicture throws, and as `run`
    */
   classify(
@@ -199,9 +207,11 @@ export class WorkerPool {
     request: PictureRequest,
     rows: number,
     turn: Turn,
+    wants: Wants = 'scores',
   ): Promise<PictureResult> {
-    const work = { input: { kind: 'picture', ...request }, part: bytes } as const;
-    return this.#dispatcher.do(new Job('picture', key, rows, work, turn, heavy), turn.signal);
+    const work = { input: { kind: 'picture', key, wants, ...request }, part: bytes } as const;
+    const place = { network: key, key: this.#sessionOf(key), rows };
+    return this.#dispatcher.do(new Job('picture', place, work, turn, heavy), turn.signal);
   }
 
   /**
@@ -209,7 +219,7 @@ export class WorkerPool {
    * @throws MenagerieError what readPicture throws, and as `run`
    */
   render({ bytes, heavy }: PictureFile, ask: Ask<'render'>, turn: Turn): Promise<Rendered> {
-    const job = new Job('render', RENDER_KEY, 1, { ask, part: bytes }, turn, heavy);
+    const job = new Job('render', RENDER, { ask, part: bytes }, turn, heavy);
     return this.#dispatcher.do(job, turn.signal);
   }
 
@@ -221,7 +231,8 @@ export class WorkerPool {
   compute(key: string, feeds: readonly TensorBytes[], fetches: readonly string[], turn: Turn): Promise<TensorBytes[]> {
     const infos = feeds.map(({ name, type, dims }) => ({ name, type, dims }));
     const parts = feeds.map(({ bytes }) => bytes);
-    const job = new Job('compute', key, 1, { ask: { key, feeds: infos, fetches }, parts }, turn);
+    const place = { network: key, key: this.#sessionOf(key), rows: 1 };
+    const job = new Job('compute', place, { ask: { key, feeds: infos, fetches }, parts }, turn);
     job.alone = true;
     return this.#dispatcher.do(job, turn.signal);
   }
@@ -232,6 +243,15 @@ export class WorkerPool {
     clearInterval(this.#watch);
     this.#dispatcher.stop();
     await Promise.all(this.#places.map((place) => place.stop(shuttingDown())));
+  }
+
+  #sessionOf(key: string): string {
+    return this.#loaded.get(key)?.session ?? key;
+  }
+
+  #maxRows(session: string): number {
+    const sharers = [...this.#loaded.values()].filter((each) => each.session === session);
+    return sharers.length === 0 ? 1 : Math.min(...sharers.map(({ rows }) => rows));
   }
 
   #start(memory: WorkerMemory): WorkerProcess {

@@ -9,19 +9,21 @@ type Part = Uint8Array<ArrayBuffer>;
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** Facts about a run of a network. */
+/** A run of a network, alone or together with others that share its session. */
 export interface Ran {
+  network: string;
   rows: number;
+  /** What these rows take if they are run without the others. */
   inferenceMs: number;
 }
 
 /**
  * Sends a batch to a worker, and resolves or rejects its jobs by the answer.
  * @param timeoutMs from when the worker begins
- * @returns facts about the run, if the batch was one
+ * @returns which networks were run
  * @throws what WorkerProcess.call throws; the jobs are not settled then
  */
-export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: number): Promise<Ran | undefined> {
+export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: number): Promise<Ran[]> {
   const [first] = batch.jobs;
   const onSent = (takeBack: () => void) => {
     batch.takeBack = takeBack;
@@ -29,19 +31,19 @@ export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: n
   switch (first.kind) {
     case 'views':
     case 'picture':
-      return sendRun(worker, batch.jobs.map(asRun), first.key, timeoutMs, onSent);
+      return sendRun(worker, batch.jobs.map(asRun), timeoutMs, onSent);
     case 'render': {
       const { ask, part } = first.work;
       const { answer, parts } = await worker.call('render', ask, [part], timeoutMs, onSent);
       const renderings = answer.counts.map((counts, i) => ({ counts, pixels: partOf(parts, i) }));
       first.resolve({ picture: answer.picture, renderings });
-      return undefined;
+      return [];
     }
     case 'compute': {
       const { ask, parts: given } = first.work;
       const { answer, parts } = await worker.call('compute', ask, given, timeoutMs, onSent);
       first.resolve(answer.tensors.map((info, i): TensorBytes => ({ ...info, bytes: partOf(parts, i) })));
-      return undefined;
+      return [];
     }
   }
 }
@@ -54,25 +56,27 @@ function asRun(job: AnyJob): RunJob {
 async function sendRun(
   worker: WorkerProcess,
   jobs: readonly RunJob[],
-  key: string,
   timeoutMs: number,
   onSent: (takeBack: () => void) => void,
-): Promise<Ran> {
+): Promise<Ran[]> {
   const inputs = jobs.map(({ work }) => work.input);
   const files = jobs.map(({ work }) => work.part);
-  const { answer, parts } = await worker.call('run', { key, inputs }, files, timeoutMs, onSent);
+  const { answer, parts } = await worker.call('run', { inputs }, files, timeoutMs, onSent);
   const { normaliseMs, inferenceMs } = answer;
-  let rows = 0;
+  const rowsBy = new Map<string, number>();
+  const rowsOfViews = new Map<string | AnyJob, number>();
   const settlings = jobs.map((job, i) => {
     const outcome = answer.outcomes[i];
     if (outcome?.type === 'failed') return () => job.reject(errorOfFailure(outcome));
     const settling = outcome && resolution(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
     if (!settling) return () => job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
-    rows += settling.rows;
+    rowsBy.set(job.network, (rowsBy.get(job.network) ?? 0) + settling.rows);
+    rowsOfViews.set(job.views ?? job, settling.rows);
     return settling.settle;
   });
   void settleInTurns(settlings);
-  return { rows, inferenceMs };
+  const all = [...rowsOfViews.values()].reduce((sum, rows) => sum + rows, 0);
+  return [...rowsBy].map(([network, rows]) => ({ network, rows, inferenceMs: (inferenceMs * rows) / all }));
 }
 
 /** Writing a reply takes most of a millisecond, so other work of the server gets a turn after each. Never rejects. */
@@ -86,23 +90,35 @@ async function settleInTurns(settlings: readonly (() => void)[]): Promise<void> 
 /** How to resolve a job; undefined if the answer does not fit it. */
 function resolution(
   job: RunJob,
-  { counts, picture }: RunOutcome & { type: 'scores' },
+  { counts, picture, distances }: RunOutcome & { type: 'scores' },
   part: Part,
   times: Pick<RunResult, 'normaliseMs' | 'inferenceMs'>,
 ): { rows: number; settle(): void } | undefined {
   if (job.kind === 'views') {
-    const scores = scoresOf(part, job.rows, job.rows);
-    return scores && { rows: job.rows, settle: () => job.resolve({ scores, ...times }) };
+    const result = resultOf(part, job.rows, job.rows, distances);
+    return result && { rows: job.rows, settle: () => job.resolve({ ...result, ...times }) };
   }
-  const scores = counts && scoresOf(part, counts.length, job.rows);
-  if (!scores || !picture) return undefined;
-  return { rows: counts.length, settle: () => job.resolve({ scores, ...times, counts, picture }) };
+  const result = counts && resultOf(part, counts.length, job.rows, distances);
+  if (!result || !picture) return undefined;
+  return { rows: counts.length, settle: () => job.resolve({ ...result, ...times, counts, picture }) };
 }
 
-/** The scores in a part; undefined if it does not hold the same number of scores for each of at most `most` rows. */
-function scoresOf(part: Part, rows: number, most: number): RunResult['scores'] | undefined {
-  const fits = rows > 0 && rows <= most && part.byteLength > 0 && part.byteLength % (rows * FLOAT_BYTES) === 0;
-  return fits ? new Float32Array(part.buffer) : undefined;
+/**
+ * The scores in a part, and the distances at its end if it has some; undefined if it does not hold the same number of scores for
+ * each of at most `most` rows.
+ */
+function resultOf(
+  part: Part,
+  rows: number,
+  most: number,
+  distances: boolean,
+): Pick<RunResult, 'scores' | 'distances'> | undefined {
+  const width = part.byteLength / (rows * FLOAT_BYTES);
+  const scored = distances ? width - 1 : width;
+  if (!(rows > 0 && rows <= most && Number.isInteger(width) && scored > 0)) return undefined;
+  const values = new Float32Array(part.buffer);
+  const end = rows * scored;
+  return { scores: values.subarray(0, end), distances: distances ? values.subarray(end) : undefined };
 }
 
 function partOf(parts: readonly Part[], i: number): Part {

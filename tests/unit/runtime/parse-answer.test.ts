@@ -56,6 +56,9 @@ const INFO = {
   provider: 'cpu',
   layersOnCpu: ['a (Add)'],
   sha256: 'ab',
+  session: 'ab y',
+  headBytes: 0,
+  features: 64,
   classes: 10,
   batch: 4,
   loadMs: 1,
@@ -78,7 +81,7 @@ const INSPECTION = {
   fileBytes: 9,
 };
 const TIMINGS = { totalMs: 1, layerMs: { conv: 0.5 } };
-const SCORES = { type: 'scores', counts: [1, 2], picture: PICTURE };
+const SCORES = { type: 'scores', counts: [1, 2], picture: PICTURE, distances: true };
 
 describe('an answer', () => {
   test.each([
@@ -86,7 +89,7 @@ describe('an answer', () => {
     ['load', { info: INFO }],
     ['load', { info: { ...INFO, provider: 'cuda', fallback: 'why' } }],
     ['unload', {}],
-    ['run', { outcomes: [SCORES, { type: 'scores' }], normaliseMs: 1, inferenceMs: 2 }],
+    ['run', { outcomes: [SCORES, { type: 'scores', distances: false }], normaliseMs: 1, inferenceMs: 2 }],
     ['run', { outcomes: [{ type: 'failed', code: 'internal', message: 'm' }], normaliseMs: 0, inferenceMs: 0 }],
     ['render', { picture: PICTURE, counts: [[1], [2, 8]] }],
     ['repeat', { images: 40, ms: 1000.5 }],

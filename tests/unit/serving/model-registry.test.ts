@@ -7,7 +7,15 @@ import type { ModelState } from '../../../src/serving/models/model.js';
 import { openRepository } from '../../../src/zoo/open-repository.js';
 import { manifestOf, temporaryFolder, writeTree } from '../../support/model-folders.js';
 
-const INFO = { provider: 'cpu', layersOnCpu: [], sha256: 'ab'.repeat(32), classes: 2, batch: 1 } as const;
+const INFO = {
+  session: 's',
+  headBytes: 0,
+  provider: 'cpu',
+  layersOnCpu: [],
+  sha256: 'ab'.repeat(32),
+  classes: 2,
+  batch: 1,
+} as const;
 
 /** A registry of one model over a pool in which workers come and go as the test says. */
 async function setUp() {

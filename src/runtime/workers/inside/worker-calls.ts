@@ -3,8 +3,10 @@ import { geometryOf } from '../../../core/views/views.js';
 // Must come before anything decodes: it sets which formats libvips may load.
 import '../../../imaging/loaders.js';
 import { type ReadPicture, readPicture } from '../../../imaging/read-picture.js';
+import { Network, type Rows } from '../../instances/network.js';
+import { runTogether, type ToRun } from '../../instances/run-together.js';
+import { Sessions } from '../../instances/sessions.js';
 import { InputTensor } from '../../networks/input-tensor.js';
-import { Network, type Rows } from '../../networks/network.js';
 import {
   type Ask,
   type CallAnswer,
@@ -28,6 +30,7 @@ type Reply<K extends CallKind> = { answer: CallAnswer<K>; parts?: readonly Bytes
 
 let settings: WorkerSettings | undefined;
 const networks = new Map<string, Network>();
+const sessions = new Sessions();
 const tensor = new InputTensor();
 /** Names pictures, so that the input tensor is reused only for the same one. */
 let picturesRendered = 0;
@@ -73,7 +76,7 @@ function loaded(key: string): Network {
 }
 
 async function load({ spec }: Ask<'load'>): Promise<Reply<'load'>> {
-  const network = await Network.load(spec, started());
+  const network = await Network.load(spec, started(), sessions);
   networks.set(spec.key, network);
   return { answer: { info: network.info } };
 }
@@ -85,33 +88,39 @@ async function unload({ key }: Ask<'unload'>): Promise<Reply<'unload'>> {
   return { answer: {} };
 }
 
-/** Decodes the pictures among the inputs one after the other, then runs the network on all rows together. */
-async function run({ key, inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise<Reply<'run'>> {
-  const network = loaded(key);
+/** Decodes the pictures among the inputs one after the other, then runs the networks on all rows together. */
+async function run({ inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise<Reply<'run'>> {
   const outcomes: RunOutcome[] = [];
-  const scores: PartBytes[] = inputs.map(() => new Uint8Array());
-  const rows: Rows[] = [];
-  /** Index of the input, for each entry of `rows`. */
+  const scores: Bytes[] = inputs.map(() => new Uint8Array());
+  const toRun: ToRun[] = [];
+  /** Index of the input, for each entry of `toRun`. */
   const places: number[] = [];
   for (const [i, input] of inputs.entries()) {
     try {
+      const network = loaded(input.key);
       const prepared = await prepare(network, input, partOf(parts, i));
-      outcomes.push({ type: 'scores', ...prepared.outcome });
-      rows.push(prepared.rows);
+      outcomes.push({ type: 'scores', distances: false, ...prepared.outcome });
+      toRun.push({ network, input: prepared.rows, wants: input.wants });
       places.push(i);
     } catch (error) {
       outcomes.push(failureOf(error));
     }
   }
-  if (rows.length === 0) return { answer: { outcomes, normaliseMs: 0, inferenceMs: 0 }, parts: scores };
-  const ran = await network.run(rows, tensor);
+  const { outcomes: ran, normaliseMs, inferenceMs } = await runTogether(toRun, tensor);
   for (const [k, i] of places.entries()) {
-    const outcome = ran.outcomes[k] ?? { error: new Error('the network gave no outcome') };
+    const outcome = ran[k] ?? { error: new Error('the network gave no outcome') };
+    const prepared = outcomes[i];
     if ('error' in outcome) outcomes[i] = failureOf(outcome.error);
-    else scores[i] = new Uint8Array(outcome.scores.buffer, outcome.scores.byteOffset, outcome.scores.byteLength);
+    else if (prepared?.type === 'scores') {
+      prepared.distances = outcome.distances !== undefined;
+      scores[i] = Buffer.concat([outcome.scores, outcome.distances ?? new Float32Array()].map(bytesOf));
+    }
   }
-  const { normaliseMs, inferenceMs } = ran;
   return { answer: { outcomes, normaliseMs, inferenceMs }, parts: scores };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function prepare(

@@ -1,7 +1,7 @@
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../../../core/errors.js';
 import type { Rendering, ViewOptions } from '../../../core/views/test-time.js';
 import type { Inspection, InspectRequest } from '../../inspection/inspection.js';
-import type { NetworkInfo, NetworkSpec } from '../../networks/network-spec.js';
+import type { NetworkInfo, NetworkSpec, Wants } from '../../networks/network-spec.js';
 import type { WorkerSettings } from './worker-settings.js';
 
 // The messages between the server and a worker. They hold no bytes: those are the parts of the frame that carries the message, in
@@ -15,7 +15,14 @@ export interface PictureRequest {
 }
 
 /** One input of a run. Its part is the file of a picture, or u8 views as renderViews makes them. */
-export type RunInput = ({ kind: 'picture' } & PictureRequest) | { kind: 'views'; name: string; rows: number };
+export type RunInput = RunOf & (({ kind: 'picture' } & PictureRequest) | { kind: 'views'; name: string; rows: number });
+
+/** What is run on an input. */
+interface RunOf {
+  /** Name of the network. */
+  key: string;
+  wants: Wants;
+}
 
 /** Facts about a decoded picture. */
 export interface PictureFacts {
@@ -29,13 +36,18 @@ export interface PictureFacts {
   renderMs: number;
 }
 
-/** The outcome of one input of a run. Its part holds float32 scores as the network gives them, rows x classes; empty after a failure. */
+/**
+ * The outcome of one input of a run. Its part holds float32 scores as the network gives them, rows x classes, or features; then one
+ * distance for each row if there are some. It is empty after a failure.
+ */
 export type RunOutcome =
   | {
       type: 'scores';
       /** How often each row counts; undefined for views, whose counts the server has. */
       counts?: number[] | undefined;
       picture?: PictureFacts | undefined;
+      /** Whether the part ends with distances. */
+      distances: boolean;
     }
   | Failure;
 
@@ -55,7 +67,7 @@ interface Calls {
   unload: { ask: { key: string }; answer: object };
   /** Pictures or views to scores: one part and one outcome for each input. */
   run: {
-    ask: { key: string; inputs: readonly RunInput[] };
+    ask: { inputs: readonly RunInput[] };
     answer: { outcomes: RunOutcome[]; normaliseMs: number; inferenceMs: number };
   };
   /** One picture to views. The request's part is the file; the answer has one part of u8 pixels for each rendering. */

@@ -52,9 +52,10 @@ function runOutcome(value: unknown): RunOutcome {
   const outcome = fields(value);
   if (outcome.type === 'failed') return failure(outcome);
   if (outcome.type !== 'scores') throw new TypeError('an outcome is neither scores nor a failure');
-  const { counts, picture } = outcome;
+  const { counts, picture, distances } = outcome;
   return {
     type: 'scores',
+    distances: distances === true,
     counts: counts === undefined ? undefined : list(counts, positive),
     picture: picture === undefined ? undefined : pictureFacts(picture),
   };
@@ -90,7 +91,10 @@ function networkInfo(value: unknown): NetworkInfo {
     fallback: info.fallback === undefined ? undefined : text(info.fallback),
     layersOnCpu: list(info.layersOnCpu, text),
     sha256: text(info.sha256),
+    session: text(info.session),
+    headBytes: number(info.headBytes),
     classes: positive(info.classes),
+    features: info.features === undefined ? undefined : positive(info.features),
     batch: positive(info.batch),
     loadMs: number(info.loadMs),
     warmupMs: number(info.warmupMs),
