@@ -73,6 +73,8 @@ export interface EngineOptions {
   events?: EngineEvents;
   /** Default: the models in the model directories. */
   repository?: LiveRepository;
+  /** Whether all workers get the network of a layer whose values are asked for; default: one, because the others serve. */
+  layersEverywhere?: boolean;
   /** Tuned variant and batch of models, by id. */
   tuned?: ReadonlyMap<string, ModelTuning>;
 }
@@ -81,7 +83,14 @@ export interface EngineOptions {
  * Creates an engine and starts its workers. No model is loaded yet.
  * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
  */
-export async function createEngine({ config, env, events = SILENT, tuned, ...found }: EngineOptions): Promise<Engine> {
+export async function createEngine({
+  config,
+  env,
+  events = SILENT,
+  tuned,
+  layersEverywhere,
+  ...found
+}: EngineOptions): Promise<Engine> {
   const repository = found.repository ?? (await openModels(config));
   const machine = readMachine();
   const levers = await findLevers();
@@ -134,7 +143,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   const inspector = createInspector(config, env, levers, budget);
   const { activationBytes } = budget;
   const summaries = new Summaries({ repository, inspector, activationBytes, admission });
-  const layers = new LayerNetworks({ pool, summaries, admission });
+  const layers = new LayerNetworks({ pool, summaries, admission, instances: layersEverywhere ? workers : 1 });
   const tools = {
     targets: new Targets({ registry, repository, layers, defaultModel: config.defaultModel }),
     answerer,

@@ -14,6 +14,8 @@ export interface LayerNetworksOptions {
   /** Knows the layers of networks. */
   summaries: Pick<Summaries, 'summary'>;
   admission: Admission;
+  /** Number of workers that load each. */
+  instances: number;
 }
 
 /** A network that stays loaded until it is released. */
@@ -32,7 +34,7 @@ interface Entry {
   idle: NodeJS.Timeout | undefined;
 }
 
-/** Networks at a time. Each takes the memory of its model once more, in one worker. */
+/** Networks at a time. Each takes the memory of its model once more. */
 const MOST_LOADED = 2;
 /** How long one is kept that nobody uses. */
 const IDLE_MS = 60_000;
@@ -129,7 +131,7 @@ export class LayerNetworks {
   }
 
   async #load({ folder, ...model }: ServedModel, layer: string, tensor: string, key: string): Promise<ServedModel> {
-    const { pool, admission } = this.#options;
+    const { pool, admission, instances } = this.#options;
     const { info, variant } = model;
     const ms = info.loadMs + info.warmupMs;
     const gmacs = Math.min(ms / NOMINAL_MS_PER_GMAC, admission.limit);
@@ -137,7 +139,7 @@ export class LayerNetworks {
     try {
       const spec = networkSpecOf(folder, findVariant(folder, variant), { key, rows: undefined });
       // One view at a time: the values of several could be many.
-      const loaded = await pool.load({ ...spec, batch: 1, features: tensor }, 1);
+      const loaded = await pool.load({ ...spec, batch: 1, features: tensor }, instances);
       return { ...model, folder, key, info: loaded, viewMs: loaded.viewMs };
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);

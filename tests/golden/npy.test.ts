@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { dotOfRows, toUnitRows } from '../../src/core/features/cosine.js';
+import { cosineOfRows, toUnitRows } from '../../src/core/features/cosine.js';
 import { npyHeader, parseNpyHeader } from '../../src/core/features/npy.js';
 
 // Against files that numpy wrote (scripts/reference/npy.py), and what numpy says of the cosines of their rows.
@@ -64,14 +64,14 @@ describe('cosines', () => {
     const rows = Float32Array.from(reference.rows.flat());
     toUnitRows(rows, 7);
     reference.cosines.forEach((line, i) => {
-      for (const [j, cosine] of line.entries()) expect(dotOfRows(rows, i, rows, j, 7)).toBeCloseTo(cosine, 6);
+      for (const [j, cosine] of line.entries()) expect(cosineOfRows(rows, i, rows, j, 7)).toBeCloseTo(cosine, 6);
     });
   });
 
   it('with a row of zeros are 0, and a row that is not finite is refused', () => {
     const rows = Float32Array.of(0, 0, 3, 4);
     toUnitRows(rows, 2);
-    expect(dotOfRows(rows, 0, rows, 1, 2)).toBe(0);
+    expect(cosineOfRows(rows, 0, rows, 1, 2)).toBe(0);
     expect(() => toUnitRows(Float32Array.of(1, Number.NaN), 2)).toThrow(/not finite/);
   });
 });

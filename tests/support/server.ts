@@ -201,7 +201,7 @@ export async function startServer(options: ServerOptions = {}) {
     inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
     activationBytes: 0,
   });
-  const layers = new LayerNetworks({ pool, summaries, admission });
+  const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
   const classifier = new Classifier({
     targets: new Targets({ registry, repository, layers, defaultModel: options.defaultModel }),
     answerer,

@@ -8,6 +8,7 @@ import { CROPS } from '../../core/manifest/crops.js';
 import type { PictureFeatures } from '../../serving/answering/answerer.js';
 import { PLAIN_QUESTION, type Question } from '../../serving/asking/question.js';
 import type { Target } from '../../serving/asking/target.js';
+import { notOneModel } from '../../serving/models/ensemble-status.js';
 import { type AskedOfFile, askedPath, readAsked } from '../folders/asked.js';
 import { FolderProgress } from '../folders/folder-progress.js';
 import { assertAnyThere, BackgroundCount, entriesOf } from '../folders/inputs.js';
@@ -38,9 +39,13 @@ export async function withFeatures<T>(
   io: CommandIo,
   use: (ready: Ready) => Promise<T>,
 ): Promise<T> {
-  const engine = await createEngine({ config: unbounded(config), env: io.env });
+  const engine = await createEngine({ config: unbounded(config), env: io.env, layersEverywhere: true });
   try {
     const question = await withDefaultModel(asked, engine.repository, config);
+    const { ensembles } = engine.repository;
+    const id = 'model' in question.asked ? question.asked.model : undefined;
+    // Before its members are loaded.
+    if (id !== undefined && ensembles.has(id)) throw notOneModel(ensembles, id);
     await loadAsked(engine, question.asked, variant);
     const { target } = await engine.classifier.estimate(question, 1);
     return await use({ engine, question, target });

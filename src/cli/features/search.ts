@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { dotOfRows } from '../../core/features/cosine.js';
+import { cosineOfRows } from '../../core/features/cosine.js';
 import { Highest } from '../../core/features/highest.js';
 import type { UnitRows } from './feature-table.js';
 
@@ -29,7 +29,7 @@ export async function nearestRows(
   for await (const { block, start, count } of blocksOf(rows, 0)) {
     for (const [q, highest] of found.entries()) {
       for (let i = 0; i < count; i++) {
-        highest.add(dotOfRows(queries, q, block, i, size), () => start + i);
+        highest.add(cosineOfRows(queries, q, block, i, size), () => start + i);
       }
       await breath.after(count * size);
     }
@@ -58,7 +58,7 @@ export async function closestPairs(
       for (let i = 0; i < first.count; i++) {
         const row = first.start + i;
         for (let j = Math.max(0, row + 1 - second.start); j < second.count; j++) {
-          const cosine = dotOfRows(first.block, i, second.block, j, size);
+          const cosine = cosineOfRows(first.block, i, second.block, j, size);
           if (cosine >= min) highest.add(cosine, () => [row, second.start + j]);
         }
         compared += second.count;

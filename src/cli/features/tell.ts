@@ -52,7 +52,8 @@ export async function tellPairs(
       await writeOut(io, `${JSON.stringify({ similarity: pair.similarity, files: files(pair) })}\n`);
     }
   } else await writeOut(io, table(pairs.items.map((pair) => [pair.similarity.toFixed(4), ...files(pair)])));
-  const more = pairs.dropped > 0 ? ` ${pairs.dropped} more are not shown; see --limit.` : '';
-  io.err.write(`${pairs.items.length} of ${rows.count} pictures' pairs have a similarity of at least ${min}.${more}\n`);
+  const { length } = pairs.items;
+  const more = pairs.dropped > 0 ? ` The first ${length} are shown; see --limit.` : '';
+  io.err.write(`${length + pairs.dropped} pairs of ${rows.count} pictures have a cosine of at least ${min}.${more}\n`);
   return 0;
 }

@@ -21,8 +21,14 @@ export function toUnitRows(rows: Float32Array, size: number): void {
   }
 }
 
-/** The dot product of two rows of so many values. @param i index of the row in `a` @param j index of the row in `b` */
-export function dotOfRows(a: Float32Array, i: number, b: Float32Array, j: number, size: number): number {
+/**
+ * The cosine of the angle between two rows of length 1.
+ * @param i index of the row in `a`
+ * @param j index of the row in `b`
+ * @param size values of a row
+ * @returns -1 to 1
+ */
+export function cosineOfRows(a: Float32Array, i: number, b: Float32Array, j: number, size: number): number {
   const [from, to] = [i * size, j * size];
   // Four sums, which a processor adds up at the same time.
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
@@ -34,5 +40,6 @@ export function dotOfRows(a: Float32Array, i: number, b: Float32Array, j: number
     s3 += (a[from + k + 3] ?? missing(k)) * (b[to + k + 3] ?? missing(k));
   }
   for (; k < size; k++) s0 += at(a, from + k) * at(b, to + k);
-  return s0 + s1 + s2 + s3;
+  // Rows of length 1 are so only up to rounding.
+  return Math.max(-1, Math.min(1, s0 + s1 + s2 + s3));
 }

@@ -3,7 +3,7 @@ import { Semaphore } from '../../core/queues/semaphore.js';
 import { meanOfRows } from '../../core/scores/averaging.js';
 import type { PictureFile, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
-import type { PictureFacts } from '../../runtime/workers/protocol/calls.js';
+import type { PictureFacts, Wants } from '../../runtime/workers/protocol/calls.js';
 import type { Plan } from '../asking/plan.js';
 import type { Member, Missing } from '../asking/target.js';
 import { type Cost, sumOf } from '../cost/cost.js';
