@@ -1,6 +1,7 @@
 import { MenagerieError } from '../core/errors.js';
 import { memoryExceeded } from '../core/memory-errors.js';
 import { MIB } from '../core/units.js';
+import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
@@ -11,7 +12,7 @@ import { nearDuplicates } from './examine/near-duplicates.js';
 import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
-import type { TakeStep } from './protocol/steps.js';
+import type { BaseFile, TakeStep, TrainStep } from './protocol/steps.js';
 
 export interface TrainerOptions {
   /** The program of the trainer. */
@@ -33,8 +34,7 @@ export class Trainer {
   readonly #worker: WorkerProcess;
   readonly #memory: WorkerMemory;
   readonly #takeStep: TakeStep = async (step, parts = []) => {
-    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-    const { answer, parts: found } = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
+    const { answer, parts: found } = await this.#call(step, parts);
     return { parts: found.map(({ buffer }) => new Float32Array(buffer)), facts: answer.facts };
   };
 
@@ -97,9 +97,39 @@ export class Trainer {
     );
   }
 
+  /**
+   * A small JPEG of a picture, for people to look at.
+   * @throws MenagerieError what decoding throws, and as `head`
+   */
+  thumbnail(file: Uint8Array, maxPixels: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#bounded('Making a thumbnail', 0, signal, async () => {
+      const { parts } = await this.#call({ kind: 'picture/thumbnail', maxPixels }, [file]);
+      return parts[0] ?? new Uint8Array();
+    });
+  }
+
+  /**
+   * Writes a network: a base without its last layer, and a head.
+   * @param known features of known pictures, rows of length 1; empty: the file tells no distance
+   * @param target the file to write
+   * @throws MenagerieError `not_trainable`, what reading the base throws, and as `head`
+   */
+  writeNetwork(base: BaseFile, head: HeadWeights, known: Float32Array, target: string, signal?: AbortSignal): Promise<void> {
+    const { classes, weights, bias, hidden } = head;
+    const parts = [weights, bias, ...(hidden ? [hidden.weights, hidden.bias] : []), known];
+    return this.#bounded('Writing the network', 0, signal, async () => {
+      await this.#call({ kind: 'file/write', base, hidden: hidden?.units ?? 0, classes, target }, parts);
+    });
+  }
+
   /** Ends the process, and waits until it has ended. */
   async stop(): Promise<void> {
     await this.#worker.stop();
+  }
+
+  async #call(step: TrainStep, parts: readonly (Float32Array | Int32Array | Uint8Array)[]) {
+    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    return await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
   }
 
   async #bounded<T>(what: string, bytes: number, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,16 @@
 import type { PartBytes } from '../../runtime/workers/inside/serve-calls.js';
 import type { CallHead } from '../../runtime/workers/protocol/calls.js';
-import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.js';
+import { isTrainStep, type TrainStep } from '../protocol/steps.js';
 import { HeadFitter } from './head-fitter.js';
 import { Similarity } from './similarity.js';
 
 // How the trainer takes each kind of step.
+
+/** What a step gives. */
+interface Taken {
+  parts: readonly (Float32Array | Uint8Array)[];
+  facts: Record<string, number>;
+}
 
 let head: HeadFitter | undefined;
 let similarity: Similarity | undefined;
@@ -29,7 +35,7 @@ export async function answerTraining(
   };
 }
 
-async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<StepAnswer> {
+async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Taken> {
   switch (step.kind) {
     case 'head/open': {
       await head?.release();
@@ -56,6 +62,17 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<StepA
       return { parts: [await opened(similarity).centres(integers(parts, 0), step.most, step.seed)], facts: {} };
     case 'features/distances':
       return { parts: [await opened(similarity).distances(integers(parts, 0), floats(parts, 1))], facts: {} };
+    case 'picture/thumbnail': {
+      // Imported only here. The loaders come first: they set which formats libvips may read.
+      await import('../../imaging/loaders.js');
+      const { thumbnail } = await import('../../imaging/thumbnail.js');
+      return { parts: [await thumbnail(opened(parts[0]), true, { maxPixels: step.maxPixels })], facts: {} };
+    }
+    case 'file/write': {
+      const { writeNetwork } = await import('./write-network.js');
+      writeNetwork(step, parts.map((_, i) => floats(parts, i)));
+      return { parts: [], facts: {} };
+    }
   }
 }
 

@@ -66,6 +66,33 @@ interface GetDistances {
   kind: 'features/distances';
 }
 
+/** Makes a small JPEG of a picture, for people to look at. Part: the picture's file. Answers with the JPEG's bytes. */
+interface MakeThumbnail {
+  kind: 'picture/thumbnail';
+  maxPixels: number;
+}
+
+/** Writes the file of a network with a new head. Parts: as those of `head/weights`, and the known rows, which may be empty. */
+interface WriteFile {
+  kind: 'file/write';
+  /** The base's ONNX file, and what it must be. */
+  base: BaseFile;
+  /** Units of the hidden layer; 0: none. */
+  hidden: number;
+  classes: number;
+  /** The file to write, in a folder of its own. */
+  target: string;
+}
+
+/** The ONNX file of a base. */
+export interface BaseFile {
+  file: string;
+  fileSha256: string | undefined;
+  externalSha256: Readonly<Record<string, string>>;
+  /** Name of its output with the scores. */
+  output: string;
+}
+
 export type TrainStep =
   | OpenHead
   | FitHead
@@ -74,7 +101,9 @@ export type TrainStep =
   | JoinFeatures
   | GetGroups
   | GetCentres
-  | GetDistances;
+  | GetDistances
+  | MakeThumbnail
+  | WriteFile;
 
 const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'head/open': true,
@@ -85,6 +114,8 @@ const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'features/groups': true,
   'features/centres': true,
   'features/distances': true,
+  'picture/thumbnail': true,
+  'file/write': true,
 };
 
 /** Whether the trainer knows a step. It trusts the server with the fields. */

@@ -1,0 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { at } from '../core/at.js';
+import { MenagerieError } from '../core/errors.js';
+import { readRegular } from '../system/regular-file.js';
+import { stageModel } from '../zoo/model-folder.js';
+import type { BaseNetwork, OpenBase } from './base-network.js';
+import type { FeatureCache } from './cache/feature-cache.js';
+import { isUnbalanced } from './examine/class-balance.js';
+import { stratifiedFolds } from './examine/stratified-folds.js';
+import { applyHead } from './head/apply-head.js';
+import { type HeadResult, L2_STRENGTHS } from './head/head-task.js';
+import { newModel } from './new-model.js';
+import { scanClasses } from './pictures/scan.js';
+import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
