@@ -6,6 +6,7 @@ import { type Encodable, encode } from './wire.js';
 /** The value of an attribute to write: an integer, integers, text, or a real number. */
 export type WrittenAttribute = number | readonly number[] | string | { readonly float: number };
 
+const [NODE, INITIALIZER, INPUT, OUTPUT] = [1, 5, 11, 12];
 const [ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS] = [1, 2, 3, 7];
 
 /** AttributeProto. */
@@ -62,9 +63,7 @@ export function tensorFields(
   return [...dims.map((size): Encodable => [1, size]), [2, dataType], [8, name], [9, bytes]];
 }
 
-const [NODE, INITIALIZER, INPUT, OUTPUT] = [1, 5, 11, 12] as const;
-
-/** A node of a graph, named as its first output. */
+/** A node, as a field of the graph, named as its first output. */
 export function nodeField(
   operator: string,
   inputs: readonly string[],
@@ -83,17 +82,17 @@ export function nodeField(
   ];
 }
 
-/** A stored float32 tensor of a graph. */
+/** A stored float32 tensor, as a field of the graph. */
 export function floatsField(name: string, dims: readonly number[], values: Float32Array): Encodable {
   return [INITIALIZER, tensorFields(name, FLOAT, dims, values)];
 }
 
-/** A stored list of int64 of a graph, such as a shape. */
+/** A stored list of int64, such as a shape, as a field of the graph. */
 export function integersField(name: string, values: readonly number[]): Encodable {
   return [INITIALIZER, tensorFields(name, INT64, [values.length], BigInt64Array.from(values, BigInt))];
 }
 
-/** An input or output of a graph: float32 of these dimensions, numbers or names of open ones. */
+/** An input or output, as a field of the graph: float32 of these dimensions, numbers or names of open ones. */
 export function valueField(kind: 'input' | 'output', name: string, dims: readonly (number | string)[]): Encodable {
   return [kind === 'input' ? INPUT : OUTPUT, valueInfo(name, FLOAT, dims)];
 }
