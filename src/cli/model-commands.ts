@@ -30,7 +30,7 @@ export function addModelCommands(
     .option('--all', 'pull every model', false)
     .action((ids: string[], { variant, all, ...flags }) => {
       if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or use --all.');
-      run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
+      return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('add'), ENGINE_SETTINGS)
@@ -57,7 +57,7 @@ export function addModelCommands(
     )
     .action((file: string, { data, labels, id, to, force, output, side, limit, licence, json, ...flags }) => {
       const options = { data, labels, id, to, force, output, side, limit, licence, json };
-      run(() => add(file, options, loadConfig(io.env, flags), io));
+      return run(() => add(file, options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('rollback'), ENGINE_SETTINGS)

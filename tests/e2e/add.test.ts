@@ -149,8 +149,19 @@ describe('menagerie add', () => {
       2,
       expect.stringContaining('there is no "nonsense"; there are RGB imagenet'),
     ]);
-    const nowhere = await run(['add', file, '--labels', labels]);
-    expect([nowhere.status, nowhere.err]).toEqual([2, expect.stringContaining('Say where the model goes')]);
     expect(readdirSync(to)).toEqual(['labels.txt']);
+  });
+
+  test('writes to the directory of trained models where no other is named', async () => {
+    const data = join(await temporaryFolder(), 'data');
+    const file = await networkFile();
+    const labels = join(await temporaryFolder(), 'labels.txt');
+    writeFileSync(labels, 'a\nb\nc\n');
+    const args = ['--labels', labels, '--force', 'RGB 0..1', '--id', 'x', '--data-dir', data, '--workers', '1'];
+    const added = await run(['add', file, ...args]);
+    expect([added.err, added.status]).toEqual(['', 0]);
+    expect(added.out).not.toContain('MODEL_DIRS');
+    const listed = JSON.parse((await run(['list', '--json'], { MENAGERIE_DATA_DIR: data })).out);
+    expect(listed.models.filter(({ id }: { id: string }) => id === 'x')).toHaveLength(1);
   });
 });
