@@ -18,7 +18,7 @@ export function pictureOf(file: string, label: string, more: Partial<ReportedPic
   return { file, label, split: 'train', thumbnail: TINY_JPEG, ...more };
 }
 
-export function answeredOf(file: string, label: string, answer: string): AnsweredPicture {
+function answeredOf(file: string, label: string, answer: string): AnsweredPicture {
   return { ...pictureOf(file, label), answer, probability: 0.981, label_probability: 0.012 };
 }
 

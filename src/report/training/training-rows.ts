@@ -116,7 +116,7 @@ export function choiceRows({ depth, head, augment, tail, base, result }: Trainin
     ['Depth', `${depth.chosen} (asked: ${depth.asked}). ${depth.why}`],
     [
       'Head',
-      `L2 ${head.l2}, ${head.hidden > 0 ? `${head.hidden} hidden units` : 'no hidden layer'}, ` +
+      `L2 ${shownL2(head.l2)}, ${head.hidden > 0 ? `${head.hidden} hidden units` : 'no hidden layer'}, ` +
         `${head.weighted ? 'all classes of the same weight' : 'all pictures of the same weight'}; ` +
         `the best of ${head.candidates.length} in ${head.folds}-fold cross-validation`,
     ],
@@ -148,10 +148,14 @@ function tailSays({
   );
 }
 
+function shownL2(l2: number): string {
+  return String(Number(l2.toPrecision(3)));
+}
+
 export function candidateRows({ head }: TrainingReport): ReportTable {
   return {
     header: ['L2', 'Hidden units', 'Log-loss'],
-    rows: head.candidates.map(({ l2, hidden, log_loss }) => [String(l2), String(hidden), log_loss.toFixed(4)]),
+    rows: head.candidates.map(({ l2, hidden, log_loss }) => [shownL2(l2), String(hidden), log_loss.toFixed(4)]),
     right: [0, 1, 2],
   };
 }
