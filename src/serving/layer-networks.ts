@@ -26,6 +26,15 @@ interface HeldLayer {
   release(): void;
 }
 
+/** A layer of a model. */
+interface FoundLayer {
+  name: string;
+  /** The tensor that it gives. */
+  tensor: string;
+  /** Sizes of its values for one picture. */
+  shape: readonly number[];
+}
+
 interface Entry {
   loading: Promise<ServedModel>;
   loaded: boolean;
@@ -62,25 +71,21 @@ export class LayerNetworks {
    *   `memory_exceeded`, and what inspecting the file throws
    */
   async hold(model: ServedModel, layer: string): Promise<HeldLayer> {
-    const { tensor, shape } = await this.#tensorOf(model, layer);
-    const key = `${model.key}:${tensor}`;
-    const entry = this.#entryOf(key, model, layer, tensor);
+    const found = await this.#find(model, layer);
+    const key = `${model.key}:${found.tensor}`;
+    const entry = this.#entryOf(key, model, found);
     clearTimeout(entry.idle);
     entry.users++;
     const release = () => this.#release(key, entry);
     try {
-      return { model: await entry.loading, shape, release };
+      return { model: await entry.loading, shape: found.shape, release };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  /** The tensor that a layer gives. */
-  async #tensorOf(
-    { id, variant, folder }: ServedModel,
-    name: string,
-  ): Promise<{ tensor: string; shape: readonly number[] }> {
+  async #find({ id, variant, folder }: ServedModel, name: string): Promise<FoundLayer> {
     const { summaries } = this.#options;
     const options = { variant, inputShape: undefined, timing: false };
     const found = await summaries.summary(id, options).catch((error: unknown) => {
@@ -97,19 +102,19 @@ export class LayerNetworks {
     const [batch, ...each] = layer.output;
     const shape = batch === 1 && each.length > 0 ? each : layer.output;
     const values = countOf(shape);
-    if (values <= MOST_VALUES) return { tensor: layer.tensor, shape };
+    if (values <= MOST_VALUES) return { name, tensor: layer.tensor, shape };
     throw new MenagerieError(
       'answer_too_large',
       `Layer "${name}" has ${values} values for a picture (${shape.join('x')}); at most ${MOST_VALUES} are answered.`,
     );
   }
 
-  #entryOf(key: string, model: ServedModel, layer: string, tensor: string): Entry {
+  #entryOf(key: string, model: ServedModel, layer: FoundLayer): Entry {
     const known = this.#entries.get(key);
     // The workers may have lost it since it was loaded.
     if (known && (!known.loaded || this.#options.pool.holds(key))) return known;
     this.#makeRoom(key);
-    const entry: Entry = { loading: this.#load(model, layer, tensor, key), loaded: false, users: 0, idle: undefined };
+    const entry: Entry = { loading: this.#load(key, model, layer), loaded: false, users: 0, idle: undefined };
     this.#entries.set(key, entry);
     const noteLoaded = () => {
       entry.loaded = true;
@@ -130,21 +135,28 @@ export class LayerNetworks {
     this.#drop(...unused);
   }
 
-  async #load({ folder, ...model }: ServedModel, layer: string, tensor: string, key: string): Promise<ServedModel> {
+  async #load(key: string, model: ServedModel, { name, tensor, shape }: FoundLayer): Promise<ServedModel> {
     const { pool, admission, instances } = this.#options;
-    const { info, variant } = model;
+    const { info, variant, folder } = model;
     const ms = info.loadMs + info.warmupMs;
     const gmacs = Math.min(ms / NOMINAL_MS_PER_GMAC, admission.limit);
     const room = admission.reserve([{ gmacs, ms }], Number.POSITIVE_INFINITY);
     try {
       const spec = networkSpecOf(folder, findVariant(folder, variant), { key, rows: undefined });
       // One view at a time: the values of several could be many.
-      const loaded = await pool.load({ ...spec, batch: 1, features: tensor }, instances);
-      return { ...model, folder, key, info: loaded, viewMs: loaded.viewMs };
+      const loaded = await pool.load(
+        { ...spec, base: undefined, batch: 1, layer: { tensor, size: countOf(shape) } },
+        instances,
+      );
+      if (loaded.features === undefined) {
+        await pool.unload(key);
+        throw new MenagerieError('signature_mismatch', 'Its values are not numbers, or not the same for each picture.');
+      }
+      return { ...model, key, info: loaded, viewMs: loaded.viewMs };
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
       if (code !== 'signature_mismatch') throw error;
-      throw new MenagerieError('invalid_request', `Layer "${layer}" has no features. ${message}`, { cause });
+      throw new MenagerieError('invalid_request', `Layer "${name}" has no features. ${message}`, { cause });
     } finally {
       room.close();
     }

@@ -27,14 +27,14 @@ export interface ImageFile {
 type ImageResult<T> = { name: string | undefined } & ({ answer: T } | { error: MenagerieError });
 
 /** The outcome for all pictures of a request. */
-export interface Answered<T> {
+export interface AnsweredPictures<T> {
   target: Target;
   results: ImageResult<T>[];
   /** Sums over the pictures. */
   timings: Timings;
 }
 
-export interface Classification extends Answered<Answer> {
+export interface Classification extends AnsweredPictures<Answer> {
   /** The groups whose scores the answers are; undefined if they are those of classes. */
   grouping: Grouping | undefined;
 }
@@ -148,7 +148,7 @@ export class Ticket {
    * The features of the pictures, if that was the question. Errors are as those of `answer`.
    * @throws MenagerieError as `answer`
    */
-  async features(files: readonly ImageFile[]): Promise<Answered<PictureFeatures>> {
+  async features(files: readonly ImageFile[]): Promise<AnsweredPictures<PictureFeatures>> {
     const { plan } = this.#asked;
     return await this.#each(files, (file, timings) => this.#featuresOf(file, plan, timings));
   }
@@ -175,7 +175,7 @@ export class Ticket {
   async #each<T>(
     files: readonly ImageFile[],
     answerOne: (file: CostedFile, timings: Timings) => Promise<T>,
-  ): Promise<Answered<T>> {
+  ): Promise<AnsweredPictures<T>> {
     const { plan, deadlineMs } = this.#asked;
     const { target } = plan;
     const { admission, events } = this.#tools;

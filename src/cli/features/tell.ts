@@ -8,14 +8,14 @@ import type { FeatureTable, UnitRows } from './feature-table.js';
 import { closestPairs, nearestRows } from './search.js';
 
 /** A name and the features behind it. */
-export interface Named {
+export interface NamedFeatures {
   file: string;
   features: Float32Array;
 }
 
 /** Prints the most similar rows for each picture, without the row of the picture itself. @param top how many */
 export async function tellNearest(
-  queries: readonly Named[],
+  queries: readonly NamedFeatures[],
   rows: FeatureTable,
   { top, json }: { top: number; json: boolean },
   io: CommandIo,

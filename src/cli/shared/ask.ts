@@ -3,7 +3,7 @@ import { type MenagerieError, toMenagerieError } from '../../core/errors.js';
 import type { Answer, PictureFeatures } from '../../serving/answering/answerer.js';
 import type { Question } from '../../serving/asking/question.js';
 import type { Classifier } from '../../serving/classifier.js';
-import type { Answered, Classification, ImageFile, Ticket } from '../../serving/ticket.js';
+import type { AnsweredPictures, Classification, ImageFile, Ticket } from '../../serving/ticket.js';
 import { ioError, isSystemError } from '../../system/errors.js';
 import { RefusedFile } from '../../system/regular-file.js';
 
@@ -72,7 +72,7 @@ async function withTicket<T>(
 }
 
 /** The answer about the only picture, whose error is thrown. */
-function onlyOf<T>({ results: [result] }: Answered<T>): T {
+function onlyOf<T>({ results: [result] }: AnsweredPictures<T>): T {
   if (!result || 'error' in result) throw new Error('the picture has no answer');
   return result.answer;
 }

@@ -1,9 +1,10 @@
 import type { Pieces } from '../../core/byte-source.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
 import { meanOfRows } from '../../core/scores/averaging.js';
+import type { Wants } from '../../runtime/networks/network-spec.js';
 import type { PictureFile, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
-import type { PictureFacts, Wants } from '../../runtime/workers/protocol/calls.js';
+import type { PictureFacts } from '../../runtime/workers/protocol/calls.js';
 import type { Plan } from '../asking/plan.js';
 import type { Member, Missing } from '../asking/target.js';
 import { type Cost, sumOf } from '../cost/cost.js';
@@ -153,8 +154,8 @@ export class Answerer {
     turn: Turn,
     timings: Timings,
   ): Promise<ScoredPicture> {
-    const request = { autoOrient, viewOptions, wants };
-    const result = await this.#pool.classify(member.model.key, file, request, views, turn);
+    const request = { autoOrient, viewOptions };
+    const result = await this.#pool.classify(member.model.key, file, request, views, turn, wants);
     const { picture, counts, scores, normaliseMs, inferenceMs } = result;
     timings.preprocess += normaliseMs;
     timings.inference += inferenceMs;

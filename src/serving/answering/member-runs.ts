@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '../../core/concatenate.js';
 import { toMenagerieError } from '../../core/errors.js';
+import type { Wants } from '../../runtime/networks/network-spec.js';
 import type { RunResult, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import { type Member, type Missing, memberError, type Target } from '../asking/target.js';
@@ -57,6 +58,7 @@ class MemberRuns {
 
 /**
  * Runs every member on its views, piece by piece, so that other requests get their turns in between.
+ * @param wants what the members give; `scores` in the result stands for it
  * @param timings the times of the runs are added
  * @returns the scores of the members that answered, in the target's order, and the members that failed
  * @throws MenagerieError from a member, and naming it, if too few members are left; the signal's reason
@@ -65,6 +67,7 @@ export async function runMembers(
   pool: WorkerPool,
   target: Target,
   groups: readonly Group[],
+  wants: Wants,
   { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
   timings: Timings,
 ): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
@@ -81,7 +84,7 @@ export async function runMembers(
     const { key, gmacs, viewMs } = runs.member.model;
     const cost = piece.rows * gmacs + PIECE_GMACS;
     const turn = { flow, cost, ms: piece.rows * viewMs, signal: runs.signal };
-    runs.results.push(pool.run(key, piece, turn));
+    runs.results.push(pool.run(key, piece, turn, wants));
   }
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();

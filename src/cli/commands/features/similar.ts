@@ -12,7 +12,7 @@ import {
 } from '../../features/compute.js';
 import { FeatureTable, RowsInMemory } from '../../features/feature-table.js';
 import { namesPath } from '../../features/features-file.js';
-import { type Named, tellNearest, tellPairs } from '../../features/tell.js';
+import { type NamedFeatures, tellNearest, tellPairs } from '../../features/tell.js';
 import { Tally } from '../../folders/tally.js';
 import { type CommandIo, type ExitCode, statusOfStop } from '../../shared/io.js';
 
@@ -77,7 +77,7 @@ async function lookUp(
       throw new MenagerieError('invalid_data', what);
     }
     const tally = new Tally();
-    let waiting: Named[] = [];
+    let waiting: NamedFeatures[] = [];
     const flush = async () => {
       await tellNearest(waiting, rows, options, io);
       waiting = [];
@@ -99,7 +99,7 @@ async function pairsOfPictures(
   io: CommandIo,
 ): Promise<ExitCode> {
   const tally = new Tally();
-  const named: Named[] = [];
+  const named: NamedFeatures[] = [];
   await withFeatures(options.question, options.variant, config, io, async (ready) => {
     for await (const { file, features } of computed(paths, ready, config, tally, io)) {
       named.push({ file, features });
@@ -126,7 +126,7 @@ async function* computed(
   { maxBytes }: Config,
   tally: Tally,
   io: CommandIo,
-): AsyncGenerator<Named> {
+): AsyncGenerator<NamedFeatures> {
   const options = { paths, own: [], earlier: undefined, maxBytes, tally };
   for await (const { file, features } of computeFeatures(ready, options, io)) yield { file, features: features.mean };
 }

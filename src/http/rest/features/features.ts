@@ -7,7 +7,7 @@ import { countOf } from '../../../core/shape.js';
 import type { PictureFeatures } from '../../../serving/answering/answerer.js';
 import type { Target } from '../../../serving/asking/target.js';
 import type { ServedModel } from '../../../serving/models/model.js';
-import type { Answered } from '../../../serving/ticket.js';
+import type { AnsweredPictures } from '../../../serving/ticket.js';
 import { problemOf } from '../../errors/problem.js';
 import { negotiatedForm } from '../../exchange/negotiate.js';
 import { networkJson, serverTiming } from '../answer-json.js';
@@ -79,7 +79,7 @@ function assertSmall(values: number, form: FeatureForm): void {
   );
 }
 
-function featuresJson({ target, results }: Answered<PictureFeatures>, { id }: FastifyRequest) {
+function featuresJson({ target, results }: AnsweredPictures<PictureFeatures>, { id }: FastifyRequest) {
   return {
     model: networkJson(networkOf(target)),
     shape: [...(target.featureShape ?? [])],
@@ -99,7 +99,11 @@ function pictureJson({ width, height, format, counts, mean }: PictureFeatures) {
  * Sends a row of float32 for each picture.
  * @throws MenagerieError the error of the first picture that has no row
  */
-function sendRows(reply: FastifyReply, form: 'npy' | 'float32', { target, results }: Answered<PictureFeatures>) {
+function sendRows(
+  reply: FastifyReply,
+  form: 'npy' | 'float32',
+  { target, results }: AnsweredPictures<PictureFeatures>,
+) {
   const rows = results.map((result, i) => {
     if (!('error' in result)) return new Uint8Array(result.answer.mean.buffer);
     const { code, message, cause } = result.error;
