@@ -17,6 +17,7 @@ import { LayerNetworks } from '../serving/layer-networks.js';
 import { ModelRegistry, type ModelTuning } from '../serving/loading/model-registry.js';
 import { Summaries } from '../serving/summaries.js';
 import { Targets } from '../serving/targets.js';
+import { Trainer } from '../training/trainer.js';
 import type { LiveRepository } from '../zoo/live-repository.js';
 import { layoutOf } from './layout.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
@@ -24,6 +25,7 @@ import { namedInSettings, openModels } from './models-to-load.js';
 
 // Connects the rooms. The server and the commands that compute in their own process use the same engine.
 
+const TRAINER_SCRIPT = new URL('../training/inside/trainer-main.js', import.meta.url);
 export const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
 /** A worker with longer jobs does not get its next batch in advance: it loses little by waiting, and that batch could lose more. */
 const AHEAD_MS = 10;
@@ -37,6 +39,8 @@ export interface Engine {
   registry: ModelRegistry;
   classifier: Classifier;
   features: Features;
+  /** Starts a process that trains. It must be stopped. */
+  startTrainer(): Trainer;
   /** Ends all worker processes. */
   stop(): Promise<void>;
 }
@@ -154,8 +158,9 @@ export async function createEngine({
   };
   const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
   const features = new Features(tools);
+  const startTrainer = () => Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
-  return { repository, summaries, pool, admission, answers, registry, classifier, features, stop };
+  return { repository, summaries, pool, admission, answers, registry, classifier, features, startTrainer, stop };
 }
 
 function createInspector(

@@ -1,5 +1,5 @@
 import type { Pieces } from '../core/byte-source.js';
-import { createFlow } from '../core/queues/fair-queue.js';
+import { createFlow, type Flow } from '../core/queues/fair-queue.js';
 import { PLAIN_VIEW_OPTIONS, type ViewOptions } from '../core/views/test-time.js';
 import type { Answerer, PictureFeatures } from './answering/answerer.js';
 import { planFor } from './asking/plan.js';
@@ -25,29 +25,31 @@ export class Features {
 
   /**
    * Keeps a model loaded, for the features of many pictures. The source must be closed.
+   * @param background whether its work waits for all other work
    * @throws MenagerieError as Targets.hold for features
    */
-  async open(id: string): Promise<FeatureSource> {
+  async open(id: string, background: boolean): Promise<FeatureSource> {
     const held = await this.#options.targets.hold({ model: id, features: { layer: undefined } });
     const [member] = held.target.members;
     if (!member) throw new Error('a target without a member');
-    return new FeatureSource(this.#options, held, member.model);
+    return new FeatureSource(this.#options, held, member.model, background);
   }
 }
 
 /**
- * Computes features of pictures, one request's after the other's, only when no other work waits. They take no room in the queue, so
- * that they never have a request refused: whoever asks keeps only a few in progress.
+ * Computes features of pictures. They take no room in the queue, so that they never have a request refused: whoever asks keeps only a
+ * few in progress.
  */
 export class FeatureSource {
   /** The model that gives them. */
   readonly model: ServedModel;
   readonly #options: FeaturesOptions;
   readonly #held: HeldTarget;
-  readonly #flow = createFlow({ background: true });
+  readonly #flow: Flow;
 
-  constructor(options: FeaturesOptions, held: HeldTarget, model: ServedModel) {
+  constructor(options: FeaturesOptions, held: HeldTarget, model: ServedModel, background: boolean) {
     this.model = model;
+    this.#flow = createFlow({ background });
     this.#options = options;
     this.#held = held;
   }

@@ -48,7 +48,6 @@ export async function readFeatures(
   pictures: readonly TrainingPicture[],
   { source, cache, key, size, maxBytes, width, onProgress, signal }: ReadFeaturesOptions,
 ): Promise<FeatureTable> {
-  await cache.assertRoom([{ pictures: pictures.length, size }]);
   const rows: Float32Array[] = [];
   const table: Omit<FeatureTable, 'features'> = { pictures: [], size, failed: [], cached: 0, computed: 0 };
   const read = async (picture: TrainingPicture): Promise<{ values: Float32Array; cached: boolean } | MenagerieError> => {

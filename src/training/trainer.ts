@@ -3,16 +3,17 @@ import { memoryExceeded } from '../core/memory-errors.js';
 import { MIB } from '../core/units.js';
 import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
+import type { BaseFile } from '../runtime/networks/network-spec.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
 import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
 import { WorkerProcess } from '../runtime/workers/process/worker-process.js';
-import { nearDuplicates } from './examine/near-duplicates.js';
+import { type NearDuplicates, nearDuplicates } from './examine/near-duplicates.js';
 import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
-import type { BaseFile, TakeStep, TrainStep } from './protocol/steps.js';
+import type { TakeStep, TrainStep } from './protocol/steps.js';
 
 export interface TrainerOptions {
   /** The program of the trainer. */
@@ -70,14 +71,13 @@ export class Trainer {
   /**
    * Finds pictures that are nearly the same (see near-duplicates.ts).
    * @param features pictures x size
-   * @returns group of each picture
    * @throws MenagerieError as `head`
    */
   nearDuplicates(
     { features, size, seed }: { features: Float32Array; size: number; seed: number },
     onProgress: (share: number) => void,
     signal?: AbortSignal,
-  ): Promise<Int32Array> {
+  ): Promise<NearDuplicates> {
     return this.#bounded('Comparing pictures', similarityBytes(features), signal, () =>
       nearDuplicates(this.#takeStep, features, size, seed, onProgress),
     );

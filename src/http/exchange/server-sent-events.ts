@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 
 /** Proxies close connections on which nothing is sent for a minute or so. */
 const HEARTBEAT_MS = 15_000;
@@ -10,6 +11,11 @@ const HEARTBEAT_MS = 15_000;
  */
 export function serverSentEvents(values: AsyncGenerator<object>, heartbeatMs = HEARTBEAT_MS): Readable {
   return Readable.from(textOf(values, heartbeatMs), { highWaterMark: 1 });
+}
+
+/** Sends events. The reply ends with them. */
+export function sendEvents(reply: FastifyReply, events: Readable): FastifyReply {
+  return reply.type('text/event-stream').header('cache-control', 'no-store').send(events);
 }
 
 async function* textOf(values: AsyncGenerator<object>, heartbeatMs: number): AsyncGenerator<string> {

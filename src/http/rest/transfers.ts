@@ -1,14 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
-import { TRAINING_FORMS } from '../../report/forms.js';
+import { TRAINING_FORMS } from '../../report/training/training-forms.js';
 import type { JobQueue } from '../../training/jobs/job-queue.js';
 import { parseTrainingReport } from '../../training/report/training-report.js';
-import { describeValidation } from '../errors/error-handling.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
 import { negotiatedForm } from '../exchange/negotiate.js';
-import { serverSentEvents } from '../exchange/server-sent-events.js';
+import { chosenForm, mediaTypesOf, sendReport } from '../exchange/report-reply.js';
+import { sendEvents, serverSentEvents } from '../exchange/server-sent-events.js';
 import { ADMIN_SECURITY, onlyAdmin } from './admin.js';
 import { problems } from './schemas/model-schemas.js';
 import { TransferIdSchema, TransferSchema } from './schemas/transfer-schemas.js';
@@ -23,11 +22,7 @@ const STATE_TYPES = new Map([
   ['json', 'application/json'],
   ['events', 'text/event-stream'],
 ] as const);
-const REPORT_TYPES = new Map([
-  ['json', 'application/json'],
-  ['text', 'text/plain'],
-  ['html', 'text/html'],
-] as const);
+const REPORT_FORMS = ['json', 'text', 'html'] as const;
 /** Clients that may follow trainings at a time: each keeps a connection open. */
 const MOST_FOLLOWING = 64;
 
@@ -73,7 +68,7 @@ export const transferRoutes: FastifyPluginAsyncTypebox<TransferRouteOptions> = a
       following++;
       const events = serverSentEvents(asJson(jobs, id, abortWhenGone(request, reply)));
       events.once('close', () => following--);
-      return reply.type('text/event-stream').header('cache-control', 'no-store').send(events);
+      return sendEvents(reply, events);
     },
   );
 
@@ -88,18 +83,18 @@ export const transferRoutes: FastifyPluginAsyncTypebox<TransferRouteOptions> = a
         security: ADMIN_SECURITY,
         params,
         querystring: Type.Object(
-          { format: Type.Optional(Type.Enum(['json', 'text', 'html'], { description: 'Overrides the Accept header.' })) },
+          { format: Type.Optional(Type.Enum([...REPORT_FORMS], { description: 'Overrides the Accept header.' })) },
           { additionalProperties: false },
         ),
-        produces: [...REPORT_TYPES.values()],
+        produces: mediaTypesOf(REPORT_FORMS),
         response: { ...problems(400, 401, 403, 404, 406) },
       },
     },
     async (request, reply) => {
-      const form = negotiatedForm(request, request.query.format, REPORT_TYPES);
+      const form = chosenForm(request, REPORT_FORMS, request.query.format);
       const text = await jobs.report(request.params.id);
-      reply.type(`${REPORT_TYPES.get(form)}; charset=utf-8`).serializer((body: string) => body);
-      return reply.send(form === 'json' ? text : TRAINING_FORMS[form](parseTrainingReport(text, 'the report')));
+      if (form === 'json') return sendReport(reply, form, text);
+      return sendReport(reply, form, TRAINING_FORMS[form](parseTrainingReport(text, 'the report')));
     },
   );
 

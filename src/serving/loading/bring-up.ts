@@ -69,7 +69,7 @@ export async function bringUp(
 }
 
 /** The SHA-256 of external data files by the names that the ONNX file has for them, where the manifest states them. */
-function statedHashes({ file: main, external_data = [] }: NamedVariant): Record<string, string> {
+export function statedHashes({ file: main, external_data = [] }: NamedVariant): Record<string, string> {
   const nameOf = (file: string) => posix.relative(posix.dirname(main), file);
   return Object.fromEntries(
     external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[nameOf(file), sha256]])),

@@ -3,7 +3,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { backboneOf } from '../../onnx/cut/backbone.js';
 import { type HeadWeights, headFile } from '../../onnx/cut/head-file.js';
 import { readWeights } from '../../runtime/weights/weights.js';
-import type { BaseFile } from '../protocol/steps.js';
+import type { BaseFile } from '../../runtime/networks/network-spec.js';
 
 /**
  * Writes a network: the base without its last layer, and a new head.

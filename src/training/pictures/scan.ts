@@ -89,7 +89,7 @@ class Scan {
       else {
         this.#pictures++;
         this.#bytes += looked.bytes;
-        yield { file, path: entry.path, class: index, sha256: looked.sha256 };
+        yield { file, path: entry.path, class: index, sha256: looked.sha256, bytes: looked.bytes };
       }
       assertCount(this.#pictures, 'pictures');
       assertCount(this.skipped.length, 'other files');

@@ -13,6 +13,8 @@ export interface TrainingPicture {
   class: number;
   /** SHA-256 of the file, in hexadecimal. */
   sha256: string;
+  /** Size of the file. */
+  bytes: number;
 }
 
 /** A file or folder that is not used, and why. */

@@ -1,3 +1,5 @@
+import type { BaseFile } from '../../runtime/networks/network-spec.js';
+
 // The steps that the trainer takes for the server, one call each. Tensors are the parts of the frame, little-endian: float32 unless
 // said otherwise. A step takes about two seconds at most with data of ordinary size, so that progress can be told.
 
@@ -82,15 +84,6 @@ interface WriteFile {
   classes: number;
   /** The file to write, in a folder of its own. */
   target: string;
-}
-
-/** The ONNX file of a base. */
-export interface BaseFile {
-  file: string;
-  fileSha256: string | undefined;
-  externalSha256: Readonly<Record<string, string>>;
-  /** Name of its output with the scores. */
-  output: string;
 }
 
 export type TrainStep =
