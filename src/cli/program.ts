@@ -6,20 +6,11 @@ import { SETTINGS, type SettingName } from '../config/settings.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
-import { SIDECAR_NAMES } from '../sidecars/sidecar.js';
+import { SIDECAR_NAMES } from '../sidecars/sidecar-names.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { Interrupted } from '../system/interrupted.js';
-import { add } from './commands/add.js';
-import { architecture } from './commands/architecture.js';
-import { bench } from './commands/bench.js';
-import { type ClassifyCommandOptions, classify } from './commands/classify.js';
-import { doctor } from './commands/doctor.js';
-import { evaluate } from './commands/eval.js';
-import { list } from './commands/list.js';
-import { pullModels } from './commands/pull.js';
-import { serve } from './commands/serve.js';
-import { compare, summary } from './commands/summary.js';
-import { tune } from './commands/tune.js';
+import type { ClassifyCommandOptions } from './commands/classify.js';
+import { commands } from './commands.js';
 import { parseShard } from './folders/shard.js';
 import { connectionList, decimal, positiveInteger, score, serverUrl } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
@@ -46,12 +37,12 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withSettings(program.command('serve'))
     .description('Serve models over HTTP. Settings come from flags, then from the environment.')
-    .action((flags) => run(async () => serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
+    .action((flags) => run(async () => commands.serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
 
   withSettings(program.command('list'), ['modelDirs'])
     .description('List the models with size, accuracy, and whether the weights are on this machine.')
     .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => list(loadConfig(io.env, flags), { json }, io)));
+    .action(({ json, ...flags }) => run(() => commands.list(loadConfig(io.env, flags), { json }, io)));
 
   withSettings(program.command('pull'), ['modelDirs', 'modelMirror'])
     .description(
@@ -62,7 +53,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--all', 'pull every model', false)
     .action((ids: string[], { variant, all, ...flags }) => {
       if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or use --all.');
-      return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
+      return run(() => commands.pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
   withViewFlags(withSettings(program.command('classify'), ENGINE_SETTINGS))
@@ -109,7 +100,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         shard,
         xmp,
       };
-      return run(() => classify(paths, options, loadConfig(io.env, flags), io));
+      return run(() => commands.classify(paths, options, loadConfig(io.env, flags), io));
     });
 
   withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
@@ -129,7 +120,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       const { question, flags } = splitViewFlags(rest, id);
       const others: string[] = compare?.split(',') ?? [];
       const options = { question, data, variant, compare: others, limit, confusion, json };
-      return run(() => evaluate(options, loadConfig(io.env, flags), io));
+      return run(() => commands.evaluate(options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('add'), ENGINE_SETTINGS)
@@ -153,7 +144,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     )
     .action((file: string, { data, labels, id, to, force, output, side, limit, licence, json, ...flags }) => {
       const options = { data, labels, id, to, force, output, side, limit, licence, json };
-      return run(() => add(file, options, loadConfig(io.env, flags), io));
+      return run(() => commands.add(file, options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('tune'), ['modelDirs', 'device'])
@@ -176,7 +167,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--dry-run', 'measure without storing the result', false)
     .option('--json', 'print JSON', false)
     .action((id: string, { for: goal, maxLoss, seconds, dryRun, json, ...flags }) =>
-      run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
+      run(() => commands.tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
     );
 
   withSettings(program.command('bench'), ['modelDirs', 'device', 'workers', 'threads'])
@@ -191,7 +182,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--url <url>', 'a server that already runs; nothing is started, and there is no bare network', serverUrl)
     .option('--json', 'print JSON', false)
     .action((model: string, { picture: pictures, connections, duration: seconds, raw, url, json, ...flags }) =>
-      run(() => bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
+      run(() => commands.bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
     );
 
   withSettings(program.command('doctor'))
@@ -199,7 +190,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       'Report what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
     )
     .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => doctor(() => loadConfig(io.env, flags), { json }, version, io)));
+    .action(({ json, ...flags }) => run(() => commands.doctor(() => loadConfig(io.env, flags), { json }, version, io)));
 
   withFormats(withSettings(program.command('summary'), ['modelDirs']))
     .description('Show a network layer by layer.')
@@ -211,7 +202,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .action((what: string, { variant, input, timing, all, json, csv, html, ...flags }) => {
       const inputShape = input === undefined ? undefined : parseShape(input);
       const options = { variant, inputShape, timing, all, format: reportFormat({ json, csv, html }) };
-      return run(() => summary(what, options, loadConfig(io.env, flags), io));
+      return run(() => commands.summary(what, options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('compare'), ['modelDirs']))
@@ -220,7 +211,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--timing', 'measure milliseconds', false)
     .action((ids: string[], { timing, json, csv, html, ...flags }) => {
       const options = { timing, format: reportFormat({ json, csv, html }) };
-      return run(() => compare(ids, options, loadConfig(io.env, flags), io));
+      return run(() => commands.compare(ids, options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('architecture'), []))
@@ -244,7 +235,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         all,
         format: reportFormat({ json, csv, html }),
       };
-      return run(() => architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
+      return run(() => commands.architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
     });
 
   try {

@@ -14,11 +14,11 @@ import type { Question } from '../../serving/asking/question.js';
 import type { Classification } from '../../serving/ticket.js';
 import type { Repository } from '../../zoo/repository.js';
 import { askAbout } from '../shared/ask.js';
+import { withDefaultModel } from '../shared/default-model.js';
 import { inOrder } from '../shared/in-order.js';
 import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
 import { readPictureBytes } from '../shared/picture-bytes.js';
 import { ProgressBar } from '../shared/progress.js';
-import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface EvalCommandOptions {
   question: Question;

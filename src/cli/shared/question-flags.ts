@@ -1,14 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defaultModelOf } from '../../app/models-to-load.js';
-import type { Config } from '../../config/load-config.js';
 import type { SettingName } from '../../config/settings.js';
 import { CROPS } from '../../core/manifest/crops.js';
-import { COMBINES, type Combine } from '../../core/scores/ensemble.js';
+import { COMBINES, type Combine } from '../../core/scores/combine.js';
 import type { GroupLevel } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import type { Question } from '../../serving/asking/question.js';
-import type { Repository } from '../../zoo/repository.js';
 
 interface ViewFlags {
   model?: string;
@@ -68,16 +65,6 @@ export function splitViewFlags(
     group,
   };
   return { question, flags };
-}
-
-/**
- * The question, with the default model if it names none.
- * @throws MenagerieError from defaultModelOf
- */
-export async function withDefaultModel(question: Question, repository: Repository, config: Config): Promise<Question> {
-  const { asked } = question;
-  if ('ensemble' in asked || asked.model !== undefined) return question;
-  return { ...question, asked: { model: await defaultModelOf(repository, config) } };
 }
 
 function wholeNumber(text: string): number {

@@ -1,0 +1,21 @@
+// The commands. The modules of a command are loaded when it runs: those of all commands take half a second.
+
+/** A function that loads another one, and calls it. */
+function lazy<A extends readonly unknown[], R>(load: () => Promise<(...args: A) => Promise<R>>) {
+  return async (...args: A): Promise<R> => (await load())(...args);
+}
+
+export const commands = {
+  add: lazy(async () => (await import('./commands/add.js')).add),
+  architecture: lazy(async () => (await import('./commands/architecture.js')).architecture),
+  bench: lazy(async () => (await import('./commands/bench.js')).bench),
+  classify: lazy(async () => (await import('./commands/classify.js')).classify),
+  compare: lazy(async () => (await import('./commands/summary.js')).compare),
+  doctor: lazy(async () => (await import('./commands/doctor.js')).doctor),
+  evaluate: lazy(async () => (await import('./commands/eval.js')).evaluate),
+  list: lazy(async () => (await import('./commands/list.js')).list),
+  pullModels: lazy(async () => (await import('./commands/pull.js')).pullModels),
+  serve: lazy(async () => (await import('./commands/serve.js')).serve),
+  summary: lazy(async () => (await import('./commands/summary.js')).summary),
+  tune: lazy(async () => (await import('./commands/tune.js')).tune),
+};
