@@ -158,7 +158,8 @@ export async function createEngine({
   };
   const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
   const features = new Features(tools);
-  const startTrainer = () => Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
+  const startTrainer = () =>
+    Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
   return { repository, summaries, pool, admission, answers, registry, classifier, features, startTrainer, stop };
 }

@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
-import { add } from './commands/models/add.js';
-import { list } from './commands/models/list.js';
-import { pullModels } from './commands/models/pull.js';
-import { remove } from './commands/models/remove.js';
-import { rollback } from './commands/models/rollback.js';
+import { commands } from './commands.js';
 import { positiveInteger } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
 import { ENGINE_SETTINGS, MODEL_SETTINGS, withSettings } from './shared/setting-flags.js';
@@ -19,7 +15,7 @@ export function addModelCommands(
   withSettings(program.command('list'), MODEL_SETTINGS)
     .description('List the models with size, accuracy, and whether the weights are on this machine.')
     .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => list(loadConfig(io.env, flags), { json }, io)));
+    .action(({ json, ...flags }) => run(() => commands.list(loadConfig(io.env, flags), { json }, io)));
 
   withSettings(program.command('pull'), [...MODEL_SETTINGS, 'modelMirror'])
     .description(
@@ -30,7 +26,7 @@ export function addModelCommands(
     .option('--all', 'pull every model', false)
     .action((ids: string[], { variant, all, ...flags }) => {
       if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or use --all.');
-      return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
+      return run(() => commands.pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('add'), ENGINE_SETTINGS)
@@ -57,18 +53,22 @@ export function addModelCommands(
     )
     .action((file: string, { data, labels, id, to, force, output, side, limit, licence, json, ...flags }) => {
       const options = { data, labels, id, to, force, output, side, limit, licence, json };
-      return run(() => add(file, options, loadConfig(io.env, flags), io));
+      return run(() => commands.add(file, options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('rollback'), ENGINE_SETTINGS)
     .description('Bring back the version before of a trained model. The same command again undoes this.')
     .argument('<id>', 'a model of the data directory')
     .option('--json', 'print JSON', false)
-    .action((id: string, { json, ...flags }) => run(() => rollback(id, { json }, loadConfig(io.env, flags), io)));
+    .action((id: string, { json, ...flags }) =>
+      run(() => commands.rollback(id, { json }, loadConfig(io.env, flags), io)),
+    );
 
   withSettings(program.command('remove'), MODEL_SETTINGS)
     .description('Remove a trained model with all its versions.')
     .argument('<id>', 'a model of the data directory that no ensemble and no setting names')
     .option('--json', 'print JSON', false)
-    .action((id: string, { json, ...flags }) => run(() => remove(id, { json }, loadConfig(io.env, flags), io)));
+    .action((id: string, { json, ...flags }) =>
+      run(() => commands.remove(id, { json }, loadConfig(io.env, flags), io)),
+    );
 }

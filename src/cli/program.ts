@@ -4,18 +4,12 @@ import { loadConfig } from '../config/load-config.js';
 import { toMenagerieError } from '../core/errors.js';
 import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
-import { SIDECAR_NAMES } from '../sidecars/sidecar.js';
+import { SIDECAR_NAMES } from '../sidecars/sidecar-names.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { Interrupted } from '../system/interrupted.js';
-import { architecture } from './commands/architecture.js';
-import { bench } from './commands/bench.js';
-import { type ClassifyCommandOptions, classify } from './commands/classify.js';
-import { doctor } from './commands/doctor.js';
-import { evaluate } from './commands/eval.js';
-import { declareFeatures } from './commands/features/declare.js';
-import { serve } from './commands/serve.js';
-import { compare, summary } from './commands/summary.js';
-import { tune } from './commands/tune.js';
+import type { ClassifyCommandOptions } from './commands/classify.js';
+import { commands } from './commands.js';
+import { declareFeatures } from './feature-commands.js';
 import { parseShard } from './folders/shard.js';
 import { addModelCommands } from './model-commands.js';
 import { connectionList, decimal, positiveInteger, score, serverUrl } from './shared/flag-values.js';
@@ -24,6 +18,7 @@ import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
 import { reportFormat, withFormats } from './shared/report-flags.js';
 import { withSecretFiles } from './shared/secret-files.js';
 import { ENGINE_SETTINGS, MODEL_SETTINGS, withSettings } from './shared/setting-flags.js';
+import { addTrainingCommands } from './training-commands.js';
 
 /** Runs a command line, and prints its errors. */
 export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
@@ -41,7 +36,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withSettings(program.command('serve'))
     .description('Serve models over HTTP. Settings come from flags, then from the environment.')
-    .action((flags) => run(async () => serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
+    .action((flags) => run(async () => commands.serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
 
   addModelCommands(program, run, io);
 
@@ -89,10 +84,12 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         shard,
         xmp,
       };
-      return run(() => classify(paths, options, loadConfig(io.env, flags), io));
+      return run(() => commands.classify(paths, options, loadConfig(io.env, flags), io));
     });
 
   declareFeatures(program, run, io);
+
+  addTrainingCommands(program, run, version, io);
 
   withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
     .description(
@@ -111,7 +108,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       const { question, flags } = splitViewFlags(rest, id);
       const others: string[] = compare?.split(',') ?? [];
       const options = { question, data, variant, compare: others, limit, confusion, json };
-      return run(() => evaluate(options, loadConfig(io.env, flags), io));
+      return run(() => commands.evaluate(options, loadConfig(io.env, flags), io));
     });
 
   withSettings(program.command('tune'), [...MODEL_SETTINGS, 'device'])
@@ -134,7 +131,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--dry-run', 'measure without storing the result', false)
     .option('--json', 'print JSON', false)
     .action((id: string, { for: goal, maxLoss, seconds, dryRun, json, ...flags }) =>
-      run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
+      run(() => commands.tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
     );
 
   withSettings(program.command('bench'), [...MODEL_SETTINGS, 'device', 'workers', 'threads'])
@@ -149,7 +146,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--url <url>', 'a server that already runs; nothing is started, and there is no bare network', serverUrl)
     .option('--json', 'print JSON', false)
     .action((model: string, { picture: pictures, connections, duration: seconds, raw, url, json, ...flags }) =>
-      run(() => bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
+      run(() => commands.bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
     );
 
   withSettings(program.command('doctor'))
@@ -157,7 +154,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       'Report what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
     )
     .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => doctor(() => loadConfig(io.env, flags), { json }, version, io)));
+    .action(({ json, ...flags }) => run(() => commands.doctor(() => loadConfig(io.env, flags), { json }, version, io)));
 
   withFormats(withSettings(program.command('summary'), MODEL_SETTINGS))
     .description('Show a network layer by layer.')
@@ -169,7 +166,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .action((what: string, { variant, input, timing, all, json, csv, html, ...flags }) => {
       const inputShape = input === undefined ? undefined : parseShape(input);
       const options = { variant, inputShape, timing, all, format: reportFormat({ json, csv, html }) };
-      return run(() => summary(what, options, loadConfig(io.env, flags), io));
+      return run(() => commands.summary(what, options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('compare'), MODEL_SETTINGS))
@@ -178,7 +175,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--timing', 'measure milliseconds', false)
     .action((ids: string[], { timing, json, csv, html, ...flags }) => {
       const options = { timing, format: reportFormat({ json, csv, html }) };
-      return run(() => compare(ids, options, loadConfig(io.env, flags), io));
+      return run(() => commands.compare(ids, options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('architecture'), []))
@@ -202,7 +199,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         all,
         format: reportFormat({ json, csv, html }),
       };
-      return run(() => architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
+      return run(() => commands.architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
     });
 
   try {

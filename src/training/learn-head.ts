@@ -48,7 +48,18 @@ export async function learnHead(
   const near = await trainer.nearDuplicates({ features: all, size, seed }, share(0, 0.1), signal);
   const folds = stratifiedFolds(labels, near.groups.subarray(0, labels.length), FOLDS, seed);
   const weighted = isUnbalanced(labels);
-  const task = { features, size, views: 1, labels, classes: set.classes.length, folds, weighted, l2: L2_STRENGTHS, hidden, seed };
+  const task = {
+    features,
+    size,
+    views: 1,
+    labels,
+    classes: set.classes.length,
+    folds,
+    weighted,
+    l2: L2_STRENGTHS,
+    hidden,
+    seed,
+  };
   const head = await trainer.head(task, share(0.1, 0.9), signal);
   const unknown = await trainer.unknownScore({ features, size, folds, seed }, share(0.9, 1), signal);
   return {
@@ -78,7 +89,11 @@ function assertAllClasses(classes: readonly string[], labels: Int32Array): void 
 }
 
 /** The picture whose class is the most probable. */
-function surest(pictures: readonly TrainingPicture[], labels: Int32Array, probabilities: Float32Array): TrainingPicture {
+function surest(
+  pictures: readonly TrainingPicture[],
+  labels: Int32Array,
+  probabilities: Float32Array,
+): TrainingPicture {
   const classes = probabilities.length / labels.length;
   let best = 0;
   const ofLabel = (i: number) => at(probabilities, i * classes + at(labels, i));

@@ -30,7 +30,10 @@ const REPORT_FILE = 'training.json';
 export async function newModel({ base, title, file, classes, unknownAbove, golden, report }: Made): Promise<NewModel> {
   const { manifest } = base.folder;
   const { accuracy } = report.cross_validation;
-  const picture: NewFile = { name: `golden${extname(golden.file).toLowerCase()}`, content: await readFile(golden.path) };
+  const picture: NewFile = {
+    name: `golden${extname(golden.file).toLowerCase()}`,
+    content: await readFile(golden.path),
+  };
   return {
     manifest: {
       id: report.id,

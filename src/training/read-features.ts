@@ -3,7 +3,7 @@ import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import { inOrder } from '../core/queues/in-order.js';
 import type { FeatureSource } from '../serving/features.js';
 import { ioError, isSystemError } from '../system/errors.js';
-import { readRegular, RefusedFile } from '../system/regular-file.js';
+import { RefusedFile, readRegular } from '../system/regular-file.js';
 import type { FeatureCache } from './cache/feature-cache.js';
 import type { FeatureKey } from './cache/feature-key.js';
 import type { SkippedFile, TrainingPicture } from './pictures/training-set.js';
@@ -50,7 +50,9 @@ export async function readFeatures(
 ): Promise<FeatureTable> {
   const rows: Float32Array[] = [];
   const table: Omit<FeatureTable, 'features'> = { pictures: [], size, failed: [], cached: 0, computed: 0 };
-  const read = async (picture: TrainingPicture): Promise<{ values: Float32Array; cached: boolean } | MenagerieError> => {
+  const read = async (
+    picture: TrainingPicture,
+  ): Promise<{ values: Float32Array; cached: boolean } | MenagerieError> => {
     try {
       signal.throwIfAborted();
       const known = await cache.get(key, picture.sha256);

@@ -114,7 +114,13 @@ export class Trainer {
    * @param target the file to write
    * @throws MenagerieError `not_trainable`, what reading the base throws, and as `head`
    */
-  writeNetwork(base: BaseFile, head: HeadWeights, known: Float32Array, target: string, signal?: AbortSignal): Promise<void> {
+  writeNetwork(
+    base: BaseFile,
+    head: HeadWeights,
+    known: Float32Array,
+    target: string,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { classes, weights, bias, hidden } = head;
     const parts = [weights, bias, ...(hidden ? [hidden.weights, hidden.bias] : []), known];
     return this.#bounded('Writing the network', 0, signal, async () => {

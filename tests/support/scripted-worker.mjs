@@ -211,7 +211,7 @@ const compute = ({ feeds }, parts) => ({ answer: { tensors: feeds, inferenceMs: 
 async function answer(head, parts) {
   switch (head.kind) {
     case 'start':
-      decodeLimits = head.ask.settings.decode;
+      decodeLimits = head.ask.settings.decode ?? decodeLimits;
       return { answer: {} };
     case 'load':
       return load(head.ask);

@@ -14,8 +14,8 @@ import { CSV_HEADER, type ResultFormat } from '../folders/result-lines.js';
 import { ResultsFile } from '../folders/results-file.js';
 import type { Shard } from '../folders/shard.js';
 import { Tally } from '../folders/tally.js';
+import { withDefaultModel } from '../shared/default-model.js';
 import { type CommandIo, type ExitCode, statusOfStop, writeOut } from '../shared/io.js';
-import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface ClassifyCommandOptions {
   question: Question;

@@ -15,8 +15,8 @@ import { assertAnyThere, BackgroundCount, entriesOf } from '../folders/inputs.js
 import { lookAtAll } from '../folders/look-at.js';
 import type { Tally } from '../folders/tally.js';
 import { featuresOf } from '../shared/ask.js';
+import { withDefaultModel } from '../shared/default-model.js';
 import type { CommandIo } from '../shared/io.js';
-import { withDefaultModel } from '../shared/question-flags.js';
 
 const ITS_OWN = 'its own';
 

@@ -1,6 +1,6 @@
 import type { answerJson } from '../../http/rest/answer-json.js';
 import type { Target } from '../../serving/asking/target.js';
-import type { SidecarNames } from '../../sidecars/sidecar.js';
+import type { SidecarNames } from '../../sidecars/sidecar-names.js';
 
 /** Which labels become keywords, and where they are written. */
 export interface KeywordOptions {

@@ -1,10 +1,10 @@
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
+import { inOrder } from '../../core/queues/in-order.js';
 import { isCameraRaw, isPicture } from '../../datasets/image-files.js';
 import type { Entry, LeftOut } from '../../datasets/walk.js';
 import { ioError } from '../../system/errors.js';
 import { pathText } from '../../system/paths.js';
 import { readRegular } from '../../system/regular-file.js';
-import { inOrder } from '../../core/queues/in-order.js';
 import type { FolderProgress } from './folder-progress.js';
 import type { BackgroundCount } from './inputs.js';
 import type { Tally } from './tally.js';

@@ -1,14 +1,12 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defaultModelOf } from '../../app/models-to-load.js';
-import type { Config } from '../../config/load-config.js';
+import { type Command, Option } from 'commander';
 import type { SettingName } from '../../config/settings.js';
 import { CROPS } from '../../core/manifest/crops.js';
-import { COMBINES, type Combine } from '../../core/scores/ensemble.js';
+import { COMBINES, type Combine } from '../../core/scores/combine.js';
 import type { GroupLevel } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
 import { PLAIN_QUESTION, type Question } from '../../serving/asking/question.js';
-import type { Repository } from '../../zoo/repository.js';
+import { wholeNumber } from './flag-values.js';
 
 interface SeeingFlags {
   crops?: string;
@@ -53,7 +51,10 @@ export function withViewFlags(command: Command, target: 'flag' | 'id' = 'flag'):
 function withSeeingFlags(command: Command): Command {
   return command
     .addOption(new Option('--crops <n>', 'number of crops of a picture to average over').choices(CROPS.map(String)))
-    .option('--tta <list>', 'further views, separated by commas: mirror, crops:4, rotate:10, shear:5, colour:0.1, warp:3')
+    .option(
+      '--tta <list>',
+      'further views, separated by commas: mirror, crops:4, rotate:10, shear:5, colour:0.1, warp:3',
+    )
     .option('--seed <n>', 'seed of random views', wholeNumber, 0)
     .option('--no-auto-orient', 'show pictures as they are stored, not turned as their EXIF data or XMP say');
 }
@@ -108,19 +109,4 @@ function seeingOf({
 }: Record<'crops' | 'tta', string | undefined> & Pick<SeeingFlags, 'seed' | 'autoOrient'>) {
   const known = CROPS.find((each) => String(each) === crops);
   return { autoOrient, crops: known, augmentation: parseAugmentation(tta), seed };
-}
-
-/**
- * The question, with the default model if it names none.
- * @throws MenagerieError from defaultModelOf
- */
-export async function withDefaultModel(question: Question, repository: Repository, config: Config): Promise<Question> {
-  const { asked } = question;
-  if ('ensemble' in asked || asked.model !== undefined) return question;
-  return { ...question, asked: { ...asked, model: await defaultModelOf(repository, config) } };
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }

@@ -1,6 +1,6 @@
 import { at, missing } from '../at.js';
 import { exponentiate, softmax } from './activation.js';
-import type { Combine } from './ensemble.js';
+import type { Combine } from './combine.js';
 import { topK } from './top-k.js';
 
 // Averages several answers about one picture: of one network to several views, or of several networks.

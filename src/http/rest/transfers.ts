@@ -63,7 +63,9 @@ export const transferRoutes: FastifyPluginAsyncTypebox<TransferRouteOptions> = a
       const job = jobs.job(id);
       if (negotiatedForm(request, undefined, STATE_TYPES) === 'json') return transferJson(job);
       if (following >= MOST_FOLLOWING) {
-        throw new MenagerieError('overloaded', `${MOST_FOLLOWING} clients follow trainings already.`, { retryAfterS: 5 });
+        throw new MenagerieError('overloaded', `${MOST_FOLLOWING} clients follow trainings already.`, {
+          retryAfterS: 5,
+        });
       }
       following++;
       const events = serverSentEvents(asJson(jobs, id, abortWhenGone(request, reply)));

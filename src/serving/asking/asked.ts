@@ -1,4 +1,4 @@
-import type { Combine } from '../../core/scores/ensemble.js';
+import type { Combine } from '../../core/scores/combine.js';
 import type { Repository } from '../../zoo/repository.js';
 
 /** An ensemble, as a request or a file describes it. */

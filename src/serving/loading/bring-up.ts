@@ -46,8 +46,9 @@ export async function bringUp(
   const { pool, instances } = options;
   await assertPulled(folder, variant);
   const spec = networkSpecOf(folder, variant, { key, rows });
-  // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
-  const counting = options.countMacs(spec.file, inputShape(folder.manifest, 1)).catch(() => undefined);
+  const { manifest } = folder;
+  // Counted meanwhile, in a separate process, unless stated. If that fails, the cost is computed from the measured time.
+  const counting = manifest.macs ?? options.countMacs(spec.file, inputShape(manifest, 1)).catch(() => undefined);
   const info = await pool.load(spec, instances);
   try {
     onLoaded();

@@ -70,7 +70,10 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Taken
     }
     case 'file/write': {
       const { writeNetwork } = await import('./write-network.js');
-      writeNetwork(step, parts.map((_, i) => floats(parts, i)));
+      writeNetwork(
+        step,
+        parts.map((_, i) => floats(parts, i)),
+      );
       return { parts: [], facts: {} };
     }
   }

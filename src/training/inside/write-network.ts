@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { MenagerieError } from '../../core/errors.js';
 import { backboneOf } from '../../onnx/cut/backbone.js';
 import { type HeadWeights, headFile } from '../../onnx/cut/head-file.js';
-import { readWeights } from '../../runtime/weights/weights.js';
 import type { BaseFile } from '../../runtime/networks/network-spec.js';
+import { readWeights } from '../../runtime/weights/weights.js';
 
 /**
  * Writes a network: the base without its last layer, and a new head.
@@ -22,7 +22,10 @@ export function writeNetwork(
 
 /** The error for a network that has no layer whose input is a picture's features. */
 function noFeatures(): MenagerieError {
-  return new MenagerieError('not_trainable', 'The network has no last layer with weights that a new one could replace.');
+  return new MenagerieError(
+    'not_trainable',
+    'The network has no last layer with weights that a new one could replace.',
+  );
 }
 
 function headOf(parts: readonly Float32Array[], classes: number, units: number): HeadWeights {

@@ -38,7 +38,10 @@ export type MakeThumbnail = (picture: TrainingPicture) => Promise<string | null>
  */
 export async function buildReport(
   found: Findings,
-  facts: Pick<TrainingReport, 'id' | 'finished_at' | 'base' | 'result' | 'depth' | 'augment' | 'tail' | 'cost' | 'seed' | 'versions'>,
+  facts: Pick<
+    TrainingReport,
+    'id' | 'finished_at' | 'base' | 'result' | 'depth' | 'augment' | 'tail' | 'cost' | 'seed' | 'versions'
+  >,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport> {
   const { set, train, val, head, unknown, valProbabilities } = found;
@@ -124,7 +127,10 @@ async function nearDuplicatesOf(
   return {
     similarity,
     images: several.reduce((sum, { length }) => sum + length, 0),
-    across_splits: several.reduce((sum, group) => sum + (group.some(inTrain) ? group.filter((i) => !inTrain(i)).length : 0), 0),
+    across_splits: several.reduce(
+      (sum, group) => sum + (group.some(inTrain) ? group.filter((i) => !inTrain(i)).length : 0),
+      0,
+    ),
     groups: { count: several.length, listed: shown },
   };
 }
@@ -136,16 +142,22 @@ async function wrongOf(
   valLabels: Int32Array,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['wrong']> {
-  const wrongIn = (split: 'train' | 'val', pictures: readonly TrainingPicture[], own: Int32Array, scores: Float32Array) =>
+  const wrongIn = (
+    split: 'train' | 'val',
+    pictures: readonly TrainingPicture[],
+    own: Int32Array,
+    scores: Float32Array,
+  ) =>
     answersOf(own, scores)
       .filter(({ picture, answer }) => answer !== at(own, picture))
       .flatMap((answer) => {
         const picture = pictures[answer.picture];
         return picture ? [{ split, picture, answer }] : [];
       });
-  const all = [...wrongIn('train', train, labels, head.heldOut), ...wrongIn('val', val, valLabels, valProbabilities)].sort(
-    (a, b) => b.answer.probability - a.answer.probability,
-  );
+  const all = [
+    ...wrongIn('train', train, labels, head.heldOut),
+    ...wrongIn('val', val, valLabels, valProbabilities),
+  ].sort((a, b) => b.answer.probability - a.answer.probability);
   const shown: AnsweredPicture[] = [];
   for (const { split, picture, answer } of all.slice(0, MOST_LISTED.wrong)) {
     shown.push(await answered(picture, split, answer, set.classes, thumbnailOf));

@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../../../config/load-config.js';
-import { positiveInteger, score } from '../../shared/flag-values.js';
-import type { CommandIo, ExitCode } from '../../shared/io.js';
-import { splitFeatureFlags, withFeatureFlags } from '../../shared/question-flags.js';
-import { ENGINE_SETTINGS, withSettings } from '../../shared/setting-flags.js';
-import { features } from './features.js';
-import { similar } from './similar.js';
+import { loadConfig } from '../config/load-config.js';
+import { commands } from './commands.js';
+import { positiveInteger, score } from './shared/flag-values.js';
+import type { CommandIo, ExitCode } from './shared/io.js';
+import { splitFeatureFlags, withFeatureFlags } from './shared/question-flags.js';
+import { ENGINE_SETTINGS, withSettings } from './shared/setting-flags.js';
 
 /**
  * Declares `features` and `similar`.
@@ -26,7 +25,7 @@ export function declareFeatures(
     .option('--failed-ok', 'exit with 0 although files failed', false)
     .action((paths: string[], { variant, out, failedOk, ...rest }) => {
       const { question, flags } = splitFeatureFlags(rest);
-      return run(() => features(paths, { question, variant, out, failedOk }, loadConfig(io.env, flags), io));
+      return run(() => commands.features(paths, { question, variant, out, failedOk }, loadConfig(io.env, flags), io));
     });
 
   withFeatureFlags(withSettings(program.command('similar'), ENGINE_SETTINGS))
@@ -51,6 +50,6 @@ export function declareFeatures(
     .action((paths: string[], { variant, in: file, names, topK: top, min, limit: most, json, ...rest }) => {
       const { question, flags } = splitFeatureFlags(rest);
       const options = { question, variant, in: file, names, top, min, most, json };
-      return run(() => similar(paths, options, loadConfig(io.env, flags), io));
+      return run(() => commands.similar(paths, options, loadConfig(io.env, flags), io));
     });
 }
