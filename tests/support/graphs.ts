@@ -69,3 +69,13 @@ export function trainingFeeds(graph: TailGraph, activations: Tensor, targets: Te
   const weights = graph.weights.map(({ name, values, dims }) => [name, floats(values, dims)] as const);
   return { activations, targets, ...Object.fromEntries(weights) };
 }
+
+/** Numbers from 0 to 1, always the same: those of scripts/reference/onnx_in_torch.py. */
+export function noise(seed: number, count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, i) => {
+    let x = (Math.imul(i, 2654435761) + seed * 40503) >>> 0;
+    x = (x ^ (x >>> 16)) >>> 0;
+    x = Math.imul(x, 2246822519) >>> 0;
+    return ((x ^ (x >>> 13)) >>> 0) / 2 ** 32;
+  });
+}

@@ -2,20 +2,12 @@ import { at } from '../../core/at.js';
 import { bytesInMemory } from '../../core/byte-source.js';
 import { GraphWriter } from '../file/graph-writer.js';
 import { readModel } from '../file/model.js';
-import { foldedOperation } from './fold.js';
 import { crossEntropy } from './loss.js';
-import { operationOf } from './operations.js';
+import type { Knowledge } from './operations.js';
 import { type Operand, type Operation, tensorAt } from './rules/rule.js';
-import { type TailCut, tailLayers, trunkOf, weightNames } from './tail.js';
+import { type TailCut, trunkOf } from './tail.js';
 import { Tape } from './tape.js';
-
-/** A weight that is trained: an input of the training graph. */
-export interface TailWeight {
-  name: string;
-  dims: readonly number[];
-  /** Those of the file, with batch normalisation folded in; zeros for the new head. */
-  values: Float32Array;
-}
+import { type TailWeight, writeTail } from './write-tail.js';
 
 /** The graph of one training step. */
 export interface TailGraph {
@@ -42,52 +34,38 @@ export type TailObserved = Readonly<Record<string, { dims: readonly number[]; da
  */
 export function tailGraph(bytes: Uint8Array, cut: TailCut, classes: number, observed: TailObserved): TailGraph {
   const trunk = trunkOf(readModel(bytesInMemory(bytes)), cut.output);
-  const known = (name: string) => {
-    if (name === cut.tensor) return { dims: [1, ...cut.dims], values: undefined };
-    const tensor = observed[name];
-    return tensor && { dims: tensor.dims, values: numbersOf(tensor.data) };
-  };
+  const known = knowledgeOf(cut, observed);
   const graph = new GraphWriter();
   const tape = new Tape(graph);
   const activations = graph.input('activations', ['N', ...cut.dims]);
   const targets = graph.input('targets', ['N', classes]);
-  const tensors = new Map([[cut.tensor, activations]]);
-  const weights: TailWeight[] = [];
-  const trainedWeight = (name: string, dims: readonly number[], values: Float32Array): Operand => {
-    weights.push({ name, dims, values });
-    return { tensor: graph.input(name, dims), dims, constant: true, values: undefined };
-  };
-
-  for (const layer of tailLayers(trunk, cut)) {
-    const operation = foldedOperation(layer, operationOf(layer, trunk, known), known);
-    const names = layer.trained ? weightNames(layer) : [];
-    const inputs = operation.inputs.map((input, i): Operand | undefined => {
-      if (!input) return undefined;
-      if (!input.constant) return { ...input, tensor: tensors.get(input.tensor) ?? '' };
-      const values = floatsOf(input);
-      const name = names[i - 1];
-      return name === undefined
-        ? { ...input, tensor: graph.floats(values, input.dims) }
-        : trainedWeight(name, input.dims, values);
-    });
-    tape.run({ ...operation, inputs }).forEach((tensor, i) => {
-      tensors.set(layer.outputs[i] ?? '', tensor);
-    });
-  }
-
-  const featureMap = { tensor: tensors.get(trunk.features) ?? '', dims: known(trunk.features)?.dims ?? [] };
-  const features = flatFeatures(tape, featureMap.tensor, featureMap.dims);
-  const size = at(featureMap.dims, 1);
-  const head = [
-    trainedWeight('head.weight', [classes, size], new Float32Array(classes * size)),
-    trainedWeight('head.bias', [classes], new Float32Array(classes)),
+  const tail = writeTail(graph, tape, activations, trunk, cut, known);
+  const dims = known(trunk.features)?.dims ?? [];
+  const size = at(dims, 1);
+  const head: TailWeight[] = [
+    { name: 'head.weight', dims: [classes, size], values: new Float32Array(classes * size) },
+    { name: 'head.bias', dims: [classes], values: new Float32Array(classes) },
   ];
-  const logits = run(tape, 'Gemm', [data(features, [1, size]), ...head], [1, classes], { transB: 1 });
+  const features = flatFeatures(tape, tail.features, dims);
+  const operands = head.map((weight): Operand => {
+    return { tensor: graph.input(weight.name, weight.dims), dims: weight.dims, constant: true, values: undefined };
+  });
+  const logits = run(tape, 'Gemm', [data(features, [1, size]), ...operands], [1, classes], { transB: 1 });
   const { loss, gradient } = crossEntropy(graph, logits, targets);
   const gradients = tape.gradients(logits, gradient);
+  const weights = [...tail.weights, ...head];
   for (const [name, tensor] of Object.entries({ loss, logits, features })) graph.output(name, tensor);
   for (const { name } of weights) graph.output(`gradient/${name}`, gradients.get(name) ?? '');
   return { bytes: graph.bytes(), activations: { name: activations, dims: cut.dims }, weights };
+}
+
+/** What is known of the tensors of a tail after its probe has run. */
+export function knowledgeOf(cut: TailCut, observed: TailObserved): Knowledge {
+  return (name) => {
+    if (name === cut.tensor) return { dims: [1, ...cut.dims], values: undefined };
+    const tensor = observed[name];
+    return tensor && { dims: tensor.dims, values: numbersOf(tensor.data) };
+  };
 }
 
 /** The classifier's input as [N, size]: of a picture the mean of every channel. */
@@ -111,10 +89,6 @@ function run(
 
 function data(tensor: string, dims: readonly number[]): Operand {
   return { tensor, dims, constant: false, values: undefined };
-}
-
-function floatsOf({ values = [] }: Operand): Float32Array {
-  return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
 function numbersOf(data: ArrayLike<unknown>): ArrayLike<number> {

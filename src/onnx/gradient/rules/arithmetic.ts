@@ -48,13 +48,15 @@ function elementwise(
 
 const passOn = (_graph: GraphWriter, dy: string) => dy;
 
-export const add = elementwise('Add', passOn);
-export const sum = elementwise('Sum', passOn);
-export const sub = elementwise('Sub', (graph, dy, _operation, index) => (index === 0 ? dy : graph.add('Neg', [dy])));
-export const mul = elementwise('Mul', (graph, dy, operation, index) =>
+export const addition = elementwise('Add', passOn);
+export const sumOfSeveral = elementwise('Sum', passOn);
+export const subtraction = elementwise('Sub', (graph, dy, _operation, index) =>
+  index === 0 ? dy : graph.add('Neg', [dy]),
+);
+export const multiplication = elementwise('Mul', (graph, dy, operation, index) =>
   graph.add('Mul', [dy, operand(operation, 1 - index).tensor]),
 );
-export const div = elementwise(
+export const division = elementwise(
   'Div',
   (graph, dy, operation) => graph.add('Div', [dy, operand(operation, 1).tensor]),
   ({ inputs }) => (inputs[1]?.constant ? undefined : 'its divisor depends on the picture'),

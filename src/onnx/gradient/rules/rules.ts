@@ -1,5 +1,5 @@
 import { clip, hardSigmoid, hardSwish, leakyRelu, relu, sigmoid, tanh } from './activation.js';
-import { add, div, mul, sub, sum } from './arithmetic.js';
+import { addition, division, multiplication, subtraction, sumOfSeveral } from './arithmetic.js';
 import { convolution } from './convolution.js';
 import { gemm, matMul } from './linear.js';
 import { batchNormalization } from './normalization.js';
@@ -11,13 +11,13 @@ import { pad, slice } from './slice.js';
 /** The rule of each operator that has one. Identity, Dropout and Cast need none: they are not layers. */
 export const RULES: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
-    Add: add,
+    Add: addition,
     AveragePool: averagePool,
     BatchNormalization: batchNormalization,
     Clip: clip,
     Concat: concat,
     Conv: convolution,
-    Div: div,
+    Div: division,
     Flatten: reshape,
     Gemm: gemm,
     GlobalAveragePool: globalAveragePool,
@@ -26,7 +26,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map(
     LeakyRelu: leakyRelu,
     MatMul: matMul,
     MaxPool: maxPool,
-    Mul: mul,
+    Mul: multiplication,
     Pad: pad,
     ReduceMean: reduceMean,
     Relu: relu,
@@ -35,8 +35,8 @@ export const RULES: ReadonlyMap<string, Rule> = new Map(
     Slice: slice,
     Split: split,
     Squeeze: reshape,
-    Sub: sub,
-    Sum: sum,
+    Sub: subtraction,
+    Sum: sumOfSeveral,
     Tanh: tanh,
     Transpose: transpose,
     Unsqueeze: reshape,
