@@ -1,9 +1,13 @@
 import { MenagerieError } from '../core/errors.js';
 import { memoryExceeded } from '../core/memory-errors.js';
 import { MIB } from '../core/units.js';
+import { readModel } from '../onnx/file/model.js';
+import type { TailCut, TailDepth } from '../onnx/gradient/tail.js';
+import { tailCuts } from '../onnx/gradient/tail-cuts.js';
 import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import type { BaseFile } from '../runtime/networks/network-spec.js';
+import { FileBytes } from '../runtime/weights/file-bytes.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
@@ -13,7 +17,9 @@ import { type NearDuplicates, nearDuplicates } from './examine/near-duplicates.j
 import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
-import type { TakeStep, TrainStep } from './protocol/steps.js';
+import type { TakeStep } from './protocol/steps.js';
+import type { TailResult, TailTask } from './tail/tail-task.js';
+import { trainTail } from './tail/train-tail.js';
 
 export interface TrainerOptions {
   /** The program of the trainer. */
@@ -35,8 +41,10 @@ export class Trainer {
   readonly #worker: WorkerProcess;
   readonly #memory: WorkerMemory;
   readonly #takeStep: TakeStep = async (step, parts = []) => {
-    const { answer, parts: found } = await this.#call(step, parts);
-    return { parts: found.map(({ buffer }) => new Float32Array(buffer)), facts: answer.facts };
+    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+    const { answer, parts: found } = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
+    const tensors = answer.tensors.map(({ name, dims }, i) => ({ name, dims, values: floatsOf(found[i]) }));
+    return { tensors, facts: answer.facts };
   };
 
   private constructor({ script, levers, env, memoryBytes }: TrainerOptions) {
@@ -98,44 +106,67 @@ export class Trainer {
   }
 
   /**
+   * Finds where to cut a network, so that its last layers can be trained.
+   * @param file path of its ONNX file
+   * @param output its output
+   * @throws MenagerieError `not_trainable` naming what has no gradient; what `inspect` throws; `training_failed`; the signal's reason
+   */
+  tailCuts(file: string, output: string, depths: readonly TailDepth[], signal?: AbortSignal): Promise<TailCut[]> {
+    return this.#bounded('Looking at the last layers', 0, signal, async () => {
+      const { tensors } = await this.#takeStep({ kind: 'tail/shapes', file });
+      const source = new FileBytes(file);
+      try {
+        return tailCuts(readModel(source), new Map(tensors.map(({ name, dims }) => [name, dims])), output, depths);
+      } finally {
+        source.close();
+      }
+    });
+  }
+
+  /**
+   * Trains the last layers of a network.
+   * @param onProgress gets the share done, 0..1
+   * @param signal kills the process
+   * @throws MenagerieError as `head`; `not_trainable`; what the source of activations throws
+   */
+  tail(task: TailTask, onProgress: (share: number) => void, signal?: AbortSignal): Promise<TailResult> {
+    return this.#bounded('Training the last layers', task.file.length, signal, () =>
+      trainTail(this.#takeStep, task, onProgress),
+    );
+  }
+
+  /**
    * A small JPEG of a picture, for people to look at.
    * @throws MenagerieError what decoding throws, and as `head`
    */
   thumbnail(file: Uint8Array, maxPixels: number, signal?: AbortSignal): Promise<Uint8Array> {
     return this.#bounded('Making a thumbnail', 0, signal, async () => {
-      const { parts } = await this.#call({ kind: 'picture/thumbnail', maxPixels }, [file]);
-      return parts[0] ?? new Uint8Array();
+      const { tensors } = await this.#takeStep({ kind: 'picture/thumbnail', maxPixels }, [file]);
+      return Uint8Array.from(tensors[0]?.values ?? []);
     });
   }
 
   /**
    * Writes a network: a base without its last layer, and a head.
-   * @param known features of known pictures, rows of length 1; empty: the file tells no distance
+   * @param cut where the tail begins that was trained last; undefined: the base stays as it is
    * @param target the file to write
    * @throws MenagerieError `not_trainable`, what reading the base throws, and as `head`
    */
   writeNetwork(
-    base: BaseFile,
-    head: HeadWeights,
-    known: Float32Array,
+    { base, head, known, cut }: { base: BaseFile; head: HeadWeights; known: Float32Array; cut: TailCut | undefined },
     target: string,
     signal?: AbortSignal,
   ): Promise<void> {
     const { classes, weights, bias, hidden } = head;
     const parts = [weights, bias, ...(hidden ? [hidden.weights, hidden.bias] : []), known];
     return this.#bounded('Writing the network', 0, signal, async () => {
-      await this.#call({ kind: 'file/write', base, hidden: hidden?.units ?? 0, classes, target }, parts);
+      await this.#takeStep({ kind: 'file/write', base, hidden: hidden?.units ?? 0, classes, cut, target }, parts);
     });
   }
 
   /** Ends the process, and waits until it has ended. */
   async stop(): Promise<void> {
     await this.#worker.stop();
-  }
-
-  async #call(step: TrainStep, parts: readonly (Float32Array | Int32Array | Uint8Array)[]) {
-    const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-    return await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
   }
 
   async #bounded<T>(what: string, bytes: number, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -165,6 +196,10 @@ function headBytes({ features, size, labels, views, classes, hidden }: HeadTask)
 /** Bytes that comparing features takes: they themselves, what is sent, and the cosines of a block. */
 function similarityBytes(features: Float32Array): number {
   return 3 * features.byteLength + 64 * MIB;
+}
+
+function floatsOf(part: Uint8Array<ArrayBuffer> | undefined): Float32Array {
+  return new Float32Array(part?.buffer ?? new ArrayBuffer());
 }
 
 function trainingFailed({ end }: WorkerLost): MenagerieError {

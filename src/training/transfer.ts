@@ -74,7 +74,8 @@ export async function transfer(
     times.begin('writing');
     await mkdir(folder, { recursive: true });
     const file = join(folder, 'model.onnx');
-    await trainer.writeNetwork(base.file, learned.findings.head.head, learned.known, file, signal);
+    const { known, findings } = learned;
+    await trainer.writeNetwork({ base: base.file, head: findings.head.head, known, cut: undefined }, file, signal);
     const report = await reportOf(request, { base, tables, learned, file }, trainer, tools, times, signal);
     await keepReport(report);
     const made = {

@@ -36,6 +36,21 @@ export async function inspect({ file, inputShape, timing }: InspectRequest): Pro
   }
 }
 
+/**
+ * The shape of every tensor of a network, for one picture of the shape that the file states.
+ * @throws MenagerieError as `inspect`
+ */
+export async function tensorShapes(file: string): Promise<Observed['shapes']> {
+  const source = new FileBytes(file);
+  try {
+    const model = readModel(source);
+    const probe = probeModel(source, model, inputDims(model, undefined));
+    return (await observe(file, model, probe.bytes, probe.feeds, probe.fetches)).shapes;
+  } finally {
+    source.close();
+  }
+}
+
 async function inspectSource(source: FileBytes, { file, inputShape, timing }: InspectRequest): Promise<Inspection> {
   const model = readModel(source);
   const dims = inputDims(model, inputShape);

@@ -52,9 +52,7 @@ export class GraphSession {
     feeds: Readonly<Record<string, GraphValues>>,
     fetches: readonly Name[],
   ): Promise<(name: Name) => Float32Array> {
-    const given: Record<string, Tensor> = {};
-    for (const [name, { values, dims }] of Object.entries(feeds)) given[name] = new Tensor(values, dims);
-    const results = await this.#run(given, fetches);
+    const results = await this.#run(feeds, fetches);
     return (name) => {
       const data = results[name]?.data;
       if (data instanceof Float32Array) return data;
@@ -62,14 +60,27 @@ export class GraphSession {
     };
   }
 
+  /**
+   * Runs the graph for outputs of any type.
+   * @throws MenagerieError `memory_exceeded`; what the runtime throws
+   */
+  async observe(
+    feeds: Readonly<Record<string, GraphValues>>,
+    fetches: readonly string[],
+  ): Promise<Record<string, { dims: readonly number[]; data: ArrayLike<unknown> }>> {
+    const results = await this.#run(feeds, fetches);
+    return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data }]));
+  }
+
   /** Frees its memory. */
   release(): Promise<void> {
     return this.#session.release();
   }
 
-  async #run(feeds: Record<string, Tensor>, fetches: readonly string[]) {
+  async #run(feeds: Readonly<Record<string, GraphValues>>, fetches: readonly string[]) {
+    const given = Object.entries(feeds).map(([name, { values, dims }]) => [name, new Tensor(values, dims)] as const);
     try {
-      return await this.#session.run(feeds, fetches);
+      return await this.#session.run(Object.fromEntries(given), fetches);
     } catch (error) {
       if (isMemoryRefused(error)) throw memoryExceeded(this.#what, bytesAskedFor(error), undefined, error);
       throw error;

@@ -22,7 +22,6 @@ export interface NearDuplicates {
  * @param take takes a step in the trainer
  * @param features pictures x size, of the plain views
  * @param onProgress gets the share done, 0..1
- * @returns the groups, and the least cosine within them
  */
 export async function nearDuplicates(
   take: TakeStep,
@@ -40,6 +39,6 @@ export async function nearDuplicates(
     // The first blocks are compared with the most pictures.
     onProgress(1 - (1 - from / pictures) ** 2);
   }
-  const [groups] = (await take({ kind: 'features/groups' })).parts;
-  return { groups: Int32Array.from(groups ?? []), threshold };
+  const [groups] = (await take({ kind: 'features/groups' })).tensors;
+  return { groups: Int32Array.from(groups?.values ?? []), threshold };
 }

@@ -30,15 +30,15 @@ export async function unknownScore(
 ): Promise<UnknownScore> {
   await take({ kind: 'features/open', size, seed }, [features]);
   const centresOf = async (pictures: Int32Array) => {
-    const { parts } = await take({ kind: 'features/centres', most: MOST_KNOWN, seed }, [pictures]);
-    return parts[0] ?? new Float32Array();
+    const { tensors } = await take({ kind: 'features/centres', most: MOST_KNOWN, seed }, [pictures]);
+    return tensors[0]?.values ?? new Float32Array();
   };
   const distances: number[] = [];
   const all = foldsOf(folds);
   for (const [f, { others, own }] of all.entries()) {
     const known = await centresOf(others);
-    const { parts } = await take({ kind: 'features/distances' }, [own, known]);
-    distances.push(...(parts[0] ?? []));
+    const { tensors } = await take({ kind: 'features/distances' }, [own, known]);
+    distances.push(...(tensors[0]?.values ?? []));
     onProgress((f + 1) / (all.length + 1));
   }
   const known = await centresOf(folds.map((_, picture) => picture));

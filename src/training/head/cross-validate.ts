@@ -1,9 +1,8 @@
-import { at, missing } from '../../core/at.js';
-import { LEAST_PROBABILITY } from '../../core/scores/averaging.js';
+import { missing } from '../../core/at.js';
 import type { TakeStep } from '../protocol/steps.js';
 import { type Fold, foldsOf } from './folds.js';
 import type { HeadCandidate, HeadTask } from './head-task.js';
-import { plainRows, type TrainingRows, trainingRows } from './pictures.js';
+import { logLoss, plainRows, type TrainingRows, trainingRows } from './pictures.js';
 
 /** The best choice by cross-validation. */
 export interface CrossValidated {
@@ -51,7 +50,7 @@ export async function crossValidate(
         );
         onFit((s + (i + (f + 1) / folds.length) / strengths.length) / sizes.length);
       }
-      const candidate = { l2, hidden, logLoss: logLoss(heldOut, task) };
+      const candidate = { l2, hidden, logLoss: logLoss(task.labels, heldOut, task.weighted) };
       candidates.push(candidate);
       if (!found || candidate.logLoss < found.best.logLoss) found = { best: candidate, heldOut };
       worse = candidate.logLoss < least ? 0 : worse + 1;
@@ -73,31 +72,15 @@ export async function fitFold(
   heldOut: Float32Array,
 ): Promise<void> {
   const { classes, seed } = task;
-  const { parts } = await take({ kind: 'head/fit', ...fit, seed, tolerance: TOLERANCE }, [
+  const { tensors } = await take({ kind: 'head/fit', ...fit, seed, tolerance: TOLERANCE }, [
     rows,
     weights,
     plainRows(own, task),
   ]);
-  const [probabilities] = parts;
+  const probabilities = tensors[0]?.values;
   if (probabilities?.length !== own.length * classes)
     throw new Error('the trainer gave other probabilities than asked');
   for (const [i, picture] of own.entries()) {
     heldOut.set(probabilities.subarray(i * classes, (i + 1) * classes), picture * classes);
   }
-}
-
-/** Mean over pictures of -ln of the true class's probability, each counting as in training. */
-function logLoss(heldOut: Float32Array, task: HeadTask): number {
-  const { labels, classes } = task;
-  const { weights } = trainingRows(
-    labels.map((_, picture) => picture),
-    { ...task, views: 1 },
-  );
-  let [sum, total] = [0, 0];
-  for (const [picture, label] of labels.entries()) {
-    const probability = Math.max(at(heldOut, picture * classes + label), LEAST_PROBABILITY);
-    sum -= at(weights, picture) * Math.log(probability);
-    total += at(weights, picture);
-  }
-  return sum / total;
 }

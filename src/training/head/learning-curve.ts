@@ -5,7 +5,7 @@ import type { TakeStep } from '../protocol/steps.js';
 import { type CrossValidated, fitFold } from './cross-validate.js';
 import { foldsOf } from './folds.js';
 import type { HeadTask, LearningCurvePoint } from './head-task.js';
-import { trainingRows } from './pictures.js';
+import { accuracyOf, trainingRows } from './pictures.js';
 
 /** Pictures of a class at the first points; each further point has twice as many. */
 const FIRST_SIZES = [2, 5, 10];
@@ -59,13 +59,8 @@ function shuffledByClass(pictures: Int32Array, { labels, seed }: HeadTask): numb
   return [...byClass.values()];
 }
 
-function pointOf(perClass: number, probabilities: Float32Array, { labels, classes }: HeadTask): LearningCurvePoint {
-  let right = 0;
-  for (const [picture, label] of labels.entries()) {
-    const own = probabilities.subarray(picture * classes, (picture + 1) * classes);
-    if (own.indexOf(Math.max(...own)) === label) right++;
-  }
-  const accuracy = right / labels.length;
+function pointOf(perClass: number, probabilities: Float32Array, { labels }: HeadTask): LearningCurvePoint {
+  const accuracy = accuracyOf(labels, probabilities);
   const [low, high] = wilson(accuracy, labels.length);
   return { perClass, accuracy, low, high };
 }

@@ -1,5 +1,5 @@
 import type { HeadWeights } from '../../onnx/cut/head-file.js';
-import type { TakeStep } from '../protocol/steps.js';
+import type { TakeStep, TrainTensor } from '../protocol/steps.js';
 import { crossValidate } from './cross-validate.js';
 import { checkHeadTask, type HeadResult, type HeadTask } from './head-task.js';
 import { learningCurve } from './learning-curve.js';
@@ -37,13 +37,13 @@ export async function trainHead(
   );
   const fit = { kind: 'head/fit', name: 'all', l2, hidden, warm: false, seed, tolerance: TOLERANCE } as const;
   await take(fit, [all.rows, all.weights, new Int32Array()]);
-  const { parts } = await take({ kind: 'head/weights', name: 'all' });
+  const { tensors } = await take({ kind: 'head/weights', name: 'all' });
   onProgress(1);
-  return { head: headOf(parts, classes, hidden), l2, hidden, candidates, heldOut, learningCurve: curve };
+  return { head: headOf(tensors, classes, hidden), l2, hidden, candidates, heldOut, learningCurve: curve };
 }
 
-function headOf(parts: readonly Float32Array[], classes: number, units: number): HeadWeights {
-  const [weights, bias, unitWeights, unitBias] = parts;
+function headOf(tensors: readonly TrainTensor[], classes: number, units: number): HeadWeights {
+  const [weights, bias, unitWeights, unitBias] = tensors.map(({ values }) => values);
   if (!weights || !bias) throw new Error('the trainer gave no weights');
   const last = { classes, weights, bias };
   return unitWeights && unitBias ? { ...last, hidden: { units, weights: unitWeights, bias: unitBias } } : last;

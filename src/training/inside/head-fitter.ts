@@ -2,6 +2,7 @@ import { missing } from '../../core/at.js';
 import { createRandom } from '../../core/random.js';
 import { countOf } from '../../core/shape.js';
 import { GraphSession, type GraphValues } from '../../runtime/networks/graph-session.js';
+import type { TrainTensor } from '../protocol/steps.js';
 import { minimise, type Objective } from './lbfgs.js';
 import {
   gradientOf,
@@ -95,13 +96,16 @@ export class HeadFitter {
   }
 
   /** Weights and bias of the output layer, then of the hidden layer, for features that are not standardised. */
-  plainWeights(name: string): Float32Array[] {
+  plainWeights(name: string): TrainTensor[] {
     const { hidden, point } = this.#fitted(name);
-    const [outputs, bias, units, unitBias] = this.#weights(hidden).map(({ from, to }) => point.slice(from, to));
-    if (!outputs || !bias) throw new Error('a head without weights');
-    if (!units || !unitBias) return Object.values(foldedIn(this.#standardisation, outputs, bias));
-    const folded = foldedIn(this.#standardisation, units, unitBias);
-    return [outputs, bias, folded.weights, folded.bias];
+    const layers = this.#weights(hidden);
+    const values = layers.map(({ from, to }) => point.slice(from, to));
+    const [weights, bias] = values.slice(-2);
+    if (!weights || !bias) throw new Error('a head without weights');
+    // The layer that sees the features is the last.
+    const folded = foldedIn(this.#standardisation, weights, bias);
+    const plain = [...values.slice(0, -2), folded.weights, folded.bias];
+    return layers.map((layer, i) => ({ name: layer.name, dims: layer.dims, values: plain[i] ?? missing(i) }));
   }
 
   async release(): Promise<void> {

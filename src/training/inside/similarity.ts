@@ -1,7 +1,6 @@
 import { missing } from '../../core/at.js';
 import { createRandom } from '../../core/random.js';
-import { nodeField, valueField } from '../../onnx/file/fields.js';
-import { encode } from '../../onnx/file/wire.js';
+import { GraphWriter } from '../../onnx/file/graph-writer.js';
 import { GraphSession } from '../../runtime/networks/graph-session.js';
 
 /** Rows that are compared with all others at once: bounds the memory of their cosines. */
@@ -30,19 +29,11 @@ export class Similarity {
 
   /** @param features rows x size; scaled in place to length 1 */
   static async open(features: Float32Array, size: number): Promise<Similarity> {
-    const graph = [
-      nodeField('Gemm', ['a', 'b'], ['cosines'], { transB: 1 }),
-      valueField('input', 'a', ['A', size]),
-      valueField('input', 'b', ['B', size]),
-      valueField('output', 'cosines', ['A', 'B']),
-    ];
-    const bytes = encode([
-      [1, 8],
-      [8, [[2, 17]]],
-      [7, [[2, 'cosines'], ...graph]],
-    ]);
+    const graph = new GraphWriter();
+    const [a, b] = [graph.input('a', ['A', size]), graph.input('b', ['B', size])];
+    graph.output('cosines', graph.add('Gemm', [a, b], { transB: 1 }));
     for (let row = 0; row < features.length; row += size) toLengthOne(features.subarray(row, row + size));
-    return new Similarity(features, size, await GraphSession.open(bytes, 'Comparing pictures'));
+    return new Similarity(features, size, await GraphSession.open(graph.bytes(), 'Comparing pictures'));
   }
 
   release(): Promise<void> {

@@ -1,9 +1,6 @@
-import { integersField, nodeField, valueField } from '../../onnx/file/fields.js';
-import { type Encodable, encode } from '../../onnx/file/wire.js';
+import { GraphWriter } from '../../onnx/file/graph-writer.js';
 
-// Softmax regression as an ONNX graph that computes its own gradient. Field numbers are those of onnx.proto3 (github.com/onnx/onnx).
-
-const [IR_VERSION, OPSET] = [8, 17];
+// Softmax regression as an ONNX graph that computes its own gradient.
 
 /** Outputs of the graph. Gradients are named after the weights. */
 export const [ROW_LOSS, PROBABILITIES] = ['row_loss', 'probabilities'] as const;
@@ -30,53 +27,36 @@ export function gradientOf<Name extends string>(weight: Name): `gradient/${Name}
  * @returns an ONNX file
  */
 export function softmaxGraph(hasHidden: boolean): Uint8Array {
-  const last = hasHidden ? 'hidden' : 'rows';
-  const weights = [OUTPUT_WEIGHTS, OUTPUT_BIAS, ...(hasHidden ? [HIDDEN_WEIGHTS, HIDDEN_BIAS] : [])];
-  const nodes = [
-    ...(hasHidden
-      ? [
-          nodeField('Gemm', ['rows', HIDDEN_WEIGHTS, HIDDEN_BIAS], ['hidden_sums'], { transB: 1 }),
-          nodeField('Relu', ['hidden_sums'], ['hidden']),
-        ]
-      : []),
-    nodeField('Gemm', [last, OUTPUT_WEIGHTS, OUTPUT_BIAS], ['logits'], { transB: 1 }),
-    nodeField('LogSoftmax', ['logits'], ['log_probabilities']),
-    nodeField('Exp', ['log_probabilities'], [PROBABILITIES]),
-    nodeField('Mul', ['targets', 'log_probabilities'], ['likelihoods']),
-    nodeField('ReduceSum', ['likelihoods', 'axis_1'], ['row_likelihood'], { keepdims: 0 }),
-    nodeField('Neg', ['row_likelihood'], [ROW_LOSS]),
-    nodeField('Sub', [PROBABILITIES, 'targets'], ['residuals']),
-    nodeField('Mul', ['residuals', 'row_weights'], ['d_logits']),
-    nodeField('Gemm', ['d_logits', last], [gradientOf(OUTPUT_WEIGHTS)], { transA: 1 }),
-    nodeField('ReduceSum', ['d_logits', 'axis_0'], [gradientOf(OUTPUT_BIAS)], { keepdims: 0 }),
-    ...(hasHidden
-      ? [
-          nodeField('Sign', ['hidden'], ['is_active']),
-          nodeField('MatMul', ['d_logits', OUTPUT_WEIGHTS], ['d_hidden']),
-          nodeField('Mul', ['d_hidden', 'is_active'], ['d_hidden_sums']),
-          nodeField('Gemm', ['d_hidden_sums', 'rows'], [gradientOf(HIDDEN_WEIGHTS)], { transA: 1 }),
-          nodeField('ReduceSum', ['d_hidden_sums', 'axis_0'], [gradientOf(HIDDEN_BIAS)], { keepdims: 0 }),
-        ]
-      : []),
-  ];
-  const inputs = ['rows', 'targets', 'row_weights', ...weights];
-  const outputs = [PROBABILITIES, ROW_LOSS, ...weights.map(gradientOf)];
-  const graph: Encodable[] = [
-    ...nodes,
-    [2, 'softmax regression'],
-    integersField('axis_0', [0]),
-    integersField('axis_1', [1]),
-    ...inputs.map((name) => valueField('input', name, freeDims(name))),
-    ...outputs.map((name): Encodable => [12, [[1, name]]]),
-  ];
-  return encode([
-    [1, IR_VERSION],
-    [8, [[2, OPSET]]],
-    [7, graph],
-  ]);
+  const graph = new GraphWriter();
+  const [sumOfRow, sumOfColumn] = [graph.integers([1]), graph.integers([0])];
+  const rows = graph.input('rows', ['N', 'size']);
+  const targets = graph.input('targets', ['N', 'classes']);
+  const rowWeights = graph.input('row_weights', ['N', 1]);
+  const weights = graph.input(OUTPUT_WEIGHTS, ['classes', 'inputs']);
+  const bias = graph.input(OUTPUT_BIAS, ['classes']);
+  const hidden = hasHidden ? graph.add('Relu', [hiddenSums(graph, rows)]) : rows;
+  const logits = graph.add('Gemm', [hidden, weights, bias], { transB: 1 });
+  const logarithms = graph.add('LogSoftmax', [logits], { axis: 1 });
+  const probabilities = graph.add('Exp', [logarithms]);
+  const likelihoods = graph.add('ReduceSum', [graph.add('Mul', [targets, logarithms]), sumOfRow], { keepdims: 0 });
+  graph.output(PROBABILITIES, probabilities);
+  graph.output(ROW_LOSS, graph.add('Neg', [likelihoods]));
+
+  const layerGradients = (gradient: string, inputs: string, weightName: string, biasName: string) => {
+    graph.output(gradientOf(weightName), graph.add('Gemm', [gradient, inputs], { transA: 1 }));
+    graph.output(gradientOf(biasName), graph.add('ReduceSum', [gradient, sumOfColumn], { keepdims: 0 }));
+  };
+  const ofLogits = graph.add('Mul', [graph.add('Sub', [probabilities, targets]), rowWeights]);
+  layerGradients(ofLogits, hidden, OUTPUT_WEIGHTS, OUTPUT_BIAS);
+  if (hasHidden) {
+    const ofHidden = graph.add('MatMul', [ofLogits, weights]);
+    layerGradients(graph.add('Mul', [ofHidden, graph.add('Sign', [hidden])]), rows, HIDDEN_WEIGHTS, HIDDEN_BIAS);
+  }
+  return graph.bytes();
 }
 
-/** A bias has one dimension, all else two; none is fixed. */
-function freeDims(input: string): string[] {
-  return input.endsWith('bias') ? [`${input}.0`] : [`${input}.0`, `${input}.1`];
+function hiddenSums(graph: GraphWriter, rows: string): string {
+  const weights = graph.input(HIDDEN_WEIGHTS, ['units', 'size']);
+  const bias = graph.input(HIDDEN_BIAS, ['units']);
+  return graph.add('Gemm', [rows, weights, bias], { transB: 1 });
 }

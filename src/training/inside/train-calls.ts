@@ -1,19 +1,17 @@
+import { tensorShapes } from '../../runtime/inspection/inspect.js';
 import type { PartBytes } from '../../runtime/workers/inside/serve-calls.js';
 import type { CallHead } from '../../runtime/workers/protocol/calls.js';
-import { isTrainStep, type TrainStep } from '../protocol/steps.js';
+import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.js';
 import { HeadFitter } from './head-fitter.js';
 import { Similarity } from './similarity.js';
+import { TailFitter } from './tail-fitter.js';
+import { writeNetwork } from './write-network.js';
 
 // How the trainer takes each kind of step.
 
-/** What a step gives. */
-interface Taken {
-  parts: readonly (Float32Array | Uint8Array)[];
-  facts: Record<string, number>;
-}
-
 let head: HeadFitter | undefined;
 let similarity: Similarity | undefined;
+let tail: TailFitter | undefined;
 /** When the last step ended. */
 let endedAt: number | undefined;
 
@@ -27,56 +25,84 @@ export async function answerTraining(
   if (!step || !isTrainStep(step)) throw new Error(`the trainer has no call "${step?.kind ?? call.kind}"`);
   const begunAt = performance.now();
   const waitedMs = begunAt - (endedAt ?? begunAt);
-  const { facts, parts: values } = await take(step, parts);
+  const { facts = {}, tensors = [] } = await take(step, parts);
   endedAt = performance.now();
+  // The shapes of a network are more than a frame has parts, and have no values.
+  const isEmpty = tensors.every(({ values }) => values.length === 0);
   return {
-    answer: { facts: { ...facts, waitedMs, workedMs: endedAt - begunAt } },
-    parts: values.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
+    answer: {
+      tensors: tensors.map(({ name, dims }) => ({ name, type: 'float32', dims })),
+      facts: { ...facts, waitedMs },
+    },
+    parts: isEmpty
+      ? []
+      : tensors.map(({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
   };
 }
 
-async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Taken> {
+async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Partial<StepAnswer>> {
   switch (step.kind) {
     case 'head/open': {
       await head?.release();
       const { size, classes } = step;
       head = new HeadFitter({ features: floats(parts, 0), labels: integers(parts, 1), size, classes });
-      return { parts: [], facts: {} };
+      return {};
     }
     case 'head/fit': {
       const fitter = opened(head);
       await fitter.fit(step.name, step, integers(parts, 0), floats(parts, 1));
-      return { parts: [await fitter.probabilities(step.name, integers(parts, 2))], facts: {} };
+      return one('probabilities', await fitter.probabilities(step.name, integers(parts, 2)));
     }
     case 'head/weights':
-      return { parts: opened(head).plainWeights(step.name), facts: {} };
+      return { tensors: opened(head).plainWeights(step.name) };
     case 'features/open':
       await similarity?.release();
       similarity = await Similarity.open(floats(parts, 0), step.size);
-      return { parts: [], facts: { median: similarity.medianOfPairs(step.seed) } };
+      return { facts: { median: similarity.medianOfPairs(step.seed) } };
     case 'features/join':
-      return { parts: [], facts: { to: await opened(similarity).join(step.from, step.threshold) } };
+      return { facts: { to: await opened(similarity).join(step.from, step.threshold) } };
     case 'features/groups':
-      return { parts: [opened(similarity).groups()], facts: {} };
+      return one('groups', opened(similarity).groups());
     case 'features/centres':
-      return { parts: [await opened(similarity).centres(integers(parts, 0), step.most, step.seed)], facts: {} };
+      return one('centres', await opened(similarity).centres(integers(parts, 0), step.most, step.seed));
     case 'features/distances':
-      return { parts: [await opened(similarity).distances(integers(parts, 0), floats(parts, 1))], facts: {} };
+      return one('distances', await opened(similarity).distances(integers(parts, 0), floats(parts, 1)));
+    case 'tail/shapes': {
+      const shapes = await tensorShapes(step.file);
+      return { tensors: Array.from(shapes, ([name, dims]) => ({ name, dims, values: new Float32Array() })) };
+    }
+    case 'tail/open':
+      await tail?.release();
+      tail = await TailFitter.open(opened(parts[0]), step.cut, step.classes, [floats(parts, 1), floats(parts, 2)]);
+      return {};
+    case 'tail/step':
+      return { facts: await opened(tail).step(floats(parts, 0), floats(parts, 1), step.learningRate) };
+    case 'tail/logits':
+      return one('logits', await opened(tail).logits(floats(parts, 0)));
+    case 'tail/keep':
+      opened(tail).keep();
+      return {};
+    case 'tail/weights':
+      return { tensors: opened(tail).kept };
     case 'picture/thumbnail': {
       // Imported only here. The loaders come first: they set which formats libvips may read.
       await import('../../imaging/loaders.js');
       const { thumbnail } = await import('../../imaging/thumbnail.js');
-      return { parts: [await thumbnail(opened(parts[0]), true, { maxPixels: step.maxPixels })], facts: {} };
+      const jpeg = await thumbnail(opened(parts[0]), true, { maxPixels: step.maxPixels });
+      return one('jpeg', Float32Array.from(jpeg));
     }
-    case 'file/write': {
-      const { writeNetwork } = await import('./write-network.js');
+    case 'file/write':
       writeNetwork(
         step,
         parts.map((_, i) => floats(parts, i)),
+        step.cut && opened(tail).kept,
       );
-      return { parts: [], facts: {} };
-    }
+      return {};
   }
+}
+
+function one(name: string, values: Float32Array): Partial<StepAnswer> {
+  return { tensors: [{ name, dims: [values.length], values }] };
 }
 
 function opened<T>(value: T | undefined): T {

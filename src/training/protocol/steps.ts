@@ -1,3 +1,4 @@
+import type { TailCut } from '../../onnx/gradient/tail.js';
 import type { BaseFile } from '../../runtime/networks/network-spec.js';
 
 // The steps that the trainer takes for the server, one call each. Tensors are the parts of the frame, little-endian: float32 unless
@@ -68,20 +69,59 @@ interface GetDistances {
   kind: 'features/distances';
 }
 
-/** Makes a small JPEG of a picture, for people to look at. Part: the picture's file. Answers with the JPEG's bytes. */
+/** Finds the shape of every tensor of a network for one picture. Answers with a tensor without values for each. */
+interface GetShapes {
+  kind: 'tail/shapes';
+  /** Path of the ONNX file. */
+  file: string;
+}
+
+/** Makes the training graph of a tail. Parts: the ONNX file (bytes), weights (classes x features) and bias of the first head. */
+interface OpenTail {
+  kind: 'tail/open';
+  cut: TailCut;
+  classes: number;
+}
+
+/** One step of training. Parts: activations at the cut, targets (pictures x classes). Answers with the fact `loss`. */
+interface StepTail {
+  kind: 'tail/step';
+  learningRate: number;
+}
+
+/** Part: activations at the cut. Answers with logits (pictures x classes). */
+interface GetLogits {
+  kind: 'tail/logits';
+}
+
+/** Keeps the weights of now as the best. */
+interface KeepTail {
+  kind: 'tail/keep';
+}
+
+/** Answers with the best weights. */
+interface GetTail {
+  kind: 'tail/weights';
+}
+
+/** Makes a small JPEG of a picture, for people to look at. Part: the picture's file. Answers with a tensor of the JPEG's bytes. */
 interface MakeThumbnail {
   kind: 'picture/thumbnail';
   maxPixels: number;
 }
 
-/** Writes the file of a network with a new head. Parts: as those of `head/weights`, and the known rows, which may be empty. */
+/**
+ * Writes the file of a network with a new head. Parts: weights and bias of the output layer, those of the hidden layer if there is one,
+ * and the known rows, which may be empty.
+ */
 interface WriteFile {
   kind: 'file/write';
-  /** The base's ONNX file, and what it must be. */
   base: BaseFile;
   /** Units of the hidden layer; 0: none. */
   hidden: number;
   classes: number;
+  /** Where the trained tail begins, whose weights are those that were kept; undefined: the network stays as it is. */
+  cut: TailCut | undefined;
   /** The file to write, in a folder of its own. */
   target: string;
 }
@@ -95,6 +135,12 @@ export type TrainStep =
   | GetGroups
   | GetCentres
   | GetDistances
+  | GetShapes
+  | OpenTail
+  | StepTail
+  | GetLogits
+  | KeepTail
+  | GetTail
   | MakeThumbnail
   | WriteFile;
 
@@ -107,6 +153,12 @@ const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'features/groups': true,
   'features/centres': true,
   'features/distances': true,
+  'tail/shapes': true,
+  'tail/open': true,
+  'tail/step': true,
+  'tail/logits': true,
+  'tail/keep': true,
+  'tail/weights': true,
   'picture/thumbnail': true,
   'file/write': true,
 };
@@ -116,9 +168,16 @@ export function isTrainStep(step: { kind: string }): step is TrainStep {
   return Object.hasOwn(KINDS, step.kind);
 }
 
-/** The trainer's answer to a step. */
+/** A tensor that the trainer answers with. */
+export interface TrainTensor {
+  name: string;
+  dims: readonly number[];
+  values: Float32Array;
+}
+
+/** The trainer's answer to a step: tensors, and numbers by name, among them `waitedMs`, for which it had nothing to do before. */
 export interface StepAnswer {
-  parts: Float32Array[];
+  tensors: TrainTensor[];
   facts: Record<string, number>;
 }
 

@@ -83,8 +83,11 @@ interface Calls {
     answer: { tensors: TensorInfo[]; inferenceMs: number };
   };
   inspect: { ask: { request: InspectRequest }; answer: { inspection: Inspection } };
-  /** A step of training, which only the trainer knows (src/training). The parts are tensors, in the order that the step says. */
-  train: { ask: { step: { kind: string } }; answer: { facts: Record<string, number> } };
+  /** A step of training, which only the trainer knows (src/training). The request's parts are as the step says; the answer's are tensors. */
+  train: {
+    ask: { step: { kind: string } };
+    answer: { tensors: TensorInfo[]; facts: Record<string, number> };
+  };
 }
 
 export type CallKind = keyof Calls;

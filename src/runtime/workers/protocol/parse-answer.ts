@@ -46,7 +46,7 @@ const ANSWERS: { [K in CallKind]: (answer: Fields) => CallAnswer<K> } = {
   repeat: ({ images, ms }) => ({ images: number(images), ms: number(ms) }),
   compute: ({ tensors, inferenceMs }) => ({ tensors: list(tensors, tensorInfo), inferenceMs: number(inferenceMs) }),
   inspect: ({ inspection: found }) => ({ inspection: inspection(found) }),
-  train: ({ facts }) => ({ facts: numbers(facts) }),
+  train: ({ tensors, facts }) => ({ tensors: list(tensors, tensorInfo), facts: numbers(facts) }),
 };
 
 function runOutcome(value: unknown): RunOutcome {
