@@ -7,7 +7,7 @@ import type { Ticket } from '../../serving/ticket.js';
 import type { ByteBudget } from '../body/memory/byte-budget.js';
 import { declaredLength, mayHoldParameters, readBody } from '../body/read-body.js';
 import { HOW_TO_SEND } from '../body/readers/body-reader.js';
-import { LEAST_RATE, watchRate } from '../body/upload-rate.js';
+import { watchRate } from '../body/upload-rate.js';
 import { clientGone } from '../exchange/client-gone.js';
 import { onResponseClose } from '../exchange/response-close.js';
 import { classificationJson, serverTiming } from './answer-json.js';
@@ -36,9 +36,6 @@ export interface ClassifyRouteOptions {
 
 /** A media type, with or without parameters (RFC 9110, 8.3.1). */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
-
-/** The upload rate is averaged over uploadTimeoutMs divided by this. */
-const RATE_WINDOWS = 6;
 
 const PICTURES =
   'Takes the bytes of a picture as the body, a form with pictures in `image` (or `images`, `image[]`, `file`, `data`), or JSON with ' +
@@ -103,14 +100,13 @@ async function answer(
   const ticket = classifier.open(uploadTimeoutMs);
   const account = budget.open({ address: request.ip, declared: declaredLength(request) });
   const unwatch = onResponseClose(request.raw, reply.raw, () => ticket.abort(clientGone()));
-  const windowMs = uploadTimeoutMs / RATE_WINDOWS;
   try {
     // What can be refused is refused before the upload is read. The body cannot name other models than the URL.
     const known = namesModels(request.query) || !mayHoldParameters(request);
     const inUrl = known ? allParameters(request, new Map(), schema) : undefined;
     if (inUrl) await ask(ticket, inUrl);
     else await classifier.assertRoom(limits.deadlineMs);
-    const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
+    const unwatchRate = watchRate(request.raw.socket, uploadTimeoutMs, (error) => ticket.abort(error));
     const rules = { ...limits, parameterNames: new Set(Object.keys(schema.properties)), account };
     const { images, parameters } = await readBody(request, rules, ticket.signal).finally(unwatchRate);
     const all = inUrl && parameters.size === 0 ? inUrl : allParameters(request, parameters, schema);
@@ -129,11 +125,4 @@ async function answer(
 function withAdvice(error: unknown): never {
   if (!(error instanceof MenagerieError) || error.code !== 'not_an_image') throw error;
   throw new MenagerieError(error.code, `${error.message} ${HOW_TO_SEND}`);
-}
-
-function tooSlow(windowMs: number): MenagerieError {
-  return new MenagerieError(
-    'upload_timeout',
-    `The body arrived too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
-  );
 }
