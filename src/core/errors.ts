@@ -80,7 +80,8 @@ export const ERRORS = {
   invalid_config: 'A setting is unknown or out of range.',
   usage: 'The command line is wrong.',
   server_failed: 'The server that was to be measured did not start, ended, or cannot be reached.',
-  invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
+  invalid_data:
+    'The pictures or labels to evaluate on or to train on are not in a known form, or not allowed, or do not fit the model.',
   invalid_sidecar: 'The XMP file beside a picture cannot be changed safely, and was left as it is.',
   io_error: 'A file could not be read or written.',
   too_little_disk: 'The disk, or the part of it that may be used, has too little room for what is to be written.',

@@ -7,7 +7,7 @@ import type { ImageFile, Ticket } from '../../serving/ticket.js';
 import type { ByteBudget } from '../body/memory/byte-budget.js';
 import { declaredLength, mayHoldParameters, readBody } from '../body/read-body.js';
 import { HOW_TO_SEND } from '../body/readers/body-reader.js';
-import { LEAST_RATE, watchRate } from '../body/upload-rate.js';
+import { watchRate } from '../body/upload-rate.js';
 import { clientGone } from '../exchange/client-gone.js';
 import { onResponseClose } from '../exchange/response-close.js';
 import { allParameters } from './parameters.js';
@@ -49,9 +49,6 @@ export const PICTURES =
 /** A media type, with or without parameters (RFC 9110, 8.3.1). */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
-/** The upload rate is averaged over uploadTimeoutMs divided by this. */
-const RATE_WINDOWS = 6;
-
 /** Leaves the bodies of these routes to `receive`, which reads them piece by piece, whatever type they have. */
 export function leaveBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -80,13 +77,12 @@ export async function receive<S extends TObject, R>(
   const ticket = classifier.open(uploadTimeoutMs);
   const account = budget.open({ address: request.ip, declared: declaredLength(request) });
   const unwatch = onResponseClose(request.raw, reply.raw, () => ticket.abort(clientGone()));
-  const windowMs = uploadTimeoutMs / RATE_WINDOWS;
   try {
     // What can be refused is refused before the upload is read. A body without parameters cannot name models.
     const inUrl = known || !mayHoldParameters(request) ? allParameters(request, new Map(), schema) : undefined;
     if (inUrl) await ask(ticket, inUrl);
     else await classifier.assertRoom(limits.deadlineMs);
-    const unwatchRate = watchRate(request.raw.socket, windowMs, () => ticket.abort(tooSlow(windowMs)));
+    const unwatchRate = watchRate(request.raw.socket, uploadTimeoutMs, (error) => ticket.abort(error));
     const rules = { ...limits, parameterNames: new Set(Object.keys(schema.properties)), account };
     const { images, parameters: inBody } = await readBody(request, rules, ticket.signal).finally(unwatchRate);
     const parameters = inUrl && inBody.size === 0 ? inUrl : allParameters(request, inBody, schema);
@@ -103,11 +99,4 @@ export async function receive<S extends TObject, R>(
 function withAdvice(error: unknown): never {
   if (!(error instanceof MenagerieError) || error.code !== 'not_an_image') throw error;
   throw new MenagerieError(error.code, `${error.message} ${HOW_TO_SEND}`);
-}
-
-function tooSlow(windowMs: number): MenagerieError {
-  return new MenagerieError(
-    'upload_timeout',
-    `The body arrived too slowly: less than ${LEAST_RATE} bytes a second over ${Math.round(windowMs)} ms.`,
-  );
 }

@@ -9,7 +9,7 @@ import { lookAtFile } from './look-at-file.js';
 import { MAX_CLASSES, MAX_PICTURES, type SkippedFile, type TrainingPicture, type TrainingSet } from './training-set.js';
 
 /** What has been read so far. */
-export interface ScanProgress {
+interface ScanProgress {
   pictures: number;
   bytes: number;
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { scanClasses } from '../../../src/training/pictures/scan.js';
@@ -211,7 +212,7 @@ test('tells how far it is, stops when it is aborted, and goes on where files van
   expect(seen).toEqual([1, 2]);
   const set = await scanClasses(root, {
     ...OPTIONS,
-    onProgress: () => void rm(join(root, 'b'), { recursive: true, force: true }),
+    onProgress: () => rmSync(join(root, 'b'), { recursive: true, force: true }),
   }).catch((error: unknown) => error);
   expect(set).toMatchObject({ code: 'invalid_data', message: expect.stringContaining('it is not there') });
 });
