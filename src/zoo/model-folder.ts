@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
-import type { Manifest } from '../core/manifest/manifest.js';
+import { type Manifest, parseManifest } from '../core/manifest/manifest.js';
+import { MODEL_ID_PATTERN, PATTERN_WORDS } from '../core/manifest/schema-words.js';
 import type { Variant, VariantName, WeightFile } from '../core/manifest/variant.js';
 import { ioError } from '../system/errors.js';
 import { ownPartial } from '../system/partial-name.js';
@@ -59,10 +60,13 @@ export interface StagedModel extends ModelPlace {
 /**
  * Writes the files of a version of a model into its folder, which need not exist. Nothing else of the folder is changed.
  * @param directory the model directory, made if it does not exist
- * @throws MenagerieError `io_error`; nothing is left then
+ * @throws MenagerieError `invalid_manifest` for what a manifest may not state, `io_error`; nothing is left then
  */
 export async function stageModel(directory: string, model: NewModel): Promise<StagedModel> {
   const { id } = model.manifest;
+  if (!new RegExp(MODEL_ID_PATTERN).test(id)) {
+    throw new MenagerieError('invalid_manifest', `The id "${id}" ${PATTERN_WORDS[MODEL_ID_PATTERN]}.`);
+  }
   const place = { id, ...(await placeIn(directory, id)) };
   for (const folder of [place.root, place.folder]) await removeAbandoned(folder);
   const building = join(place.folder, ownPartial('.version'));
@@ -188,11 +192,15 @@ async function fill(building: string, version: string, model: NewModel, main: Wr
       golden: { image: `./${version}/${golden.picture.name}`, index: golden.index, within: golden.within },
     }),
   };
-  return `${JSON.stringify(whole, null, 2)}\n`;
+  const text = `${JSON.stringify(whole, null, 2)}\n`;
+  parseManifest(text, MANIFEST);
+  return text;
 }
 
 async function writeFile(folder: string, { name, content }: NewFile): Promise<WrittenFile> {
   const file = join(folder, name);
+  if (!file.startsWith(join(folder, sep)))
+    throw new MenagerieError('io_error', `"${name}" lies outside of the folder.`);
   await mkdir(dirname(file), { recursive: true });
   if (typeof content === 'string' || content instanceof Uint8Array) {
     await writeWhole(file, (handle) => handle.writeFile(content));

@@ -1,7 +1,6 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { toMenagerieError } from '../core/errors.js';
 import { FileLock } from '../system/file-lock.js';
 import { parsePartial } from '../system/partial-name.js';
 import { processExists } from '../system/process-exists.js';
@@ -16,9 +15,9 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 const MOST_KEPT = 3;
 /** What another machine was writing is left alone for so long. */
 const FOREIGN_MS = 24 * 60 * 60 * 1000;
-/** A manifest is written in milliseconds: that is how long to wait for the lock of another program. */
-const LOCK_TRIES = 50;
-const LOCK_WAIT_MS = 100;
+/** How long to wait for the lock of another program, which holds it for milliseconds. */
+const LOCK_PATIENCE_MS = 10_000;
+const LOCK_RETRY_MS = 50;
 
 /**
  * Changes a model folder while no other program does.
@@ -34,12 +33,13 @@ export async function withFolderLock({ id, root }: ModelPlace, change: () => Pro
 }
 
 async function takeLock(file: string, what: string): Promise<FileLock> {
-  for (let tries = 1; ; tries++) {
+  const giveUp = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
     try {
-      return await FileLock.take(file, what, AbortSignal.timeout(LOCK_TRIES * LOCK_WAIT_MS * 10));
+      return await FileLock.take(file, what, new AbortController().signal);
     } catch (error) {
-      if (tries === LOCK_TRIES || toMenagerieError(error).code !== 'io_error') throw error;
-      await sleep(LOCK_WAIT_MS);
+      if (performance.now() > giveUp) throw error;
+      await sleep(LOCK_RETRY_MS);
     }
   }
 }

@@ -55,6 +55,31 @@ async function current(root: string): Promise<string | undefined> {
   return readFile(weightsPath(model, findVariant(model)), 'utf8');
 }
 
+test('several processes at once leave a whole version, and the one before it', async () => {
+  const root = join(await temporaryFolder(), 'models');
+  const networks = ['a', 'b', 'c', 'd', 'e'];
+  await Promise.all(networks.map((network) => change('write', root, network, 0)));
+  const last = await current(root);
+  expect(networks).toContain(last);
+  await change('rollback', root, '', 0);
+  const before = await current(root);
+  expect(networks.filter((network) => network !== last)).toContain(before);
+});
+
+test('what cannot be written leaves nothing', async () => {
+  const root = join(await temporaryFolder(), 'models');
+  const model = modelOf('a');
+  const lost = { name: 'model.onnx', content: { copyOf: join(root, 'not-there.onnx') } };
+  await expect(stageModel(root, { ...model, network: lost })).rejects.toMatchObject({ code: 'io_error' });
+  const outside = [{ name: '../../../outside', content: '' }];
+  await expect(stageModel(root, { ...model, others: outside })).rejects.toMatchObject({ code: 'io_error' });
+  const noFamily = { ...model, manifest: { ...model.manifest, family: '' } };
+  await expect(stageModel(root, noFamily)).rejects.toMatchObject({ code: 'invalid_manifest' });
+  const elsewhere = { ...model, manifest: { ...model.manifest, id: '../mine' } };
+  await expect(stageModel(root, elsewhere)).rejects.toMatchObject({ code: 'invalid_manifest' });
+  expect(await readdir(root)).toEqual([]);
+});
+
 test.each([
   { what: 'write', before: [], left: [undefined, 'new'] },
   { what: 'write', before: ['a', 'b'], left: ['b', 'new'] },

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commitModel, type NewModel, stageModel } from '../../src/zoo/model-folder.js';
@@ -6,7 +6,7 @@ import { openRepository } from '../../src/zoo/open-repository.js';
 import { answers, type ClassifyReply, codeOf, metric, postPicture } from '../support/http-client.js';
 import { manifestOf, sha256 } from '../support/model-folders.js';
 import { ADMIN_KEY, startServer, type TestServer } from '../support/server.js';
-import { instructPng, type LoadScript, until, Weights } from '../support/worker-script.js';
+import { instructPng, type LoadScript, readLines, until } from '../support/worker-script.js';
 
 // Models that come, change and go while the server serves, over scripted workers.
 
@@ -231,15 +231,21 @@ describe('removal over HTTP', () => {
     const { admin, classOf } = client(server);
     await adopt(server, 'mine', {});
     const [version = ''] = (await filesOf(server, 'mine')).versions;
-    const network = new Weights(join(server.folder, 'gate'), {});
-    const running = postPicture(server.url, await instructPng('answer', 4), { query: 'model=mine' });
+    const log = join(server.data, 'mine', version, 'model.onnx.log');
+    const running = postPicture(server.url, await instructPng('hold', 4), { query: 'model=mine' });
+    await until(() => readLines(log).includes('run 4'), 'the picture to be begun');
+    const removing = admin('mine', 'DELETE');
+    await until(async () => (await fetch(`${server.url}/models/mine`)).status === 404, 'the removal');
+    expect(await codeOf(await admin('mine', 'DELETE'))).toBe('unknown_model');
+    // The gate of the scripted network lies beside its file, which has gone.
+    await mkdir(join(server.data, 'mine', version), { recursive: true });
+    await writeFile(join(server.data, 'mine', version, 'model.onnx.go-4'), '');
     expect(await answers(await running)).toEqual([4]);
-    expect([version.length, network.log]).toEqual([17, []]);
-    expect((await admin('mine', 'DELETE')).status).toBe(204);
+    expect((await removing).status).toBe(204);
+    await rm(join(server.data, 'mine'), { recursive: true });
     expect(await classOf('mine')).toBe('unknown_model');
     expect(await readdir(server.data)).toEqual([]);
     expect(await metric(server.url, 'menagerie_model_state', { model: 'mine' })).toBe(0);
-    expect(await codeOf(await admin('mine', 'DELETE'))).toBe('unknown_model');
     // The id is free again.
     await adopt(server, 'mine', { offset: 2 }, 2);
     expect(await classOf('mine')).toBe(2);
@@ -267,6 +273,13 @@ describe('the file of a model over HTTP', () => {
       'content-type': 'application/octet-stream',
       'content-disposition': 'attachment; filename="mine.onnx"',
     });
+    const head = await client(server).admin('mine/file', 'HEAD');
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, String(text.length)]);
+    // A file that has changed on disk is not handed out.
+    const [version = ''] = (await filesOf(server, 'mine')).versions;
+    await writeFile(join(server.data, 'mine', version, 'model.onnx'), text.replace('0', '1'));
+    const damaged = await client(server).admin('mine/file', 'GET');
+    expect([damaged.status, await codeOf(damaged)]).toEqual([500, 'checksum_mismatch']);
   });
 });
 

@@ -128,7 +128,11 @@ export class ModelRegistry {
    * @throws MenagerieError `unknown_model`, `model_protected`, `no_previous_version`, and what `adopt` throws
    */
   async rollback(id: string): Promise<ServedModel> {
-    return await this.adopt(await stagePrevious(await this.#options.repository.changeable(id)));
+    const place = await this.#options.repository.changeable(id);
+    const previous = await stagePrevious(place).catch((error: unknown) => {
+      throw this.#shown(error);
+    });
+    return await this.adopt(previous);
   }
 
   /**
