@@ -1,7 +1,7 @@
 import { MenagerieError } from '../core/errors.js';
 import type { BaseFile } from '../runtime/networks/network-spec.js';
 import type { FeatureSource } from '../serving/features.js';
-import { statedHashes } from '../serving/loading/bring-up.js';
+import { statedHashes } from '../serving/loading/base-file.js';
 import { sha256Of } from '../zoo/files.js';
 import { findVariant, weightsPath } from '../zoo/weights.js';
 import type { FeatureKey } from './cache/feature-key.js';

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { posix } from 'node:path';
 import { Pieces } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { inputShape } from '../../core/manifest/input-shape.js';
@@ -16,6 +15,7 @@ import { planFor } from '../asking/plan.js';
 import { PLAIN_QUESTION } from '../asking/question.js';
 import { READING_GMACS } from '../cost/cost.js';
 import type { ServedModel } from '../models/model.js';
+import { statedHashes } from './base-file.js';
 
 /** What loading a model needs. */
 export interface BringUpOptions {
@@ -39,13 +39,13 @@ export interface BringUpOptions {
 export async function bringUp(
   folder: ModelFolder,
   variant: NamedVariant,
-  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+  { key, rows, base }: Pick<NetworkSpec, 'key' | 'rows' | 'base'>,
   options: BringUpOptions,
   onLoaded: () => void,
 ): Promise<ServedModel> {
   const { pool, instances } = options;
   await assertPulled(folder, variant);
-  const spec = networkSpecOf(folder, variant, { key, rows });
+  const spec = networkSpecOf(folder, variant, { key, rows, base });
   const { manifest } = folder;
   // Counted meanwhile, in a separate process, unless stated. If that fails, the cost is computed from the measured time.
   const counting = manifest.macs ?? options.countMacs(spec.file, inputShape(manifest, 1)).catch(() => undefined);
@@ -69,21 +69,13 @@ export async function bringUp(
   }
 }
 
-/** The SHA-256 of external data files by the names that the ONNX file has for them, where the manifest states them. */
-export function statedHashes({ file: main, external_data = [] }: NamedVariant): Record<string, string> {
-  const nameOf = (file: string) => posix.relative(posix.dirname(main), file);
-  return Object.fromEntries(
-    external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[nameOf(file), sha256]])),
-  );
-}
-
 /** The network of a variant, whose weights must be there. */
 export function networkSpecOf(
   model: ModelFolder,
   variant: NamedVariant,
-  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+  { key, rows, base }: Pick<NetworkSpec, 'key' | 'rows' | 'base'>,
 ): NetworkSpec {
-  const { input, preprocess, output, batch } = model.manifest;
+  const { input, preprocess, output, batch, unknown } = model.manifest;
   const file = weightsPath(model, variant);
   return {
     key,
@@ -97,6 +89,8 @@ export function networkSpecOf(
     preprocess,
     output,
     batch,
+    ...(unknown ? { unknown } : {}),
+    base,
   };
 }
 

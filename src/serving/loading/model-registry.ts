@@ -10,6 +10,7 @@ import type { ModelStatus, ServedModel } from '../models/model.js';
 import type { ModelEvents } from '../models/model-events.js';
 import { openWeightsFile, type WeightsFile } from '../models/weights-file.js';
 import { notLoaded, whyNotServed } from '../models/why-not-served.js';
+import { baseFileOf } from './base-file.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 import { ModelEntries, type ModelEntry } from './model-entries.js';
 import { NetworkUses } from './network-uses.js';
@@ -238,7 +239,8 @@ export class ModelRegistry {
       if (!old) this.#entries.move(entry, 'loading');
       const started = performance.now();
       const key = `${id}@${variant.name}#${++this.#generation}`;
-      const served = await bringUp(folder, variant, { key, rows }, this.#options, () => {
+      const base = baseFileOf(repository, folder);
+      const served = await bringUp(folder, variant, { key, rows, base }, this.#options, () => {
         if (!old) this.#entries.move(entry, 'warming');
       });
       // Its workers may have ended since it was loaded.
