@@ -32,8 +32,8 @@ COPY --from=dependencies /usr/bin/tini-static /app/tini
 COPY deploy/docker/entrypoint.sh deploy/docker/health.mjs ./
 COPY --from=build /src/dist dist
 COPY models models
-# A volume over models/ hides what is under it: the entry point fills it from the copy.
-RUN cp -R models models.image && chown -R 10001:10001 models
+# A volume over models/ hides what is under it: the entry point fills it from the copy. A volume takes its owner from menagerie-data/.
+RUN cp -R models models.image && mkdir menagerie-data && chown -R 10001:10001 models menagerie-data
 
 # The CUDA provider comes from NuGet, by the version that onnxruntime-node names. TensorRT is not installed, so its
 # provider could not be loaded.

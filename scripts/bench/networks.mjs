@@ -3,9 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { modelDirectories } from '../../dist/app/models-to-load.js';
+import { openModels } from '../../dist/app/models-to-load.js';
 import { loadConfig } from '../../dist/config/load-config.js';
-import { openRepository } from '../../dist/zoo/open-repository.js';
 import { findVariant, weightsPath } from '../../dist/zoo/weights.js';
 import { ASSET_MODELS, writeAssetModels } from '../measure/asset-models.mjs';
 
@@ -52,7 +51,7 @@ export async function openNetworks(names, assets, temporary) {
     mkdirSync(modelDirs);
     writeAssetModels(assets, modelDirs);
   }
-  const { models } = await openRepository(modelDirectories(loadConfig({ MODEL_DIRS: modelDirs })));
+  const { models } = await openModels(loadConfig({ MODEL_DIRS: modelDirs }));
   const photograph = modelDirs ? await pictureOf(join(assets, 'images', SMALL)) : undefined;
   const large = modelDirs ? await largePicture(join(assets, 'images', LARGE)) : undefined;
   const networks = names.map(async (name) => {

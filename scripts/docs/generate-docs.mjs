@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defaultOf } from '../../dist/cli/program.js';
+import { defaultOf } from '../../dist/cli/shared/setting-flags.js';
 import { flagOf, loadConfig } from '../../dist/config/load-config.js';
 import { SETTINGS } from '../../dist/config/settings.js';
 import { ERRORS } from '../../dist/core/errors.js';
@@ -26,7 +26,7 @@ import { fidelityPage } from './fidelity-page.mjs';
 import { table } from './markdown.mjs';
 import { memoryTable, memoryText } from './memory-page.mjs';
 import { augmentationTable, cropTable, ensembleTable, fairnessTable, fairnessText } from './technique-tables.mjs';
-import { depthTable, liteTable, trainingTable, zooTable, zooText } from './zoo-page.mjs';
+import { depthTable, liteTable, longerMark, trainingTable, zooTable, zooText } from './zoo-page.mjs';
 
 const HELP = `Usage: npm run docs [-- --check]
 
@@ -143,7 +143,7 @@ async function networks() {
       bytes === undefined ? '' : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
     const percent = (/** @type {number | undefined} */ top1) => (top1 === undefined ? '' : `${top1.toFixed(2)} %`);
     return [
-      `\`${id}\``,
+      `\`${id}\`${longerMark(id)}`,
       title,
       dataset,
       size(fp32?.bytes),
@@ -157,6 +157,9 @@ async function networks() {
   const names = bundled.map(({ id }) => `\`${id}\``).join(', ');
   return `${table(['Model', 'Network', 'Data set', 'fp32', 'top-1', 'int8', 'top-1', 'Licence'], rows)}
 ${names} ${bundled.length === 1 ? 'comes' : 'come'} with the server; the others are fetched by \`menagerie pull\`.
+
+† trained for longer than the other networks for CIFAR-10, so these figures do not compare architectures: [the bundled
+networks](docs/zoo.md#depth-with-and-without-shortcuts) say what was trained how.
 `;
 }
 

@@ -1,5 +1,5 @@
 // Tables and text of docs/zoo.md, from what measure-zoo.mjs has written and the logs of training.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readMeasured } from '../measure/measuring.mjs';
 import { paragraph } from './markdown.mjs';
 
@@ -9,15 +9,22 @@ import { paragraph } from './markdown.mjs';
 /** @type {{ machine: string, networks: Network[], together?: Accuracy }} */
 const { machine, networks, together } = readMeasured('zoo');
 
-/** The last line of a network's training log. @param {string} id */
-function training(id) {
-  const log = readFileSync(new URL(`../train/cifar10/logs/${id}.jsonl`, import.meta.url), 'utf8');
+const LOGS = new URL('../train/cifar10/logs/', import.meta.url);
+
+/** The last line of a training log. @param {string} name that of the log */
+function training(name) {
+  const log = readFileSync(new URL(`${name}.jsonl`, LOGS), 'utf8');
   const lines = log
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
   return lines.findLast((line) => line.network !== undefined && line.epochs !== undefined);
 }
+
+/** What follows the id of a network in tables of accuracies, if it was trained in two cycles, longer than the others. @param {string} id */
+export const longerMark = (id) => (existsSync(new URL(`${id}.jsonl`, LOGS)) && training(id).earlier_epochs ? ' †' : '');
+/** @param {{ epochs: number, earlier_epochs?: number }} log */
+const epochsOf = ({ epochs, earlier_epochs: earlier }) => (earlier ? `${earlier} + ${epochs - earlier}` : epochs);
 
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(2)} %`;
 const megabytes = (/** @type {number} */ bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
@@ -32,6 +39,7 @@ export function zooTable() {
   return {
     header: [
       'Network',
+      'Epochs',
       'Parameters',
       'MACs',
       'File',
@@ -44,7 +52,8 @@ export function zooTable() {
       'int8 time',
     ],
     rows: ranked.map(({ id, parameters, macs, bytes, ms, single, mirrored, tenCrops, int8 }) => [
-      `\`${id}\``,
+      `\`${id}\`${longerMark(id)}`,
+      epochsOf(training(id)),
       parameters.toLocaleString('en'),
       `${(macs / 1e6).toFixed(1)} M`,
       megabytes(bytes),
@@ -75,8 +84,8 @@ export function trainingTable() {
     rows: ranked.map(({ id }) => {
       const log = training(id);
       return [
-        `\`${id}\``,
-        log.earlier_epochs ? `${log.earlier_epochs} + ${log.epochs - log.earlier_epochs}` : log.epochs,
+        `\`${id}\`${longerMark(id)}`,
+        epochsOf(log),
         log.small_epochs,
         log.smoothing || '',
         Math.round(log.seconds / 60),
@@ -110,18 +119,20 @@ export function liteTable() {
   };
 }
 
-/** Networks of two depths with and without shortcuts, all trained by one schedule. */
-const DEPTHS = ['plain20', 'plain44', 'resnet44'];
+/** Logs of networks of two depths without and with shortcuts, all trained by one schedule. */
+const DEPTHS = ['cifar10-plain20', 'ten-epochs/cifar10-resnet20', 'cifar10-plain44', 'cifar10-resnet44'];
 
 /** @returns {{ header: string[], rows: unknown[][] }} */
 export function depthTable() {
   return {
-    header: ['Network', 'Shortcuts', 'Epochs', 'Last training loss', 'Held-out top-1', 'Test top-1'],
+    header: ['Network', 'Layers', 'Shortcuts', 'Epochs', 'Last training loss', 'Held-out top-1', 'Test top-1'],
     rows: DEPTHS.map((name) => {
-      const log = training(`cifar10-${name}`);
+      const log = training(name);
+      const [, kind, layers] = /^(plain|resnet)(\d+)$/.exec(log.network) ?? [];
       return [
-        `${log.network.replace(/\D+/, '')} layers`,
-        log.network.startsWith('plain') ? 'no' : 'yes',
+        `${kind === 'plain' ? 'Plain' : 'ResNet'}-${layers}`,
+        layers,
+        kind === 'plain' ? 'no' : 'yes',
         log.epochs,
         log.train_loss,
         `${log.held_out_top1.toFixed(2)} %`,
@@ -136,7 +147,7 @@ export function zooText() {
   const images = networks[0]?.single.images.toLocaleString('en');
   const half = Math.max(...ranked.map(({ single: { interval } }) => interval[1] - interval[0])) / 2;
   const facts = paragraph(
-    `With ${images} pictures, chance alone accounts for up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`. ` +
+    `† trained longer, in two cycles ([training](#training)). With ${images} pictures, chance alone accounts for up to ${(100 * half).toFixed(1)} points. *Mirrored too* is \`tta=mirror\`. ` +
       '*10 crops* is `crops=10` of the picture with a border of one black pixel; without the border its crops would be the same. ' +
       `*Time* is that of one picture on one thread, as a multiple of ResNet-20's ${yardstick.toFixed(2)} ms (${machine}).`,
   );

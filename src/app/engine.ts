@@ -12,29 +12,35 @@ import { Classifier } from '../serving/classifier.js';
 import { Admission } from '../serving/cost/admission.js';
 import { ReadingSpeed } from '../serving/cost/cost.js';
 import type { ServingEvents } from '../serving/events.js';
+import { Features } from '../serving/features.js';
+import { LayerNetworks } from '../serving/layer-networks.js';
 import { ModelRegistry, type ModelTuning } from '../serving/loading/model-registry.js';
 import { Summaries } from '../serving/summaries.js';
 import { Targets } from '../serving/targets.js';
-import { openRepository } from '../zoo/open-repository.js';
-import type { Repository } from '../zoo/repository.js';
+import { Trainer } from '../training/trainer.js';
+import type { LiveRepository } from '../zoo/live-repository.js';
 import { layoutOf } from './layout.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
-import { modelDirectories } from './models-to-load.js';
+import { namedInSettings, openModels } from './models-to-load.js';
 
 // Connects the rooms. The server and the commands that compute in their own process use the same engine.
 
+const TRAINER_SCRIPT = new URL('../training/inside/trainer-main.js', import.meta.url);
 export const WORKER_SCRIPT = new URL('../runtime/workers/inside/worker-main.js', import.meta.url);
 /** A worker with longer jobs does not get its next batch in advance: it loses little by waiting, and that batch could lose more. */
 const AHEAD_MS = 10;
 
 export interface Engine {
-  repository: Repository;
+  repository: LiveRepository;
   summaries: Summaries;
   pool: WorkerPool;
   admission: Admission;
   answers: SharedAnswers;
   registry: ModelRegistry;
   classifier: Classifier;
+  features: Features;
+  /** Starts a process that trains. It must be stopped. */
+  startTrainer(): Trainer;
   /** Ends all worker processes. */
   stop(): Promise<void>;
 }
@@ -59,6 +65,7 @@ const SILENT: EngineEvents = {
     executed() {},
     modelStateChanged() {},
     modelLoaded() {},
+    modelRemoved() {},
   },
   workers: { workerBusy() {}, workerReplaced() {}, networkLost() {} },
 };
@@ -69,7 +76,9 @@ export interface EngineOptions {
   env: NodeJS.ProcessEnv;
   events?: EngineEvents;
   /** Default: the models in the model directories. */
-  repository?: Repository;
+  repository?: LiveRepository;
+  /** Whether all workers get the network of a layer whose values are asked for; default: one, because the others serve. */
+  layersEverywhere?: boolean;
   /** Tuned variant and batch of models, by id. */
   tuned?: ReadonlyMap<string, ModelTuning>;
 }
@@ -78,8 +87,15 @@ export interface EngineOptions {
  * Creates an engine and starts its workers. No model is loaded yet.
  * @throws MenagerieError `invalid_config` for a model directory that does not exist, `io_error`
  */
-export async function createEngine({ config, env, events = SILENT, tuned, ...found }: EngineOptions): Promise<Engine> {
-  const repository = found.repository ?? (await openRepository(modelDirectories(config)));
+export async function createEngine({
+  config,
+  env,
+  events = SILENT,
+  tuned,
+  layersEverywhere,
+  ...found
+}: EngineOptions): Promise<Engine> {
+  const repository = found.repository ?? (await openModels(config));
   const machine = readMachine();
   const levers = await findLevers();
   const { workers, threads, renderers } = layoutOf(config, machine);
@@ -114,6 +130,7 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   const counter = createInspector(config, env, levers, budget, Number.POSITIVE_INFINITY);
   const registry = new ModelRegistry({
     repository,
+    named: namedInSettings(config),
     pool,
     answerer,
     allowUntrained: config.untrained === 'allow',
@@ -127,22 +144,24 @@ export async function createEngine({ config, env, events = SILENT, tuned, ...fou
   });
   const admission = new Admission({ capacity: config.queue, limit: config.maxCost, workers });
   const answers = new SharedAnswers(config.cache);
-  const classifier = new Classifier({
-    targets: new Targets({ registry, repository, defaultModel: config.defaultModel }),
-    answerer,
-    answers,
-    admission,
-    costOfDecoding: (file) => costWithin(file, config.maxPixels),
-    decodeBytes: () => pool.decodeBytes,
-    speed: new ReadingSpeed(),
-    workers,
-    events: events.serving,
-  });
   const inspector = createInspector(config, env, levers, budget);
   const { activationBytes } = budget;
   const summaries = new Summaries({ repository, inspector, activationBytes, admission });
+  const layers = new LayerNetworks({ pool, summaries, admission, instances: layersEverywhere ? workers : 1 });
+  const tools = {
+    targets: new Targets({ registry, repository, layers, defaultModel: config.defaultModel }),
+    answerer,
+    admission,
+    costOfDecoding: (file: Pieces) => costWithin(file, config.maxPixels),
+    decodeBytes: () => pool.decodeBytes,
+    speed: new ReadingSpeed(),
+  };
+  const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
+  const features = new Features(tools);
+  const startTrainer = () =>
+    Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
-  return { repository, summaries, pool, admission, answers, registry, classifier, stop };
+  return { repository, summaries, pool, admission, answers, registry, classifier, features, startTrainer, stop };
 }
 
 function createInspector(

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError } from '../core/errors.js';
@@ -7,16 +8,34 @@ import type { VariantName } from '../core/manifest/variant.js';
 import { type Asked, membersOf } from '../serving/asking/asked.js';
 import { type Candidate, chooseModel, ranked } from '../serving/asking/choose-model.js';
 import type { ModelRegistry } from '../serving/loading/model-registry.js';
+import type { LiveRepository } from '../zoo/live-repository.js';
+import { openRepository } from '../zoo/open-repository.js';
 import type { ModelFolder, Repository } from '../zoo/repository.js';
 import { findVariant, isPulled, type NamedVariant, preferredVariant } from '../zoo/weights.js';
 
-const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 /** The bundled models that a server waits for at start, one for photographs and one for digits: all would take several seconds. */
 const BUNDLED_FIRST = new Set(['efficientnet-lite2', 'lenet5']);
 
-/** The model directories of a configuration, the built-in one first. */
-export function modelDirectories(config: Config): string[] {
-  return [BUILT_IN_MODELS, ...config.modelDirs];
+/** The directory with the labels and golden pictures of all models. */
+export const BUILT_IN_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+
+/** The directory of trained models, which need not exist. */
+export function writableModels({ dataDir }: Pick<Config, 'dataDir'>): string {
+  return join(dataDir, 'models');
+}
+
+/**
+ * Reads the model directories of a configuration: the built-in one first, that of trained models last.
+ * @throws MenagerieError `invalid_config` if a directory does not exist, `io_error`
+ */
+export function openModels(config: Config): Promise<LiveRepository> {
+  return openRepository([BUILT_IN_MODELS, ...config.modelDirs], writableModels(config));
+}
+
+/** Ids that the settings name: without these models a server would not start any more. */
+export function namedInSettings({ models = [], defaultModel }: Config): string[] {
+  const ids = models.map((entry) => entry.split(':', 1).join());
+  return defaultModel === undefined ? ids : [...ids, defaultModel];
 }
 
 /**

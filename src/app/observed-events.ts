@@ -18,6 +18,10 @@ export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLo
         metrics.serving.modelStateChanged(model, state, reason);
         log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');
       },
+      modelRemoved: (model) => {
+        metrics.serving.modelRemoved(model);
+        log.info({ model }, 'model removed');
+      },
     },
     workers: {
       ...metrics.workers,

@@ -1,34 +1,24 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { InitialWeights } from '../architectures/weights.js';
-import { flagOf, loadConfig } from '../config/load-config.js';
-import type { Setting } from '../config/setting.js';
-import { SETTINGS, type SettingName } from '../config/settings.js';
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { loadConfig } from '../config/load-config.js';
+import { toMenagerieError } from '../core/errors.js';
 import { GROUP_LEVELS } from '../core/scores/grouping.js';
 import { parseShape } from '../core/shape.js';
-import { SIDECAR_NAMES } from '../sidecars/sidecar.js';
+import { SIDECAR_NAMES } from '../sidecars/sidecar-names.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { Interrupted } from '../system/interrupted.js';
-import { add } from './commands/add.js';
-import { architecture } from './commands/architecture.js';
-import { bench } from './commands/bench.js';
-import { type ClassifyCommandOptions, classify } from './commands/classify.js';
-import { doctor } from './commands/doctor.js';
-import { evaluate } from './commands/eval.js';
-import { list } from './commands/list.js';
-import { pullModels } from './commands/pull.js';
-import { serve } from './commands/serve.js';
-import { compare, summary } from './commands/summary.js';
-import { tune } from './commands/tune.js';
+import type { ClassifyCommandOptions } from './commands/classify.js';
+import { commands } from './commands.js';
+import { declareFeatures } from './feature-commands.js';
 import { parseShard } from './folders/shard.js';
+import { addModelCommands } from './model-commands.js';
 import { connectionList, decimal, positiveInteger, score, serverUrl } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
 import { splitViewFlags, withViewFlags } from './shared/question-flags.js';
 import { reportFormat, withFormats } from './shared/report-flags.js';
 import { withSecretFiles } from './shared/secret-files.js';
-
-/** The settings of commands that run networks without serving. */
-const ENGINE_SETTINGS: SettingName[] = ['modelDirs', 'device', 'workers', 'threads', 'maxBytes', 'maxPixels'];
+import { ENGINE_SETTINGS, MODEL_SETTINGS, withSettings } from './shared/setting-flags.js';
+import { addTrainingCommands } from './training-commands.js';
 
 /** Runs a command line, and prints its errors. */
 export async function runCli(argv: readonly string[], version: string, io: CommandIo): Promise<ExitCode> {
@@ -46,24 +36,9 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 
   withSettings(program.command('serve'))
     .description('Serve models over HTTP. Settings come from flags, then from the environment.')
-    .action((flags) => run(async () => serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
+    .action((flags) => run(async () => commands.serve(loadConfig(await withSecretFiles(io.env), flags), version, io)));
 
-  withSettings(program.command('list'), ['modelDirs'])
-    .description('List the models with size, accuracy, and whether the weights are on this machine.')
-    .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => list(loadConfig(io.env, flags), { json }, io)));
-
-  withSettings(program.command('pull'), ['modelDirs', 'modelMirror'])
-    .description(
-      'Fetch the weights of models. Interrupted pulls continue, and every file is verified before it is used.',
-    )
-    .argument('[id...]', 'ids of models')
-    .option('--variant <name>', "fp32, int8, or all; default: the model's own")
-    .option('--all', 'pull every model', false)
-    .action((ids: string[], { variant, all, ...flags }) => {
-      if (!all && ids.length === 0) throw new MenagerieError('usage', 'Name the models to pull, or use --all.');
-      return run(() => pullModels(ids, { variant, all }, loadConfig(io.env, flags), io));
-    });
+  addModelCommands(program, run, io);
 
   withViewFlags(withSettings(program.command('classify'), ENGINE_SETTINGS))
     .description('Classify pictures without a server: files, or folders with all their sub-folders.')
@@ -109,8 +84,12 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         shard,
         xmp,
       };
-      return run(() => classify(paths, options, loadConfig(io.env, flags), io));
+      return run(() => commands.classify(paths, options, loadConfig(io.env, flags), io));
     });
+
+  declareFeatures(program, run, io);
+
+  addTrainingCommands(program, run, version, io);
 
   withViewFlags(withSettings(program.command('eval'), ENGINE_SETTINGS), 'id')
     .description(
@@ -129,34 +108,10 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       const { question, flags } = splitViewFlags(rest, id);
       const others: string[] = compare?.split(',') ?? [];
       const options = { question, data, variant, compare: others, limit, confusion, json };
-      return run(() => evaluate(options, loadConfig(io.env, flags), io));
+      return run(() => commands.evaluate(options, loadConfig(io.env, flags), io));
     });
 
-  withSettings(program.command('add'), ENGINE_SETTINGS)
-    .description(
-      'Find out how to feed a network, by trying the usual ways on pictures whose class is known, and make it a model.',
-    )
-    .argument('<file.onnx>', 'the network')
-    .option('--data <path>', 'labelled pictures, as for eval: at least 20 of 8 classes')
-    .option('--labels <file>', 'the class names, one per line in the order of the scores; default: found by the data')
-    .option('--id <id>', "the model's name; default: that of the file")
-    .option('--to <folder>', 'model directory to write to; default: the first of MODEL_DIRS')
-    .option('--force <name>', 'take this preparation, whatever the pictures say')
-    .option('--output <name>', 'the output with the scores; default: the first that can have them')
-    .option('--side <pixels>', 'height and width of the input, if the file leaves them open', positiveInteger)
-    .option('--limit <n>', 'largest number of pictures to try', positiveInteger, 200)
-    .option('--licence <spdx>', 'licence of the weights', 'NOASSERTION')
-    .option('--json', 'print JSON', false)
-    .addHelpText(
-      'after',
-      '\nExit status 3: no preparation is better than the others beyond chance, and nothing was written.',
-    )
-    .action((file: string, { data, labels, id, to, force, output, side, limit, licence, json, ...flags }) => {
-      const options = { data, labels, id, to, force, output, side, limit, licence, json };
-      return run(() => add(file, options, loadConfig(io.env, flags), io));
-    });
-
-  withSettings(program.command('tune'), ['modelDirs', 'device'])
+  withSettings(program.command('tune'), [...MODEL_SETTINGS, 'device'])
     .description(
       'Measure variants, workers, threads and batches of a model on this machine, and store the best for the server.',
     )
@@ -176,10 +131,10 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--dry-run', 'measure without storing the result', false)
     .option('--json', 'print JSON', false)
     .action((id: string, { for: goal, maxLoss, seconds, dryRun, json, ...flags }) =>
-      run(() => tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
+      run(() => commands.tune(id, { goal, maxLoss, seconds, dryRun, json }, loadConfig(io.env, flags), io)),
     );
 
-  withSettings(program.command('bench'), ['modelDirs', 'device', 'workers', 'threads'])
+  withSettings(program.command('bench'), [...MODEL_SETTINGS, 'device', 'workers', 'threads'])
     .description(
       'Measure a model on this machine, served over HTTP: starts a server, loads it with requests from this machine, and compares it with the bare network.',
     )
@@ -191,7 +146,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .option('--url <url>', 'a server that already runs; nothing is started, and there is no bare network', serverUrl)
     .option('--json', 'print JSON', false)
     .action((model: string, { picture: pictures, connections, duration: seconds, raw, url, json, ...flags }) =>
-      run(() => bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
+      run(() => commands.bench(model, { pictures, connections, seconds, raw, url, json }, flags, io)),
     );
 
   withSettings(program.command('doctor'))
@@ -199,9 +154,9 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
       'Report what this machine has, what of it can be used and why the rest cannot, and what serve would choose.',
     )
     .option('--json', 'print JSON', false)
-    .action(({ json, ...flags }) => run(() => doctor(() => loadConfig(io.env, flags), { json }, version, io)));
+    .action(({ json, ...flags }) => run(() => commands.doctor(() => loadConfig(io.env, flags), { json }, version, io)));
 
-  withFormats(withSettings(program.command('summary'), ['modelDirs']))
+  withFormats(withSettings(program.command('summary'), MODEL_SETTINGS))
     .description('Show a network layer by layer.')
     .argument('<id or file.onnx>', 'a model whose weights are on this machine, or any ONNX file')
     .option('--variant <name>', 'fp32 or int8')
@@ -211,16 +166,16 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
     .action((what: string, { variant, input, timing, all, json, csv, html, ...flags }) => {
       const inputShape = input === undefined ? undefined : parseShape(input);
       const options = { variant, inputShape, timing, all, format: reportFormat({ json, csv, html }) };
-      return run(() => summary(what, options, loadConfig(io.env, flags), io));
+      return run(() => commands.summary(what, options, loadConfig(io.env, flags), io));
     });
 
-  withFormats(withSettings(program.command('compare'), ['modelDirs']))
+  withFormats(withSettings(program.command('compare'), MODEL_SETTINGS))
     .description('Show networks side by side.')
     .argument('<id...>', 'models whose weights are on this machine')
     .option('--timing', 'measure milliseconds', false)
     .action((ids: string[], { timing, json, csv, html, ...flags }) => {
       const options = { timing, format: reportFormat({ json, csv, html }) };
-      return run(() => compare(ids, options, loadConfig(io.env, flags), io));
+      return run(() => commands.compare(ids, options, loadConfig(io.env, flags), io));
     });
 
   withFormats(withSettings(program.command('architecture'), []))
@@ -244,7 +199,7 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
         all,
         format: reportFormat({ json, csv, html }),
       };
-      return run(() => architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
+      return run(() => commands.architecture(id, { ...common, out, weights }, loadConfig(io.env), io));
     });
 
   try {
@@ -266,31 +221,4 @@ export async function runCli(argv: readonly string[], version: string, io: Comma
 /** Describes the system call that failed. */
 function callOf({ syscall, path }: NodeJS.ErrnoException): string {
   return path === undefined ? `${syscall} failed` : `cannot ${syscall} ${path}`;
-}
-
-/** Adds a flag for each setting, by default for all. Their values are checked later, together with the environment. */
-function withSettings(command: Command, names?: readonly SettingName[]): Command {
-  const wanted: ReadonlySet<string> = new Set(names ?? Object.keys(SETTINGS));
-  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
-    // A secret on the command line would be visible to every user of the machine.
-    if (!wanted.has(name) || (setting.type === 'text' && setting.secret)) continue;
-    command.option(
-      `${flagOf(name)} <${setting.type === 'integer' ? (setting.unit ?? 'n') : setting.type}>`,
-      helpOf(setting),
-    );
-  }
-  return command;
-}
-
-/** The help text of a setting: its meaning, variable and default. */
-function helpOf(setting: Setting): string {
-  const choices = setting.type === 'choice' ? ` One of ${setting.choices.join(', ')}.` : '';
-  return `${setting.about}${choices} [${setting.env}, default: ${defaultOf(setting)}]`;
-}
-
-/** The default of a setting as text, for help and documentation. */
-export function defaultOf(setting: Setting): string {
-  if ('defaultText' in setting && setting.defaultText) return setting.defaultText;
-  if (setting.default === undefined || (Array.isArray(setting.default) && setting.default.length === 0)) return 'none';
-  return String(setting.default);
 }

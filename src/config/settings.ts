@@ -1,6 +1,8 @@
 import { MIB } from '../core/units.js';
+import { DATA_SETTINGS } from './data-settings.js';
 import { isProxy } from './proxy-entry.js';
 import type { Setting } from './setting.js';
+import { TRAINING_SETTINGS } from './training-settings.js';
 
 // All settings. `menagerie serve --help`, docs/configuration.md and the checks are generated from this table.
 
@@ -39,6 +41,7 @@ export const SETTINGS = {
     default: [],
     about: 'More model directories, besides the built-in one. Each model is a folder with a manifest.json.',
   },
+  ...DATA_SETTINGS,
   modelMirror: {
     env: 'MODEL_MIRROR',
     type: 'text',
@@ -80,7 +83,8 @@ export const SETTINGS = {
     default: undefined,
     pattern: /^\S{16,}$/,
     rule: 'at least 16 characters without spaces',
-    about: 'Bearer token for loading and unloading models over HTTP. If not set, both are disabled.',
+    about:
+      'Bearer token for loading, unloading, downloading and changing models over HTTP. If not set, these are disabled.',
   },
   workers: {
     env: 'MENAGERIE_WORKERS',
@@ -277,6 +281,7 @@ export const SETTINGS = {
     default: 'info',
     about: 'Lowest level that is logged.',
   },
+  ...TRAINING_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;

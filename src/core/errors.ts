@@ -24,6 +24,7 @@ export const ERRORS = {
   too_many_images: 'The request has more pictures than the limit.',
   invalid_request: 'A parameter is unknown, of the wrong type, out of range, or given twice with different values.',
   too_expensive: 'The request needs more computation than one request may; the message gives its cost and the limit.',
+  answer_too_large: 'The answer would hold more values than one answer may; the message gives both numbers.',
   upload_timeout: 'The body did not arrive in time, or arrived too slowly.',
   // The requested resource
   not_found: 'There is nothing at this URL.',
@@ -36,9 +37,18 @@ export const ERRORS = {
   model_not_ready: 'The model is still loading or warming up.',
   model_failed: 'The model could not be loaded; GET /models/:id gives the reason.',
   model_untrained: 'The model is an architecture without trained weights: its answers would be meaningless.',
-  model_busy: 'The model is already being loaded or unloaded.',
-  admin_disabled: 'No admin key is configured, so models cannot be loaded or unloaded over HTTP.',
+  model_busy: 'The model is already being loaded, unloaded, replaced or removed.',
+  model_protected:
+    'The model cannot be replaced or removed: it is not in the model directory below MENAGERIE_DATA_DIR, or an ensemble or a setting names it.',
+  no_previous_version: 'The model has no earlier version to go back to.',
+  admin_disabled: 'No admin key is configured, so models cannot be changed over HTTP.',
   unauthorized: 'The admin key is missing or wrong.',
+  // Trainings
+  unknown_training: 'There is no training of this name.',
+  training_busy: 'A training for a model of this id is not over yet.',
+  training_cancelled: 'The training was cancelled.',
+  training_lost: 'The server ended several times while the training ran, so it was not begun again.',
+  no_report: 'The training has no report, because it did not come so far.',
   // The state of the server
   overloaded: 'The queue is full. Nothing was decoded; try again after the stated time.',
   deadline_exceeded: 'The answer did not come within the deadline.',
@@ -70,9 +80,11 @@ export const ERRORS = {
   invalid_config: 'A setting is unknown or out of range.',
   usage: 'The command line is wrong.',
   server_failed: 'The server that was to be measured did not start, ended, or cannot be reached.',
-  invalid_data: 'The pictures or labels to evaluate on are not in a known format, or do not fit the model.',
+  invalid_data:
+    'The pictures or labels to evaluate on or to train on are not in a known form, or not allowed, or do not fit the model.',
   invalid_sidecar: 'The XMP file beside a picture cannot be changed safely, and was left as it is.',
   io_error: 'A file could not be read or written.',
+  too_little_disk: 'The disk, or the part of it that may be used, has too little room for what is to be written.',
 } as const satisfies Record<string, string>;
 
 /** Stable identifier of a kind of error; part of the public interface. */

@@ -16,7 +16,9 @@ import { observeRequest, observeRequests } from './observe-requests.js';
 import { openapi } from './openapi.js';
 import { classifyRoutes } from './rest/classify.js';
 import { estimateRoutes } from './rest/estimate.js';
-import { modelRoutes } from './rest/models.js';
+import { featureRoutes } from './rest/features/features.js';
+import { modelChangeRoutes } from './rest/models/model-changes.js';
+import { modelRoutes } from './rest/models/models.js';
 import { summaryRoutes } from './rest/summary.js';
 
 export interface AppOptions {
@@ -109,8 +111,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   server.removeAllContentTypeParsers();
   await openapi(server, version);
   await server.register(classifyRoutes, options);
+  await server.register(featureRoutes, options);
   await server.register(estimateRoutes, { classifier: options.classifier });
-  await server.register(modelRoutes, { registry, adminKey: options.adminKey });
+  await server.register(modelRoutes, { registry });
+  await server.register(modelChangeRoutes, { registry, adminKey: options.adminKey });
   await server.register(summaryRoutes, { summaries: options.summaries });
   await server.register(healthRoutes, {
     metrics,

@@ -23,7 +23,7 @@ export async function openapi(app: FastifyInstance, version: string): Promise<vo
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { openapiObject } = document;
-      for (const path of ['/classify', '/ensemble']) {
+      for (const path of ['/classify', '/ensemble', '/models/{id}/features']) {
         Object.assign(openapiObject.paths?.[path]?.post ?? {}, { requestBody: PICTURES_BODY });
       }
       // Relative to the document, so that it holds behind a proxy that adds a prefix to the path.

@@ -47,28 +47,50 @@ export async function decode(
   limits: DecodeLimits,
   wanted?: (size: Size) => Box,
 ): Promise<Decoded> {
-  const format = acceptedFormat(file);
-  const bytes = stripMetadata(file, format, autoOrient);
-  const header = await openHeader(bytes, format, autoOrient, limits);
+  const { format, header, pipeline } = await openPicture(file, autoOrient, limits);
   const { width, height } = header;
-  assertPixels(header, limits);
   const part = format === 'jpeg' && wanted ? keptPart(header, wanted(sizeOf(header))) : undefined;
   try {
-    const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
-    if (autoOrient) pipeline.autoOrient();
     if (part) pipeline.extract({ left: part.x, top: part.y, ...sizeOf(part) });
     const picture = await (header.space === 'cmyk' ? decodeCmyk(pipeline) : decodeRgb(pipeline, header));
     if (!part) return { ...picture, format };
     if (picture.width !== part.width || picture.height !== part.height) throw new Error('decoded to another size');
     return { ...picture, width, height, part, format };
   } catch (error) {
-    if (isMemoryRefused(error)) {
-      throw memoryExceeded(`Decoding this picture of ${width} x ${height} pixels`, undefined, undefined, error);
-    }
-    throw new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
-      cause: error,
-    });
+    throw decodingFault(error, format, header);
   }
+}
+
+/** A picture that is about to be decoded. */
+interface OpenedPicture {
+  format: AcceptedFormat;
+  header: Header;
+  /** Nothing has been decoded yet. */
+  pipeline: Sharp;
+}
+
+/**
+ * Checks all that is known of a file without decoding it.
+ * @throws MenagerieError as `decode`
+ */
+export async function openPicture(file: Uint8Array, autoOrient: boolean, limits: DecodeLimits): Promise<OpenedPicture> {
+  const format = acceptedFormat(file);
+  const bytes = stripMetadata(file, format, autoOrient);
+  const header = await openHeader(bytes, format, autoOrient, limits);
+  assertPixels(header, limits);
+  const pipeline = open(bytes, limits.maxPixels).timeout({ seconds: DECODE_TIMEOUT_S });
+  if (autoOrient) pipeline.autoOrient();
+  return { format, header, pipeline };
+}
+
+/** What an error of libvips while it decodes says about the picture. */
+export function decodingFault(error: unknown, format: AcceptedFormat, { width, height }: Size): MenagerieError {
+  if (isMemoryRefused(error)) {
+    return memoryExceeded(`Decoding this picture of ${width} x ${height} pixels`, undefined, undefined, error);
+  }
+  return new MenagerieError('corrupt_image', `The ${format.toUpperCase()} picture is truncated or damaged.`, {
+    cause: error,
+  });
 }
 
 function acceptedFormat(bytes: Uint8Array): AcceptedFormat {

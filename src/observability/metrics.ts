@@ -170,6 +170,10 @@ export class Metrics {
       for (const state of SHOWN_STATES) this.#modelState.set({ model, state }, state === now ? 1 : 0);
       if (now !== 'ready' && now !== 'loading' && now !== 'warming') this.#forgetInfo(model);
     },
+    modelRemoved: (model) => {
+      for (const state of SHOWN_STATES) this.#modelState.remove({ model, state });
+      this.#forgetInfo(model);
+    },
     modelLoaded: ({ id: model, variant, version, info }, ms) => {
       const { provider, fallback, layersOnCpu } = info;
       this.#forgetInfo(model);

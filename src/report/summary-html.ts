@@ -69,5 +69,6 @@ function layersHtml(layers: readonly LayerReport[], timed: boolean): string {
 
 function shareHtml({ macs, macs_share: share }: LayerReport): string {
   if (macs === 0) return '';
-  return `<span class="bar" style="width:${Math.max(1, Math.round(share * BAR_PX))}px"></span> ${(100 * share).toFixed(1)} %`;
+  const width = Math.max(1, Math.round(share * BAR_PX));
+  return `<svg class="bar" aria-hidden="true" width="${width}"><rect width="${width}" height="100%"/></svg> ${(100 * share).toFixed(1)} %`;
 }

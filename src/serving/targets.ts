@@ -6,7 +6,9 @@ import { type Repository, unknownModel } from '../zoo/repository.js';
 import type { Asked, EnsembleRequest } from './asking/asked.js';
 import { chooseModel } from './asking/choose-model.js';
 import { type Member, type Missing, memberError, type Target } from './asking/target.js';
+import type { LayerNetworks } from './layer-networks.js';
 import type { ModelRegistry } from './loading/model-registry.js';
+import { notOneModel } from './models/ensemble-status.js';
 
 /** Id of an ensemble that a request describes, for metrics. */
 const UNNAMED = 'ensemble';
@@ -14,6 +16,7 @@ const UNNAMED = 'ensemble';
 export interface TargetsOptions {
   registry: ModelRegistry;
   repository: Repository;
+  layers: LayerNetworks;
   defaultModel: string | undefined;
 }
 
@@ -38,10 +41,11 @@ export class Targets {
   /**
    * Finds the models that a request names, and keeps them loaded.
    * @throws MenagerieError from ModelRegistry.hold; `unknown_model`; `invalid_request` unless an ensemble has 2 to 15 different models
-   *   with equal labels
+   *   with equal labels, and for features of an ensemble or of a network without any; from LayerNetworks.hold
    */
   async hold(asked: Asked): Promise<HeldTarget> {
     const { id, because, ensemble, crops } = this.#find(asked);
+    if ('model' in asked && asked.features) return await this.#holdFeatures(id, because, asked.features.layer);
     const wanted = ensemble?.members ?? [{ model: id, weight: 1 }];
     const held = await Promise.all(wanted.map((member) => this.#tryHold(member)));
     const release = () => {
@@ -68,6 +72,29 @@ export class Targets {
     }
   }
 
+  /** The network that gives features: the model's own, or for those of a layer another one. */
+  async #holdFeatures(id: string, because: string | undefined, layer: string | undefined): Promise<HeldTarget> {
+    const { registry, repository, layers } = this.#options;
+    if (repository.ensembles.has(id)) throw notOneModel(repository.ensembles, id);
+    const own = await registry.hold(id);
+    try {
+      if (layer === undefined && own.model.info.features === undefined) throw noFeatures(id);
+      const of = layer === undefined ? undefined : await layers.hold(own.model, layer);
+      const release = () => {
+        of?.release();
+        own.release();
+      };
+      const { model } = of ?? own;
+      const { labels, manifest } = model.folder;
+      const members = [{ model, weight: 1, crops: manifest.crops ?? 1 }];
+      const target = { id, named: true, because, ensemble: undefined, members, missing: [], labels };
+      return { target: { ...target, featureShape: of?.shape ?? [model.info.features ?? 0] }, release };
+    } catch (error) {
+      own.release();
+      throw error;
+    }
+  }
+
   async #tryHold({ model: id, weight }: { model: string; weight: number }): Promise<HeldMember | Missing> {
     try {
       return { ...(await this.#options.registry.hold(id)), weight };
@@ -89,6 +116,13 @@ export class Targets {
     const { members, combine, min_members: minMembers, crops } = named;
     return { id, because, ensemble: { members, combine, minMembers }, crops };
   }
+}
+
+function noFeatures(id: string): MenagerieError {
+  return new MenagerieError(
+    'invalid_request',
+    `Model "${id}" has no layer whose input is a picture's features. Name one with layer; GET /models/${id}/summary lists them.`,
+  );
 }
 
 /** The checks that are made for an ensemble file when it is read. */

@@ -1,11 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
-import type { DecodeCost } from '../core/decode-cost.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
-import { memoryExceeded } from '../core/memory-errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
-import type { Answer, Answerer } from './answering/answerer.js';
+import type { Answer, Answerer, PictureFeatures } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import { groupAnswer } from './answering/group-answer.js';
 import type { SharedAnswers } from './answering/shared-answers.js';
@@ -15,7 +13,7 @@ import { costOfPicture, type Plan, planFor } from './asking/plan.js';
 import type { Question } from './asking/question.js';
 import type { Target } from './asking/target.js';
 import type { Admission, Reservation } from './cost/admission.js';
-import { type Cost, type CostOfDecoding, READING_GMACS, type ReadingSpeed } from './cost/cost.js';
+import { assertDecodable, type PictureReading, type ReadingTools, readingOf } from './cost/reading.js';
 import type { ServingEvents } from './events.js';
 import type { Targets } from './targets.js';
 
@@ -26,27 +24,27 @@ export interface ImageFile {
 }
 
 /** The outcome for one picture. */
-type ImageResult = { name: string | undefined } & ({ answer: Answer } | { error: MenagerieError });
+type ImageResult<T> = { name: string | undefined } & ({ answer: T } | { error: MenagerieError });
 
-export interface Classification {
+/** The outcome for all pictures of a request. */
+export interface AnsweredPictures<T> {
   target: Target;
-  /** The groups whose scores the answers are; undefined if they are those of classes. */
-  grouping: Grouping | undefined;
-  results: ImageResult[];
+  results: ImageResult<T>[];
   /** Sums over the pictures. */
   timings: Timings;
 }
 
+export interface Classification extends AnsweredPictures<Answer> {
+  /** The groups whose scores the answers are; undefined if they are those of classes. */
+  grouping: Grouping | undefined;
+}
+
 /** What all tickets share. */
-export interface TicketTools {
+export interface TicketTools extends ReadingTools {
   targets: Targets;
   admission: Admission;
   answerer: Answerer;
   answers: SharedAnswers;
-  costOfDecoding: CostOfDecoding;
-  /** Bytes that decoding one picture may take. */
-  decodeBytes(): number;
-  speed: ReadingSpeed;
   events: ServingEvents;
 }
 
@@ -62,11 +60,8 @@ const IMAGE_FAULTS: ReadonlySet<ErrorCode> = new Set([
   'worker_failed',
 ]);
 
-/** A file and the cost of decoding it. */
-interface CostedFile extends ImageFile {
-  decode: DecodeCost | undefined;
-  reading: Cost;
-}
+/** A file and the cost of reading it. */
+interface CostedFile extends ImageFile, PictureReading {}
 
 /** A question that was admitted. */
 interface Admitted {
@@ -106,6 +101,11 @@ export class Ticket {
     return this.#abort.signal;
   }
 
+  /** The models that answer the question. */
+  get target(): Target {
+    return this.#asked.plan.target;
+  }
+
   /** Ends the request. */
   abort(reason: MenagerieError): void {
     this.#abort.abort(reason);
@@ -135,40 +135,22 @@ export class Ticket {
   }
 
   /**
-   * Answers the pictures. The error of a picture fails the request if it is the only picture; otherwise it is one of the results.
+   * Classifies the pictures. The error of a picture fails the request if it is the only picture; otherwise it is one of the results.
    * @throws MenagerieError `too_expensive`, `overloaded`, an error that concerns all pictures; the signal's reason
    */
   async answer(files: readonly ImageFile[]): Promise<Classification> {
-    if (!this.#admitted) throw new Error('nothing was asked');
-    const { plan, deadlineMs } = this.#admitted;
-    const { target } = plan;
-    const { admission, costOfDecoding, events, speed } = this.#tools;
-    this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
-    const costed = files.map((file): CostedFile => {
-      const decode = costOfDecoding(file.bytes);
-      // This picture will be refused, so it takes only the room of an ordinary one.
-      if (decode && decode.gmacs > admission.limit) return { ...file, decode, reading: speed.costOf() };
-      return { ...file, decode, reading: speed.costOf(Math.max(READING_GMACS, decode?.gmacs ?? 0)) };
-    });
-    const costs = costed.map(({ reading }) => costOfPicture(plan, reading));
-    const reservation = admission.reserve(costs, deadlineMs);
-    this.#reservation = reservation;
-    const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
-    const outcomes = await Promise.allSettled(
-      costed.map((file, i) => this.#answerOne(file, plan, timings).finally(() => reservation.release(i))),
-    );
-    const results = outcomes.map((outcome, i): ImageResult => {
-      const name = files[i]?.name;
-      if (outcome.status === 'fulfilled') return { name, answer: outcome.value };
-      const error = toMenagerieError(outcome.reason);
-      events.imageFailed(target.id, error.code);
-      return { name, error };
-    });
-    // Not earlier, so that `imageFailed` was called for every failed picture.
-    for (const result of results) {
-      if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
-    }
-    return { target, grouping: plan.grouping, results, timings };
+    const { plan } = this.#asked;
+    const answered = await this.#each(files, (file, timings) => this.#classify(file, plan, timings));
+    return { ...answered, grouping: plan.grouping };
+  }
+
+  /**
+   * The features of the pictures, if that was the question. Errors are as those of `answer`.
+   * @throws MenagerieError as `answer`
+   */
+  async features(files: readonly ImageFile[]): Promise<AnsweredPictures<PictureFeatures>> {
+    const { plan } = this.#asked;
+    return await this.#each(files, (file, timings) => this.#featuresOf(file, plan, timings));
   }
 
   /** Releases everything. */
@@ -184,33 +166,74 @@ export class Ticket {
     this.#stopTimer = awakeClock.after(ms, () => this.abort(error()));
   }
 
-  async #answerOne({ bytes, decode, reading }: CostedFile, plan: Plan, totals: Timings): Promise<Answer> {
-    const { admission, answerer, answers, decodeBytes, events, speed } = this.#tools;
-    if (decode && decode.gmacs > admission.limit) throw tooMuchTime(decode, admission.limit);
-    // If the header was not understood, decoding is tried: the worker has a memory limit of its own.
-    const allowed = decodeBytes();
-    if (decode?.known && decode.bytes > allowed) throw tooMuchMemory(decode, allowed);
-    const key = `${await fingerprint(bytes)} ${plan.key}`;
-    const work = { bytes, reading, pixels: decode ? decode.width * decode.height : 0 };
-    const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>
-      answerer.answer(work, plan, { flow: this.#flow, signal }),
-    );
-    if (timings) {
-      for (const stage of STAGES) totals[stage] += timings[stage];
-      speed.observe(timings.decode + timings.preprocess, reading.gmacs);
+  get #asked(): Admitted {
+    if (!this.#admitted) throw new Error('nothing was asked');
+    return this.#admitted;
+  }
+
+  /** Answers each picture within the deadline, in the room that all take together. */
+  async #each<T>(
+    files: readonly ImageFile[],
+    answerOne: (file: CostedFile, timings: Timings) => Promise<T>,
+  ): Promise<AnsweredPictures<T>> {
+    const { plan, deadlineMs } = this.#asked;
+    const { target } = plan;
+    const { admission, events } = this.#tools;
+    this.#limit(deadlineMs, () => new MenagerieError('deadline_exceeded', `No answer within ${deadlineMs} ms.`));
+    const costed = files.map((file): CostedFile => {
+      return { ...file, ...readingOf(file.bytes, this.#tools, admission.limit) };
+    });
+    const costs = costed.map(({ reading }) => costOfPicture(plan, reading));
+    const reservation = admission.reserve(costs, deadlineMs);
+    this.#reservation = reservation;
+    const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
+    const answering = costed.map(async (file, i) => {
+      try {
+        assertDecodable(file, this.#tools, admission.limit);
+        return await answerOne(file, timings);
+      } finally {
+        reservation.release(i);
+      }
+    });
+    const outcomes = await Promise.allSettled(answering);
+    const results = outcomes.map((outcome, i): ImageResult<T> => {
+      const name = files[i]?.name;
+      if (outcome.status === 'fulfilled') return { name, answer: outcome.value };
+      const error = toMenagerieError(outcome.reason);
+      events.imageFailed(target.id, error.code);
+      return { name, error };
+    });
+    // Not earlier, so that `imageFailed` was called for every failed picture.
+    for (const result of results) {
+      if ('error' in result && (files.length === 1 || !IMAGE_FAULTS.has(result.error.code))) throw result.error;
     }
+    return { target, results, timings };
+  }
+
+  async #classify(file: CostedFile, plan: Plan, totals: Timings): Promise<Answer> {
+    const { answerer, answers, events } = this.#tools;
+    const key = `${await fingerprint(file.bytes)} ${plan.key}`;
+    const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>
+      answerer.answer(file, plan, { flow: this.#flow, signal }),
+    );
+    this.#note(file, timings, totals);
     events.imageClassified(plan.target.id, source, timings);
     return groupAnswer(answer, plan.grouping);
   }
-}
 
-function tooMuchTime({ gmacs }: DecodeCost, allowed: number): MenagerieError {
-  return new MenagerieError(
-    'too_expensive',
-    `Decoding this picture costs ${Math.ceil(gmacs)} GMAC; one request may cost ${allowed}.`,
-  );
-}
+  async #featuresOf(file: CostedFile, plan: Plan, totals: Timings): Promise<PictureFeatures> {
+    const { answerer, events } = this.#tools;
+    const { signal } = this;
+    const { features, timings } = await answerer.features(file, plan, { flow: this.#flow, signal });
+    this.#note(file, timings, totals);
+    events.imageClassified(plan.target.id, 'computed', timings);
+    return features;
+  }
 
-function tooMuchMemory({ width, height, bytes }: DecodeCost, allowed: number): MenagerieError {
-  return memoryExceeded(`Decoding this picture of ${width} x ${height} pixels`, bytes, allowed);
+  /** Adds the times of a picture to those of the request, and learns from them. */
+  #note({ reading }: CostedFile, timings: Timings | undefined, totals: Timings): void {
+    if (!timings) return;
+    for (const stage of STAGES) totals[stage] += timings[stage];
+    this.#tools.speed.observe(timings.decode + timings.preprocess, reading.gmacs);
+  }
 }

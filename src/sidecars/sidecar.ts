@@ -5,10 +5,7 @@ import { joinPath, pathText, splitPath } from '../system/paths.js';
 import { RefusedFile, readRegular } from '../system/regular-file.js';
 import { writeWhole } from '../system/whole-file.js';
 import { RefusedXmp, withKeywords } from './keywords-in-xmp.js';
-
-/** How sidecars are called: `picture.jpg.xmp` or `picture.xmp`. */
-export const SIDECAR_NAMES = ['full', 'stem'] as const;
-export type SidecarNames = (typeof SIDECAR_NAMES)[number];
+import type { SidecarNames } from './sidecar-names.js';
 
 /** Largest sidecar that is changed. Those with the masks of many edits have a few hundred kilobytes. */
 const MAX_BYTES = 4 << 20;

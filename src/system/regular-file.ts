@@ -22,7 +22,7 @@ interface OpenFile {
  * Opens a regular file for reading, following links. Never blocks on other kinds of files.
  * @throws RefusedFile if it is not a regular file; system errors
  */
-async function openRegular(file: string | Buffer): Promise<OpenFile> {
+export async function openRegular(file: string | Buffer): Promise<OpenFile> {
   // Without O_NONBLOCK, opening a FIFO would block until somebody opens it for writing. Windows has neither.
   const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
@@ -49,7 +49,7 @@ export async function readRegular(
   const { handle, size } = await openRegular(file);
   try {
     if (size > limit) throw new MenagerieError(tooLarge, `${pathText(file)}: has ${size} bytes, ${limit} are allowed`);
-    return await readUpTo(handle, size);
+    return await readPart(handle, 0, size);
   } finally {
     await handle.close();
   }
@@ -62,18 +62,19 @@ export async function readRegular(
 export async function readHead(file: Buffer, bytes: number): Promise<Buffer> {
   const { handle, size } = await openRegular(file);
   try {
-    return await readUpTo(handle, Math.min(size, bytes));
+    return await readPart(handle, 0, Math.min(size, bytes));
   } finally {
     await handle.close();
   }
 }
 
-async function readUpTo(handle: FileHandle, size: number): Promise<Buffer<ArrayBuffer>> {
+/** Reads `size` bytes from an offset, fewer at the end of the file. */
+export async function readPart(handle: FileHandle, from: number, size: number): Promise<Buffer<ArrayBuffer>> {
   // Not from the pool that small buffers share, because the caller may transfer the memory.
   const bytes = Buffer.allocUnsafeSlow(size);
   let length = 0;
   for (let n = -1; n !== 0 && length < size; length += n) {
-    ({ bytesRead: n } = await handle.read(bytes, length, size - length, length));
+    ({ bytesRead: n } = await handle.read(bytes, length, size - length, from + length));
   }
   return bytes.subarray(0, length);
 }
@@ -84,7 +85,7 @@ async function readUpTo(handle: FileHandle, size: number): Promise<Buffer<ArrayB
  * @throws RefusedFile if it is not a regular file; system errors; the signal's reason when aborted
  */
 export async function* piecesOf(
-  file: string,
+  file: string | Buffer,
   { from = 0, signal }: { from?: number; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<Uint8Array> {
   const { handle, size } = await openRegular(file);

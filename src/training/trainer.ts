@@ -4,14 +4,16 @@ import { MIB } from '../core/units.js';
 import { readModel } from '../onnx/file/model.js';
 import type { TailCut, TailDepth } from '../onnx/gradient/tail.js';
 import { tailCuts } from '../onnx/gradient/tail-cuts.js';
+import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
+import type { BaseFile } from '../runtime/networks/network-spec.js';
 import { FileBytes } from '../runtime/weights/file-bytes.js';
 import { boundedWork } from '../runtime/workers/process/bounded-work.js';
 import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
 import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
 import { WorkerProcess } from '../runtime/workers/process/worker-process.js';
-import { nearDuplicates } from './examine/near-duplicates.js';
+import { type NearDuplicates, nearDuplicates } from './examine/near-duplicates.js';
 import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
 import { trainHead } from './head/train-head.js';
@@ -77,14 +79,13 @@ export class Trainer {
   /**
    * Finds pictures that are nearly the same (see near-duplicates.ts).
    * @param features pictures x size
-   * @returns group of each picture
    * @throws MenagerieError as `head`
    */
   nearDuplicates(
     { features, size, seed }: { features: Float32Array; size: number; seed: number },
     onProgress: (share: number) => void,
     signal?: AbortSignal,
-  ): Promise<Int32Array> {
+  ): Promise<NearDuplicates> {
     return this.#bounded('Comparing pictures', similarityBytes(features), signal, () =>
       nearDuplicates(this.#takeStep, features, size, seed, onProgress),
     );
@@ -132,6 +133,35 @@ export class Trainer {
     return this.#bounded('Training the last layers', task.file.length, signal, () =>
       trainTail(this.#takeStep, task, onProgress),
     );
+  }
+
+  /**
+   * A small JPEG of a picture, for people to look at.
+   * @throws MenagerieError what decoding throws, and as `head`
+   */
+  thumbnail(file: Uint8Array, maxPixels: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#bounded('Making a thumbnail', 0, signal, async () => {
+      const { tensors } = await this.#takeStep({ kind: 'picture/thumbnail', maxPixels }, [file]);
+      return Uint8Array.from(tensors[0]?.values ?? []);
+    });
+  }
+
+  /**
+   * Writes a network: a base without its last layer, and a head.
+   * @param cut where the tail begins that was trained last; undefined: the base stays as it is
+   * @param target the file to write
+   * @throws MenagerieError `not_trainable`, what reading the base throws, and as `head`
+   */
+  writeNetwork(
+    { base, head, known, cut }: { base: BaseFile; head: HeadWeights; known: Float32Array; cut: TailCut | undefined },
+    target: string,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { classes, weights, bias, hidden } = head;
+    const parts = [weights, bias, ...(hidden ? [hidden.weights, hidden.bias] : []), known];
+    return this.#bounded('Writing the network', 0, signal, async () => {
+      await this.#takeStep({ kind: 'file/write', base, hidden: hidden?.units ?? 0, classes, cut, target }, parts);
+    });
   }
 
   /** Ends the process, and waits until it has ended. */

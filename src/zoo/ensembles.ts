@@ -72,14 +72,19 @@ async function openEnsemble(place: { id: string; root: string; file: string }, k
   if (ensemble.id !== id) {
     throw new MenagerieError('invalid_manifest', `${file}: id: is "${ensemble.id}", the file is "${id}${SUFFIX}"`);
   }
+  const faults = ensembleFaults(ensemble, known);
+  if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
+  const [first] = ensemble.members.flatMap(({ model }) => known.models.get(model) ?? []);
+  return { ...place, ensemble, labels: first?.labels ?? [] };
+}
+
+/** Why an ensemble cannot be made of the models that are known; empty if it can. */
+export function ensembleFaults(ensemble: Ensemble, known: Known): string[] {
   const members = ensemble.members.map(({ model }) => model);
-  const faults = members.flatMap((model, i) => {
+  return members.flatMap((model, i) => {
     const fault = memberFault(model, known) ?? labelFault(model, members, known) ?? cropFault(model, ensemble, known);
     return fault === undefined ? [] : [`members.${i}.model: ${fault}`];
   });
-  if (faults.length > 0) throw new MenagerieError('invalid_manifest', `${file}: ${faults.join('; ')}`);
-  const [first] = members.flatMap((model) => known.models.get(model) ?? []);
-  return { ...place, ensemble, labels: first?.labels ?? [] };
 }
 
 function memberFault(id: string, { models, refused }: Known): string | undefined {

@@ -45,6 +45,14 @@ export async function fileSize(file: string): Promise<number | undefined> {
   }
 }
 
+/** Whether a path leads to a folder, following links. */
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
 /**
  * Computes the SHA-256 of a file.
  * @returns the hash as 64 lower-case hex digits, and the number of bytes read

@@ -1,4 +1,4 @@
-import { dirname, sep } from 'node:path';
+import { sep } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest/manifest.js';
 import type { Ensemble } from '../core/scores/ensemble.js';
@@ -40,11 +40,13 @@ export interface EnsembleFile {
   labels: readonly Label[];
 }
 
-/** The contents of the model directories. */
+/** The contents of the model directories, as they are now: they change while models are added, replaced and removed. */
 export interface Repository {
-  models: ReadonlyMap<string, ModelFolder>;
-  ensembles: ReadonlyMap<string, EnsembleFile>;
-  refused: readonly RefusedFolder[];
+  /** The model directories, absolute; the built-in one first. */
+  readonly roots: readonly string[];
+  readonly models: ReadonlyMap<string, ModelFolder>;
+  readonly ensembles: ReadonlyMap<string, EnsembleFile>;
+  readonly refused: readonly RefusedFolder[];
 }
 
 /** The error for an id that the repository does not have. */
@@ -52,18 +54,7 @@ export function unknownModel(id: string): MenagerieError {
   return new MenagerieError('unknown_model', `There is no model "${id}"; GET /models lists the models.`);
 }
 
-/** The model directories of each repository, cached because they are collected from thousands of folders. */
-const knownRoots = new WeakMap<Repository, ReadonlySet<string>>();
-
 /** Removes model directories from a message for clients: it still names the file, but not its place on this machine. */
-export function withoutPaths(repository: Repository, message: string): string {
-  const { models, ensembles, refused } = repository;
-  const roots =
-    knownRoots.get(repository) ??
-    new Set([
-      ...[...models.values(), ...ensembles.values()].map(({ root }) => root),
-      ...refused.map(({ folder }) => dirname(folder)),
-    ]);
-  knownRoots.set(repository, roots);
-  return [...roots].reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
+export function withoutPaths({ roots }: Pick<Repository, 'roots'>, message: string): string {
+  return roots.reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), message);
 }

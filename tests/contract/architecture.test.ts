@@ -19,6 +19,7 @@ const ALL = [
   'training',
   'sidecars',
   'serving',
+  'training',
   'report',
   'http',
   'observability',
@@ -38,8 +39,8 @@ const ROOMS: Record<string, string[]> = {
   adding: ['core', 'system', 'onnx', 'runtime', 'zoo', 'datasets'],
   training: ['core', 'system', 'onnx', 'imaging', 'runtime', 'zoo', 'datasets', 'serving'],
   // It takes the types of what it reports.
-  report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding'],
-  http: ['core', 'serving', 'report'],
+  report: ['core', 'onnx', 'runtime', 'serving', 'zoo', 'adding', 'training'],
+  http: ['core', 'serving', 'training', 'report'],
   // It listens: from the others it takes the types of what they tell.
   observability: ['system', 'runtime', 'serving', 'http'],
   // It puts the others together.
@@ -56,6 +57,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^(pino|prom-client)$/, 'observability'],
   [/^(commander|autocannon)$/, 'cli'],
   [/^@xmldom\//, 'sidecars'],
+  [/^(tar|yauzl)$/, 'training'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'serve-calls.ts')];

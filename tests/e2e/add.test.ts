@@ -67,18 +67,21 @@ describe('menagerie add', () => {
     expect(rivals.every(({ p }) => p === null || p < 0.05)).toBe(true);
 
     const folder = join(to, 'my-colours');
-    expect(readdirSync(folder).sort()).toEqual(['My Colours.onnx', 'golden.png', 'labels.txt', 'manifest.json']);
+    const [version = '', ...others] = readdirSync(folder).sort();
+    expect(others).toEqual(['manifest.json']);
+    const files = join(folder, version);
+    expect(readdirSync(files).sort()).toEqual(['My Colours.onnx', 'golden.png', 'labels.txt']);
     // As any folder that this user makes: the server may run as another user.
     mkdirSync(join(to, 'any'));
-    expect(statSync(folder).mode).toBe(statSync(join(to, 'any')).mode);
-    expect(readFileSync(join(folder, 'labels.txt'), 'utf8')).toBe('blueish\ngreenish\nreddish\n');
+    for (const made of [folder, files]) expect(statSync(made).mode).toBe(statSync(join(to, 'any')).mode);
+    expect(readFileSync(join(files, 'labels.txt'), 'utf8')).toBe('blueish\ngreenish\nreddish\n');
     expect(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))).toMatchObject({
       input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
       preprocess: { color: 'RGB', scale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
       output: { name: 'y', kind: 'logits' },
       batch: 'dynamic',
       license: 'MIT',
-      golden: { image: './golden.png', within: 1 },
+      golden: { image: `./${version}/golden.png`, within: 1 },
     });
     const [red = ''] = readdirSync(join(data, 'reddish'));
     const args = ['classify', '-m', 'my-colours', '--json', join(data, 'reddish', red)];
@@ -146,8 +149,19 @@ describe('menagerie add', () => {
       2,
       expect.stringContaining('there is no "nonsense"; there are RGB imagenet'),
     ]);
-    const nowhere = await run(['add', file, '--labels', labels]);
-    expect([nowhere.status, nowhere.err]).toEqual([2, expect.stringContaining('Say where the model goes')]);
     expect(readdirSync(to)).toEqual(['labels.txt']);
+  });
+
+  test('writes to the directory of trained models where no other is named', async () => {
+    const data = join(await temporaryFolder(), 'data');
+    const file = await networkFile();
+    const labels = join(await temporaryFolder(), 'labels.txt');
+    writeFileSync(labels, 'a\nb\nc\n');
+    const args = ['--labels', labels, '--force', 'RGB 0..1', '--id', 'x', '--data-dir', data, '--workers', '1'];
+    const added = await run(['add', file, ...args]);
+    expect([added.err, added.status]).toEqual(['', 0]);
+    expect(added.out).not.toContain('MODEL_DIRS');
+    const listed = JSON.parse((await run(['list', '--json'], { MENAGERIE_DATA_DIR: data })).out);
+    expect(listed.models.filter(({ id }: { id: string }) => id === 'x')).toHaveLength(1);
   });
 });

@@ -81,7 +81,7 @@ const CASES: [string, ErrorCode, Uint8Array[]][] = [
   ['a model of too long a name', 'not_found', get(`/models/${'a'.repeat(300)}`)],
   ['a model of no name', 'invalid_request', get('/models/')],
   ['GET /classify', 'method_not_allowed', get('/classify')],
-  ['DELETE of a model', 'method_not_allowed', get('/models/m', 'DELETE')],
+  ['PUT of a model', 'method_not_allowed', get('/models/m', 'PUT')],
   ['a broken escape in the address', 'malformed_request', get('/models/%zz')],
   [
     'a header without an end',
@@ -139,8 +139,8 @@ describe('what a client can do wrong', () => {
     const reply = await exchange(port, ...get('/classify', 'PATCH'));
     expect(reply.status).toBe(405);
     expect(reply.headers.get('allow')).toBe('POST, PUT');
-    const model = await exchange(port, ...get('/models/m', 'DELETE'));
-    expect(model.headers.get('allow')).toBe('GET, HEAD');
+    const model = await exchange(port, ...get('/models/m', 'PUT'));
+    expect(model.headers.get('allow')).toBe('DELETE, GET, HEAD');
   });
 
   it('is told that a model is not pulled, also after trying to load it', async () => {

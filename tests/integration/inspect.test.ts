@@ -5,15 +5,20 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { endless } from '../../scripts/torture/hostile-networks.mjs';
 import { bytesInMemory } from '../../src/core/byte-source.js';
+import { inputShape } from '../../src/core/manifest/input-shape.js';
+import { variantsOf } from '../../src/core/manifest/manifest.js';
 import { readModel } from '../../src/onnx/file/model.js';
 import { type Encodable, encode } from '../../src/onnx/file/wire.js';
+import { openRepository } from '../../src/zoo/open-repository.js';
+import { weightsPath } from '../../src/zoo/weights.js';
 import { startInspector } from '../support/inspector.js';
 import { temporaryFolder } from '../support/model-folders.js';
 
 // Files that are no networks, or none that the runtime takes; and networks made here, field by field (onnx.proto3).
 
 const inspector = await startInspector(30_000);
-const LENET = fileURLToPath(new URL('../../models/lenet5/lenet5.onnx', import.meta.url));
+const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+const LENET = join(MODELS, 'lenet5/lenet5.onnx');
 
 async function inspect(bytes: Uint8Array | string, inputShape?: number[]) {
   const file = join(await temporaryFolder(), 'network.onnx');
@@ -228,6 +233,19 @@ describe('what is no layer', () => {
       [17, 8],
     ]);
   });
+});
+
+test('the multiply-accumulates that the manifests of bundled networks state are those of every variant', async () => {
+  const { models } = await openRepository([MODELS]);
+  for (const folder of models.values()) {
+    const { macs } = folder.manifest;
+    if (macs === undefined) continue;
+    for (const [, variant] of variantsOf(folder.manifest)) {
+      const file = weightsPath(folder, variant);
+      const { summary } = await inspector.inspect({ file, inputShape: inputShape(folder.manifest, 1), timing: false });
+      expect([variant.file, summary.totals.macs]).toEqual([variant.file, macs]);
+    }
+  }
 });
 
 test('only so many files wait to be looked into', async () => {

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openRepository } from '../../src/zoo/open-repository.js';
-import { type PullOptions, pull } from '../../src/zoo/pull.js';
+import { type PullOptions, pull } from '../../src/zoo/pulling/pull.js';
 import type { ModelFolder } from '../../src/zoo/repository.js';
 import { findVariant, isPulled, weightsPath } from '../../src/zoo/weights.js';
 import { manifestOf, sha256, temporaryFolder, writeTree } from '../support/model-folders.js';

@@ -14,6 +14,7 @@ import { SharedAnswers } from '../../src/serving/answering/shared-answers.js';
 import { Classifier } from '../../src/serving/classifier.js';
 import { Admission } from '../../src/serving/cost/admission.js';
 import { type CostOfDecoding, READING_GMACS, ReadingSpeed } from '../../src/serving/cost/cost.js';
+import { LayerNetworks } from '../../src/serving/layer-networks.js';
 import { ModelRegistry } from '../../src/serving/loading/model-registry.js';
 import { Summaries } from '../../src/serving/summaries.js';
 import { Targets } from '../../src/serving/targets.js';
@@ -113,10 +114,16 @@ export interface ServerOptions {
   deadlineMs?: number;
   adminKey?: string | undefined;
   defaultModel?: string;
+  /** Ids that cannot be removed. */
+  named?: string[];
   trustedProxies?: string[];
   /** Workers that only render, as beside a GPU. */
   renderers?: number;
   costOfDecoding?: CostOfDecoding;
+  /** Further model directories. */
+  directories?: string[];
+  /** The program of a worker; default: the scripted one. */
+  script?: URL;
 }
 
 /** The whole service over scripted workers, listening on a free port; it ends with the test. */
@@ -159,6 +166,7 @@ export async function startServer(options: ServerOptions = {}) {
   const pool: WorkerPool = startPool({
     workers,
     renderers: options.renderers ?? 0,
+    script: options.script ?? SCRIPTED_WORKER,
     maxPixels,
     runTimeoutMs: options.workerTimeoutMs ?? 20_000,
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
@@ -173,10 +181,12 @@ export async function startServer(options: ServerOptions = {}) {
     },
   });
   const toDecode = [vi.spyOn(pool, 'classify'), vi.spyOn(pool, 'render')];
-  const repository = await openRepository([folder]);
+  const data = join(folder, '.data');
+  const repository = await openRepository([folder, ...(options.directories ?? [])], data);
   const answerer = new Answerer({ pool, viewBytes: 64 * 1024 * 1024 });
   const registry: ModelRegistry = new ModelRegistry({
     repository,
+    named: options.named ?? [],
     pool,
     answerer,
     allowUntrained: false,
@@ -191,8 +201,14 @@ export async function startServer(options: ServerOptions = {}) {
     workers: workers,
   });
   const answers = new SharedAnswers(options.cache ?? 0);
+  const summaries = new Summaries({
+    repository,
+    inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
+    activationBytes: 0,
+  });
+  const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
   const classifier = new Classifier({
-    targets: new Targets({ registry, repository, defaultModel: options.defaultModel }),
+    targets: new Targets({ registry, repository, layers, defaultModel: options.defaultModel }),
     answerer,
     answers,
     admission,
@@ -205,11 +221,7 @@ export async function startServer(options: ServerOptions = {}) {
   const app: App = await createApp({
     classifier,
     registry,
-    summaries: new Summaries({
-      repository,
-      inspector: { inspect: () => Promise.reject(new Error('no summaries here')) },
-      activationBytes: 0,
-    }),
+    summaries,
     budget,
     events: metrics.http,
     metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
@@ -243,6 +255,8 @@ export async function startServer(options: ServerOptions = {}) {
     budget,
     weights,
     folder,
+    /** The directory whose models may be replaced and removed. */
+    data,
     logged,
     /** How many pictures workers were asked to decode so far; those that still wait for one count. */
     toDecode: () => toDecode.reduce((sum, { mock }) => sum + mock.calls.length, 0),

@@ -17,6 +17,8 @@ LOGS = Path(__file__).parent / "logs"
 TITLES = {"efficientnet-lite0": "EfficientNet-Lite0", "efficientnet-lite2": "EfficientNet-Lite2"}
 # Top-1 accuracy as the authors published it, on the 50,000 pictures for validation. Their 8-bit files are other files.
 PUBLISHED = {"efficientnet-lite0": {"fp32": 75.1, "int8": 74.4}, "efficientnet-lite2": {"fp32": 77.6, "int8": 77.0}}
+# Multiply-accumulates of one view, as `menagerie summary` counts them.
+MACS = {"efficientnet-lite0": 385_187_552, "efficientnet-lite2": 859_736_272}
 PAPER = (
     "Mingxing Tan, Quoc V. Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks. ICML 2019. "
     "arXiv:1905.11946"
@@ -71,6 +73,7 @@ def main() -> None:
             },
             "output": {"name": "logits", "kind": "logits"},
             "batch": "dynamic",
+            "macs": MACS[name],
             "variants": variants,
             "default_variant": "int8",
             "license": "Apache-2.0",

@@ -113,6 +113,7 @@ def main() -> None:
             },
             "output": {"name": "logits", "kind": "logits"},
             "batch": "dynamic",
+            "macs": final["macs"],
             "variants": variants,
             "default_variant": "fp32",
             "license": "MIT",

@@ -1,8 +1,7 @@
-import { modelDirectories } from '../../app/models-to-load.js';
+import { openModels } from '../../app/models-to-load.js';
 import { loadConfig } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { readMachine, runtimeVersion } from '../../runtime/device/machine.js';
-import { openRepository } from '../../zoo/open-repository.js';
 import { type ModelFolder, unknownModel } from '../../zoo/repository.js';
 import { type BenchLevel, benchJson, benchText, failedOf } from '../bench/bench-report.js';
 import { type MeasureOptions, measureLevels } from '../bench/measure.js';
@@ -47,7 +46,7 @@ export async function bench(
   if (options.url && (variant !== undefined || Object.keys(flags).length > 0)) {
     throw new MenagerieError('usage', 'A server that runs has its variant and settings: --url goes with neither.');
   }
-  const { models } = await openRepository(modelDirectories(config));
+  const { models } = await openModels(config);
   const folder = models.get(id);
   const requests = await readRequests(picturesFor(id, folder, options), options.raw, config.maxBytes);
   const timeoutMs = config.deadlineMs + BEYOND_DEADLINE_MS;

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { createEngine, type Engine, unbounded } from '../../app/engine.js';
 import { loadAsked } from '../../app/models-to-load.js';
@@ -6,18 +6,16 @@ import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import type { Listing } from '../../serving/answering/predictions.js';
 import type { Question } from '../../serving/asking/question.js';
-import { systemCode } from '../../system/errors.js';
-import { pathText } from '../../system/paths.js';
 import { askedOfFile } from '../folders/asked.js';
 import { classifyEntries } from '../folders/classify-entries.js';
-import { BackgroundCount, entriesOf, pathsFrom } from '../folders/inputs.js';
+import { assertAnyThere, BackgroundCount, entriesOf, pathsFrom } from '../folders/inputs.js';
 import type { KeywordOptions } from '../folders/keywords.js';
 import { CSV_HEADER, type ResultFormat } from '../folders/result-lines.js';
 import { ResultsFile } from '../folders/results-file.js';
 import type { Shard } from '../folders/shard.js';
 import { Tally } from '../folders/tally.js';
+import { withDefaultModel } from '../shared/default-model.js';
 import { type CommandIo, type ExitCode, statusOfStop, writeOut } from '../shared/io.js';
-import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface ClassifyCommandOptions {
   question: Question;
@@ -84,9 +82,11 @@ async function classifyPaths(
   const tally = results?.tally ?? new Tally();
   const earlier = tally.done;
   // How many come from the input is not known before they are there.
-  const count = new BackgroundCount(options.stdin ? undefined : entriesOf(paths.map(asBytes), options));
+  const own = options.out === undefined ? [] : ResultsFile.namesFor(basename(options.out));
+  const found = { shard: options.shard, own };
+  const count = new BackgroundCount(options.stdin ? undefined : entriesOf(paths.map(asBytes), found));
   try {
-    const entries = entriesOf(allPaths(paths, options, io), options);
+    const entries = entriesOf(allPaths(paths, options, io), found);
     await classifyEntries(entries, { ...options, maxBytes }, engine, { results, tally, count }, io);
   } finally {
     count.stop();
@@ -150,14 +150,4 @@ async function* allPaths(
 
 function asBytes(path: string): Buffer {
   return Buffer.from(path);
-}
-
-/** Checks that one of the paths is there: if none is, they were mistyped. @throws MenagerieError `file_missing` */
-async function assertAnyThere(paths: readonly string[]): Promise<void> {
-  const [first] = paths;
-  if (first === undefined) return;
-  const there = await Promise.all(paths.map((path) => stat(path).catch((error) => systemCode(error) !== 'ENOENT')));
-  if (there.some((found) => found)) return;
-  const bytes = first.includes('\uFFFD') ? ' A name that is not UTF-8 can be given with --stdin.' : '';
-  throw new MenagerieError('file_missing', `There is no file ${pathText(first)}.${bytes}`);
 }

@@ -3,6 +3,7 @@ import { createEngine, type Engine, unbounded } from '../../app/engine.js';
 import { loadAsked } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
+import { inOrder } from '../../core/queues/in-order.js';
 import { Evaluation } from '../../core/scores/evaluation.js';
 import { countViews } from '../../core/views/test-time.js';
 import { type Dataset, openDataset } from '../../datasets/dataset.js';
@@ -14,11 +15,10 @@ import type { Question } from '../../serving/asking/question.js';
 import type { Classification } from '../../serving/ticket.js';
 import type { Repository } from '../../zoo/repository.js';
 import { askAbout } from '../shared/ask.js';
-import { inOrder } from '../shared/in-order.js';
+import { withDefaultModel } from '../shared/default-model.js';
 import { type CommandIo, type ExitCode, statusOfStop } from '../shared/io.js';
 import { readPictureBytes } from '../shared/picture-bytes.js';
 import { ProgressBar } from '../shared/progress.js';
-import { withDefaultModel } from '../shared/question-flags.js';
 
 export interface EvalCommandOptions {
   question: Question;

@@ -5,7 +5,7 @@ import { observedEvents } from '../../app/observed-events.js';
 import { planStart } from '../../app/start-plan.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
-import { type App, createApp } from '../../http/app.js';
+import type { App } from '../../http/app.js';
 import { ByteBudget } from '../../http/body/memory/byte-budget.js';
 import { createLogger, logOutput } from '../../observability/logger.js';
 import { Metrics } from '../../observability/metrics.js';
@@ -43,11 +43,24 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
   });
   const events = observedEvents(metrics, log);
   const engine = await createEngine({ ...plan, events, env: io.env });
-  // Aborted by an error that makes serving pointless.
-  const fatal = new AbortController();
+  // Aborted by an error that makes serving pointless, and at the end.
+  const over = new AbortController();
+  const ending = AbortSignal.any([io.signal, over.signal]);
+  const load = async ({ id, variant }: WantedModel) => {
+    try {
+      await engine.registry.load(id, variant);
+    } catch (error) {
+      if (ending.aborted) return;
+      log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
+      if (toMenagerieError(error).code === 'provider_unavailable') over.abort(error);
+    }
+  };
   try {
     engine.registry.expect(first.map(({ id }) => id));
     for (const { id, error } of engine.repository.refused) log.error({ model: id, code: error.code }, error.message);
+    const loading = Promise.all(first.map(load));
+    // The workers load networks while this process loads the modules for HTTP, which take as long.
+    const { createApp } = await import('../../http/app.js');
     const app = await createApp({
       ...config,
       ...engine,
@@ -59,17 +72,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     });
     const address = await listen(app, config);
     io.err.write(`menagerie ${version} listens on ${address}\n`);
-    const ending = AbortSignal.any([io.signal, fatal.signal]);
-    const load = async ({ id, variant }: WantedModel) => {
-      try {
-        await engine.registry.load(id, variant);
-      } catch (error) {
-        if (ending.aborted) return;
-        log.error({ model: id, err: toMenagerieError(error).cause ?? error }, 'model could not be loaded');
-        if (toMenagerieError(error).code === 'provider_unavailable') fatal.abort(error);
-      }
-    };
-    void Promise.all(first.map(load)).then(async () => {
+    void loading.then(async () => {
       if (ending.aborted) return;
       const following = Promise.all(later.map(load));
       io.err.write(await banner(engine, address, later.length));
@@ -82,9 +85,10 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     log.info('stopping');
     const finished = await drain(app, config);
     log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before all accepted requests were finished');
-    fatal.signal.throwIfAborted();
+    over.signal.throwIfAborted();
     return finished ? 0 : 1;
   } finally {
+    over.abort();
     await engine.stop();
     await output.flush(LAST_LINES_MS);
   }

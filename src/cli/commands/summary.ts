@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type OpenedInspector, openInspector } from '../../app/engine.js';
-import { modelDirectories } from '../../app/models-to-load.js';
+import { openModels } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { compareModels } from '../../report/compare-report.js';
@@ -10,7 +10,6 @@ import type { SummaryReport } from '../../report/schemas.js';
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Inspector } from '../../runtime/workers/inspector.js';
 import { Summaries } from '../../serving/summaries.js';
-import { openRepository } from '../../zoo/open-repository.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
 export interface SummaryCommandOptions {
@@ -54,7 +53,7 @@ async function ofModel(
   config: Config,
   opened: OpenedInspector,
 ): Promise<SummaryReport> {
-  const summaries = new Summaries({ repository: await openRepository(modelDirectories(config)), ...opened });
+  const summaries = new Summaries({ repository: await openModels(config), ...opened });
   const found = await summaries.summary(id, options);
   return summaryReport(modelSubject(found), found.inspection, options.all);
 }
@@ -66,7 +65,7 @@ export async function compare(
   config: Config,
   io: CommandIo,
 ): Promise<ExitCode> {
-  const repository = await openRepository(modelDirectories(config));
+  const repository = await openModels(config);
   const report = await withInspector(config, io, (opened) =>
     compareModels(new Summaries({ repository, ...opened }), ids, options.timing, io.signal),
   );

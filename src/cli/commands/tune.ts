@@ -1,5 +1,5 @@
 import { createEngine, unbounded } from '../../app/engine.js';
-import { modelDirectories } from '../../app/models-to-load.js';
+import { openModels } from '../../app/models-to-load.js';
 import { tunedMachineOf } from '../../app/start-plan.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
@@ -16,8 +16,8 @@ import {
 import type { VariantName } from '../../core/manifest/variant.js';
 import { table } from '../../report/format.js';
 import { readMachine } from '../../runtime/device/machine.js';
-import { openRepository } from '../../zoo/open-repository.js';
-import { type ModelFolder, type Repository, unknownModel } from '../../zoo/repository.js';
+import type { LiveRepository } from '../../zoo/live-repository.js';
+import { type ModelFolder, unknownModel } from '../../zoo/repository.js';
 import { assertTunable, tunedFile, writeTuned } from '../../zoo/tuned.js';
 import { isPulled } from '../../zoo/weights.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
@@ -44,7 +44,7 @@ type Row = Tried & { objection: string | undefined };
  * @throws MenagerieError `unknown_model`, `model_not_pulled`, `io_error`; errors of loading
  */
 export async function tune(id: string, options: TuneOptions, config: Config, io: CommandIo): Promise<ExitCode> {
-  const repository = await openRepository(modelDirectories(config));
+  const repository = await openModels(config);
   const model = repository.models.get(id);
   if (!model) throw unknownModel(id);
   const variants = await variantsToTry(model, options.maxLoss);
@@ -104,7 +104,7 @@ async function tryBatches(
   id: string,
   variant: VariantName,
   layout: Layout,
-  options: { repository: Repository; config: Config; env: NodeJS.ProcessEnv; seconds: number; signal: AbortSignal },
+  options: { repository: LiveRepository; config: Config; env: NodeJS.ProcessEnv; seconds: number; signal: AbortSignal },
 ): Promise<Tried[]> {
   const { repository } = options;
   // Untrained networks can be tuned too, because their speed is meaningful.

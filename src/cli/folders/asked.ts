@@ -51,7 +51,7 @@ export async function checkAsked(results: string, asked: AskedOfFile, empty: boo
     await writeWhole(path, (handle) => handle.writeFile(`${JSON.stringify(asked, null, 2)}\n`));
     return;
   }
-  const before = await readAsked(results, path);
+  const before = await readBefore(results, path);
   const differing = [...new Set([...Object.keys(before), ...Object.keys(asked)])].flatMap((name) => {
     const [was, is] = [JSON.stringify(before[name]), JSON.stringify(asked[name])];
     return was === is ? [] : [`${name} was ${was}, now ${is}`];
@@ -59,14 +59,18 @@ export async function checkAsked(results: string, asked: AskedOfFile, empty: boo
   if (differing.length > 0) throw cannotContinue(results, `${differing.join('; ')}. Name another file.`);
 }
 
-async function readAsked(results: string, path: string): Promise<Record<string, unknown>> {
+async function readBefore(results: string, path: string): Promise<AskedOfFile> {
   try {
-    const found: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof found === 'object' && found !== null) return { ...found };
+    return await readAsked(results);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') {
-      throw cannotContinue(results, `${path}, which says what was asked, is not there. Name another file.`);
-    }
+    const why = systemCode(error) === 'ENOENT' ? 'is not there' : 'cannot be read';
+    throw cannotContinue(results, `${path}, which says what was asked, ${why}. Name another file.`);
   }
-  throw cannotContinue(results, `${path}, which says what was asked, cannot be read. Name another file.`);
+}
+
+/** What was asked when results were written. @throws system errors; an error if it is not JSON */
+export async function readAsked(results: string): Promise<AskedOfFile> {
+  const found: unknown = JSON.parse(await readFile(askedPath(results), 'utf8'));
+  if (typeof found === 'object' && found !== null) return { ...found };
+  throw new Error('it is not an object');
 }

@@ -12,9 +12,10 @@ export class FolderProgress {
   #line = Date.now();
   #now = 0;
 
-  constructor(err: CommandIo['err']) {
+  /** @param label what is done, such as `classifying` */
+  constructor(err: CommandIo['err'], label: string) {
     this.#err = err;
-    this.#bar = new ProgressBar(err, 'classifying');
+    this.#bar = new ProgressBar(err, label);
   }
 
   /**

@@ -1,8 +1,10 @@
-import { basename } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { MenagerieError } from '../../core/errors.js';
 import { type Entry, walk } from '../../datasets/walk.js';
+import { systemCode } from '../../system/errors.js';
+import { pathText } from '../../system/paths.js';
 import { linesOf } from '../../system/text/lines.js';
 import { piecesToUtf8 } from '../../system/text/text.js';
-import { ResultsFile } from './results-file.js';
 import { isInShard, type Shard } from './shard.js';
 
 /** Longer than any system takes, and short enough to be held. */
@@ -11,21 +13,31 @@ const MAX_PATH_BYTES = 1 << 16;
 export interface InputOptions {
   /** Only the files of this part. */
   shard: Shard | undefined;
-  /** The file that results are written to: it is none of the files to classify. */
-  out: string | undefined;
+  /** Names of the files that results are written to: they are none of the files to look at. */
+  own: readonly string[];
 }
 
 /** What is found in paths, in their order: files as they are, folders with everything below. */
 export async function* entriesOf(
   paths: Iterable<Buffer> | AsyncIterable<Buffer>,
-  { shard, out }: InputOptions,
+  { shard, own }: InputOptions,
 ): AsyncGenerator<Entry> {
-  const own = new Set(out === undefined ? [] : ResultsFile.namesFor(basename(out)));
+  const ignored = new Set(own);
   for await (const path of paths) {
-    for await (const entry of walk(path, own)) {
+    for await (const entry of walk(path, ignored)) {
       if (!shard || isInShard(entry.below, shard)) yield entry;
     }
   }
+}
+
+/** Checks that one of the paths is there: if none is, they were mistyped. @throws MenagerieError `file_missing` */
+export async function assertAnyThere(paths: readonly string[]): Promise<void> {
+  const [first] = paths;
+  if (first === undefined) return;
+  const there = await Promise.all(paths.map((path) => stat(path).catch((error) => systemCode(error) !== 'ENOENT')));
+  if (there.some((found) => found)) return;
+  const bytes = first.includes('\uFFFD') ? ' A name that is not UTF-8 can be given with --stdin.' : '';
+  throw new MenagerieError('file_missing', `There is no file ${pathText(first)}.${bytes}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { answerJson } from '../../http/rest/answer-json.js';
 import type { Target } from '../../serving/asking/target.js';
-import type { SidecarNames } from '../../sidecars/sidecar.js';
+import type { SidecarNames } from '../../sidecars/sidecar-names.js';
 
 /** Which labels become keywords, and where they are written. */
 export interface KeywordOptions {
@@ -9,8 +9,9 @@ export interface KeywordOptions {
   minScore: number;
 }
 
-/** The keywords for an answer: short names of the classes that are certain enough. */
-export function keywordsOf({ predictions }: ReturnType<typeof answerJson>, minScore: number): string[] {
+/** The keywords for an answer: short names of the classes that are certain enough; none for a picture of something unknown. */
+export function keywordsOf({ predictions, unknown }: ReturnType<typeof answerJson>, minScore: number): string[] {
+  if (unknown) return [];
   return predictions.filter(({ score }) => score >= minScore).map(({ short_name }) => short_name);
 }
 

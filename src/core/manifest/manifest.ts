@@ -128,6 +128,13 @@ export const ManifestSchema = Type.Object(
       },
     ),
     batch: Type.Enum(['dynamic', 1], { description: 'Batch size that the files accept: any, or only 1.' }),
+    macs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'Multiply-accumulates for one view. By default they are counted when the model loads, which takes a while.',
+      }),
+    ),
     variants: Type.Object(
       { fp32: Type.Optional(VariantSchema), int8: Type.Optional(VariantSchema) },
       { ...strict, minProperties: 1, description: 'The weights files by number format.' },

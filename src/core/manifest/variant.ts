@@ -19,7 +19,7 @@ const stated = {
 };
 
 const WeightFileSchema = Type.Object(
-  { file: fileName('The file, by the name that the ONNX file has for it.'), ...stated },
+  { file: fileName('The file, beside the ONNX file, which names it.'), ...stated },
   { ...strict, description: 'A file with external data.' },
 );
 /** A file of a variant. */

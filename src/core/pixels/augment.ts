@@ -2,6 +2,7 @@ import { missing } from '../at.js';
 import type { Random } from '../random.js';
 import type { Point, Size } from './geometry.js';
 import type { Picture } from './picture.js';
+import { sampleRow } from './sample-row.js';
 
 // Augmentations, which change a picture but not its class. Coordinates are Pillow's: x to the right, y down, in pixels. The
 // pixel in column x and row y covers x..x+1 and y..y+1, so its centre is at (x + 0.5, y + 0.5).
@@ -62,52 +63,29 @@ export function shear(degrees: number, centre: Point): Affine {
   return [1, slope, -slope * centre.y, 0, 1, 0];
 }
 
-/** Fraction bits of the weights: an 8-bit colour times two weights must stay below 2^31. */
-const FRACTION_BITS = 11;
-const ONE = 1 << FRACTION_BITS;
-const HALF = 1 << (2 * FRACTION_BITS - 1);
+/** Two maps, one after the other: where the output pixel comes from by the first, and where that comes from by the second. */
+export function composed([a, b, c, d, e, f]: Affine, [g, h, i, j, k, l]: Affine): Affine {
+  return [g * a + h * d, g * b + h * e, g * c + h * f + i, j * a + k * d, j * b + k * e, j * c + k * f + l];
+}
 
 /**
- * Transforms a picture by `affine`, with bilinear interpolation. Beyond the edges the nearest edge pixel is used, because no
- * network was trained on the black corners that Pillow would leave.
- *
- * Positions are rounded to 1/2048 pixel, and colours to the nearest level. Pillow truncates colours, so inside the picture
- * its levels are equal to these or one less.
- *
+ * Transforms a picture by `affine`, with bilinear interpolation (see `sampleRow`). Beyond the edges the nearest edge pixel is used,
+ * because no network was trained on the black corners that Pillow would leave.
  * @param picture RGB u8, at least one pixel
  * @returns RGB u8, `size.height` x `size.width` x 3
  */
 export function warp(picture: Picture, affine: Affine, size: Size): Uint8Array<ArrayBuffer> {
-  const { data, width, height } = picture;
   const [a, b, c, d, e, f] = affine;
-  const [lastX, lastY, rowLength] = [width - 1, height - 1, width * 3];
   const out = new Uint8Array(size.width * size.height * 3);
-  for (let y = 0, o = 0; y < size.height; y++) {
+  const [xs, ys] = [new Float64Array(size.width), new Float64Array(size.width)];
+  for (let y = 0; y < size.height; y++) {
     const startX = rowStart(a, b, c, y);
     const startY = rowStart(d, e, f, y);
-    for (let x = 0; x < size.width; x++, o += 3) {
-      // Clamping the position repeats the edge pixels.
-      const sourceX = Math.min(Math.max(startX + a * x, 0), lastX);
-      const sourceY = Math.min(Math.max(startY + d * x, 0), lastY);
-      const left = sourceX | 0;
-      const top = sourceY | 0;
-      const rightWeight = ((sourceX - left) * ONE + 0.5) | 0;
-      const bottomWeight = ((sourceY - top) * ONE + 0.5) | 0;
-      const leftWeight = ONE - rightWeight;
-      const topWeight = ONE - bottomWeight;
-      const p = top * rowLength + left * 3;
-      const q = left < lastX ? p + 3 : p;
-      const down = top < lastY ? rowLength : 0;
-      for (let channel = 0; channel < 3; channel++) {
-        const upper =
-          (data[p + channel] ?? missing(p + channel)) * leftWeight +
-          (data[q + channel] ?? missing(q + channel)) * rightWeight;
-        const lower =
-          (data[p + down + channel] ?? missing(p + down + channel)) * leftWeight +
-          (data[q + down + channel] ?? missing(q + down + channel)) * rightWeight;
-        out[o + channel] = (upper * topWeight + lower * bottomWeight + HALF) >> (2 * FRACTION_BITS);
-      }
+    for (let x = 0; x < size.width; x++) {
+      xs[x] = startX + a * x;
+      ys[x] = startY + d * x;
     }
+    sampleRow(picture, xs, ys, out, y * size.width * 3);
   }
   return out;
 }

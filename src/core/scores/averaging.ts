@@ -1,6 +1,6 @@
 import { at, missing } from '../at.js';
 import { exponentiate, softmax } from './activation.js';
-import type { Combine } from './ensemble.js';
+import type { Combine } from './combine.js';
 import { topK } from './top-k.js';
 
 // Averages several answers about one picture: of one network to several views, or of several networks.
@@ -48,6 +48,15 @@ export function meanOverViews(
   if (average === 'logits') return softmax(meanLogits(scores, classes, weights, kind));
   const rows = rowsOf(scores, classes, weights);
   return new Float32Array(kind === 'logits' ? meanSoftmax(rows, weights) : weightedMean(rows, weights));
+}
+
+/**
+ * The weighted mean of rows of values, such as the features of several views.
+ * @param values rows x size
+ * @param weights one positive weight per row; only their ratios matter
+ */
+export function meanOfRows(values: Float32Array, size: number, weights: readonly number[]): Float32Array<ArrayBuffer> {
+  return new Float32Array(weightedMean(rowsOf(values, size, weights), weights));
 }
 
 /** Like `meanOverViews`, but with the mean logits, as `combineMembers` requires. */

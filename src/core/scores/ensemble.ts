@@ -4,11 +4,10 @@ import { CROPS } from '../manifest/crops.js';
 import { parseDescription } from '../manifest/parse-description.js';
 import { MODEL_ID_PATTERN, PATTERN_WORDS } from '../manifest/schema-words.js';
 import { strict } from '../schema-parts.js';
+import { COMBINES, type Combine } from './combine.js';
 
 // The schema of <model directory>/ensembles/<id>.json. docs/manifest.md and models/ensemble.schema.json are generated from the
 // descriptions below.
-
-export const COMBINES = ['probabilities', 'logits', 'geometric', 'vote'] as const;
 
 export const CombineSchema = Type.Enum([...COMBINES], {
   description:
@@ -17,8 +16,6 @@ export const CombineSchema = Type.Enum([...COMBINES], {
     'to 1; it differs from logits only if the probabilities of several crops were averaged. vote: each votes for its best ' +
     'class; ties are ranked by probabilities.',
 });
-/** How the answers of several models are combined. */
-export type Combine = Static<typeof CombineSchema>;
 
 /** Fewest and most members of an ensemble. */
 export const ENSEMBLE_SIZE = { fewest: 2, most: 15 } as const;

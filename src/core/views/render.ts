@@ -1,8 +1,9 @@
 import { prepareDigit } from '../digit/prepare-digit.js';
 import { channelsOf } from '../manifest/color-order.js';
 import type { Filter } from '../manifest/manifest.js';
-import { type Affine, affineBounds, mirror, rotation, shear, shiftColours, warp } from '../pixels/augment.js';
+import { type Affine, affineBounds, composed, mirror, rotation, shear, shiftColours, warp } from '../pixels/augment.js';
 import { type Box, type Point, type Size, sizeOf, union, type Window } from '../pixels/geometry.js';
+import { warpLocally } from '../pixels/local-warp.js';
 import { luma } from '../pixels/luma.js';
 import type { Picture } from '../pixels/picture.js';
 import { resizeWindow, sourceWindow } from '../pixels/resample.js';
@@ -90,7 +91,7 @@ function sourceBox({ distortion }: View, window: Window): Window {
 /** Maps the pixels of a distorted view to those of its window. */
 function affineOf({ rotate, shear: degrees }: NonNullable<View['distortion']>, { width, height }: Size): Affine {
   const centre = { x: width / 2, y: height / 2 };
-  return rotate === 0 ? shear(degrees, centre) : rotation(rotate, centre);
+  return composed(shear(degrees, centre), rotation(rotate, centre));
 }
 
 function area({ width, height }: Size): number {
@@ -104,7 +105,7 @@ function resized(source: Picture, box: Window, filter: Filter): ResizedRegion {
 /** One view, from a region that contains all pixels on which it depends: `input.height` x `input.width` x 3. */
 function viewPixels(
   region: ResizedRegion,
-  { distortion, mirrored, colourShift }: View,
+  { distortion, localWarp, mirrored, colourShift }: View,
   window: Window,
   input: Size,
   filter: Filter,
@@ -112,6 +113,7 @@ function viewPixels(
   let pixels = distortion
     ? warp(region, translated(affineOf(distortion, window), window, region), window)
     : crop(region, window);
+  if (localWarp) pixels = warpLocally({ data: pixels, width: window.width, height: window.height }, localWarp);
   if (window.width !== input.width || window.height !== input.height) {
     const whole = { data: pixels, width: window.width, height: window.height };
     pixels = resizeWindow(whole, { x: 0, y: 0, width: input.width, height: input.height, resized: input }, filter);

@@ -2,6 +2,7 @@ import { MenagerieError } from '../errors.js';
 import type { Crops } from '../manifest/crops.js';
 import { colourShift, randomCorner } from '../pixels/augment.js';
 import { resizedSize, type Size } from '../pixels/geometry.js';
+import { randomWarp } from '../pixels/local-warp.js';
 import { createRandom, type Random } from '../random.js';
 import { cropViews, type Geometry, merged, plainView, type View } from './views.js';
 
@@ -17,6 +18,8 @@ export interface TestTimeAugmentation {
   shear: number;
   /** Add every view with AlexNet's PCA colour shift of this standard deviation, 0.1 in the paper. */
   colour: number;
+  /** Add every view deformed in places, by movements of this standard deviation in percent of its side. */
+  warp: number;
 }
 
 /** Determines the views of a picture. */
@@ -25,9 +28,11 @@ export interface ViewOptions {
   augmentation: TestTimeAugmentation;
   /** The same seed gives the same random views. */
   seed: number;
+  /** Whether there is just one view, drawn at random, as for training: with every augmentation at once, each of a random strength. */
+  drawn?: boolean | undefined;
 }
 
-const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
+const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0, warp: 0 };
 
 /** The views of a picture to render for networks of one geometry. */
 export interface Rendering {
@@ -44,6 +49,7 @@ const AMOUNTS = {
   rotate: { maximum: 180, whole: false },
   shear: { maximum: 45, whole: false },
   colour: { maximum: 2, whole: false },
+  warp: { maximum: 20, whole: false },
 } as const;
 type Amount = keyof typeof AMOUNTS;
 
@@ -79,7 +85,7 @@ function parseAmount(name: Amount, text = ''): number {
 }
 
 function invalid(what: string): MenagerieError {
-  const known = 'mirror, crops:<number>, rotate:<degrees>, shear:<degrees>, colour:<deviation>';
+  const known = 'mirror, crops:<number>, rotate:<degrees>, shear:<degrees>, colour:<deviation>, warp:<percent>';
   return new MenagerieError('invalid_request', `tta: ${what}; the options are ${known}.`);
 }
 
@@ -89,9 +95,11 @@ function invalid(what: string): MenagerieError {
  */
 export function countViews({
   crops,
-  augmentation: { mirror, crops: random, rotate, shear, colour },
+  augmentation: { mirror, crops: random, rotate, shear, colour, warp },
+  drawn,
 }: ViewOptions): number {
-  const distortions = [rotate, shear, colour].filter((amount) => amount > 0).length;
+  if (drawn) return 1;
+  const distortions = [rotate, shear, colour, warp].filter((amount) => amount > 0).length;
   // 10 and 144 crops already include mirrored views; how many of them are equal depends on the picture.
   const count = (crops + random) * (1 + distortions) * (mirror ? 2 : 1);
   if (count <= MAX_VIEWS) return count;
@@ -121,10 +129,12 @@ export function assertViewOptions(
  * Equal views are merged, with their number as `count`.
  * @throws MenagerieError `invalid_request` if the resize mode does not support the options
  */
-export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation, seed }: ViewOptions): View[] {
+export function viewsOf(source: Size, geometry: Geometry, options: ViewOptions): View[] {
+  const { crops, augmentation, seed, drawn } = options;
   const { input, resize } = geometry;
   assertViewOptions(resize, { crops, augmentation });
   const random = createRandom(seed);
+  if (drawn) return [drawnView(source, geometry, augmentation, random)];
   const views = cropViews(source, geometry, crops);
   if (resize.mode === 'digit') return views;
   if (augmentation.crops > 0) {
@@ -138,12 +148,41 @@ export function viewsOf(source: Size, geometry: Geometry, { crops, augmentation,
   return merged(all);
 }
 
-function distorted(views: readonly View[], { rotate, shear, colour }: TestTimeAugmentation, random: Random): View[] {
+/**
+ * One view of random crop, mirroring and distortion, as networks see pictures while they learn. With `crops` the crop is anywhere in the
+ * resized picture and its padding, else in the centre.
+ */
+function drawnView(source: Size, geometry: Geometry, augmentation: TestTimeAugmentation, random: Random): View {
+  const { input, resize } = geometry;
+  const { mirror, crops, rotate, shear, colour, warp } = augmentation;
+  const [centre] = cropViews(source, geometry, 1);
+  if (!centre || resize.mode === 'digit') return { window: undefined, mirrored: false, count: 1 };
+  let view = centre;
+  if (crops > 0 && resize.mode === 'shorter_side') {
+    const resized = resizedSize(source, resize, input);
+    const { padding = 0 } = resize;
+    const padded = { width: resized.width + 2 * padding, height: resized.height + 2 * padding };
+    const corner = randomCorner(random, padded, input);
+    view = plainView({ x: corner.x - padding, y: corner.y - padding }, input, resized);
+  }
+  const distortion = { rotate: random.uniform(-rotate, rotate), shear: random.uniform(-shear, shear) };
+  return {
+    ...view,
+    mirrored: mirror && random.integer(2) === 1,
+    ...((rotate > 0 || shear > 0) && { distortion }),
+    ...(warp > 0 && { localWarp: randomWarp(random, random.uniform(0, warp) / 100) }),
+    ...(colour > 0 && { colourShift: colourShift(random, colour) }),
+  };
+}
+
+function distorted(views: readonly View[], options: TestTimeAugmentation, random: Random): View[] {
+  const { rotate, shear, colour, warp } = options;
   const kinds: ((view: View) => View)[] = [];
   if (rotate > 0) {
     kinds.push((view) => ({ ...view, distortion: { rotate: random.uniform(-rotate, rotate), shear: 0 } }));
   }
   if (shear > 0) kinds.push((view) => ({ ...view, distortion: { rotate: 0, shear: random.uniform(-shear, shear) } }));
   if (colour > 0) kinds.push((view) => ({ ...view, colourShift: colourShift(random, colour) }));
+  if (warp > 0) kinds.push((view) => ({ ...view, localWarp: randomWarp(random, warp / 100) }));
   return kinds.flatMap((distort) => views.map(distort));
 }

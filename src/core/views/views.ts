@@ -1,6 +1,7 @@
 import type { Crops } from '../manifest/crops.js';
 import type { Manifest } from '../manifest/manifest.js';
 import { centreCorner, type Point, resizedSize, type Size, sizeOf, type Window } from '../pixels/geometry.js';
+import type { LocalWarp } from '../pixels/local-warp.js';
 
 /** One view of a picture: which part of it the network sees, and how it is augmented. */
 export interface View {
@@ -10,6 +11,8 @@ export interface View {
   mirrored: boolean;
   /** Rotated and sheared about its centre, in degrees. */
   distortion?: { rotate: number; shear: number };
+  /** Deformed in places, after rotation and shear. */
+  localWarp?: LocalWarp;
   /** Added to red, green and blue, in levels. */
   colourShift?: readonly [number, number, number];
   /** Weight: the number of equal views, which are computed once. */

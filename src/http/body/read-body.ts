@@ -68,14 +68,14 @@ async function receive(request: FastifyRequest, rules: BodyRules): Promise<Body>
       source.on('data', onData);
       finished(source, { writable: false }, (error) => {
         try {
-          if (error) throw malformed(encoding, error);
+          if (error) throw bodyFault(encoding, error);
           if (!reader) throw new MenagerieError('empty_body', `The body is empty. ${HOW_TO_SEND}`);
           resolve(reader.end());
         } catch (fault) {
           reject(fault);
         }
       });
-      if (decoder) finished(raw, { writable: false }, (error) => error && reject(malformed(undefined, error)));
+      if (decoder) finished(raw, { writable: false }, (error) => error && reject(bodyFault(undefined, error)));
       rejectTooFine(request, reject);
     });
   } finally {
@@ -95,8 +95,8 @@ function readerFor([first]: Uint8Array, { headers }: FastifyRequest, rules: Body
   return new PictureReader(rules);
 }
 
-/** Rejects when a body has so many small chunks that parsing them would delay all other requests. */
-function rejectTooFine({ raw, headers }: FastifyRequest, reject: (error: MenagerieError) => void): void {
+/** Calls `reject` when a body has so many small chunks that parsing them would delay all other requests. */
+export function rejectTooFine({ raw, headers }: FastifyRequest, reject: (error: MenagerieError) => void): void {
   if (headers['transfer-encoding'] === undefined) return;
   const count = new ChunkCount();
   const onData = (chunk: Buffer) => {
@@ -109,7 +109,7 @@ function rejectTooFine({ raw, headers }: FastifyRequest, reject: (error: Menager
 }
 
 /** The error for a body that cannot be decoded, or whose connection was lost. */
-function malformed(encoding: string | undefined, cause: Error): MenagerieError {
+export function bodyFault(encoding: string | undefined, cause: unknown): MenagerieError {
   const detail =
     encoding === undefined
       ? 'The body ended early.'

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
+import { isLongUpload } from '../body/long-uploads.js';
 import { isReadAway, type UnreadLimits } from '../body/unread-body.js';
 import type { HttpEvents } from '../exchange/events.js';
 import { problemOf } from './problem.js';
@@ -20,6 +21,8 @@ export function refuseMalformed(log: FastifyBaseLogger, newId: () => string, eve
   const answered = new WeakMap<Socket, number>();
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    // Node tells it once for each request, and only tells it.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isLongUpload(socket)) return;
     const before = answered.get(socket);
     if (before !== undefined) {
       if (socket.bytesRead - before > limits.bytes || NOTHING_LEFT.has(error.code ?? '')) socket.destroy();

@@ -1,18 +1,18 @@
 import type { FastifyRequest } from 'fastify';
+import type { Static, TObject } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { describeValidation } from '../errors/error-handling.js';
-import type { ClassifyQuery, ClassifyQuerySchema, EnsembleQuerySchema } from './question-query.js';
 
 /**
  * The parameters of the URL and of the body together.
  * @param schema checks them, and adds the defaults
  * @throws MenagerieError `invalid_request`, also if a parameter is given twice with different values
  */
-export function allParameters(
+export function allParameters<S extends TObject>(
   request: FastifyRequest,
   inBody: ReadonlyMap<string, string>,
-  schema: typeof ClassifyQuerySchema | typeof EnsembleQuerySchema,
-): ClassifyQuery {
+  schema: S,
+): Static<S> {
   const [, query = ''] = request.url.split('?', 2);
   const all = new Map(new URLSearchParams(query));
   for (const [name, value] of inBody) {
@@ -27,7 +27,7 @@ export function allParameters(
   }
   const parameters: unknown = Object.fromEntries(all);
   const validate = request.compileValidationSchema(schema, 'querystring');
-  const isValid = (value: unknown): value is ClassifyQuery => validate(value) === true;
+  const isValid = (value: unknown): value is Static<S> => validate(value) === true;
   if (!isValid(parameters)) throw describeValidation(validate.errors ?? []);
   return parameters;
 }

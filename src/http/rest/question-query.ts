@@ -2,12 +2,13 @@ import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { CROPS } from '../../core/manifest/crops.js';
 import { strict } from '../../core/schema-parts.js';
-import { type Combine, CombineSchema } from '../../core/scores/ensemble.js';
+import type { Combine } from '../../core/scores/combine.js';
+import { CombineSchema } from '../../core/scores/ensemble.js';
 import { GROUP_LEVELS } from '../../core/scores/grouping.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import type { Asked } from '../../serving/asking/asked.js';
 import { parseEnsembleRequest } from '../../serving/asking/ensemble-request.js';
-import type { Question } from '../../serving/asking/question.js';
+import { PLAIN_QUESTION, type Question } from '../../serving/asking/question.js';
 import { ModelIdSchema } from './schemas/model-schemas.js';
 
 // Query parameters of POST /classify, /ensemble and /estimate, and the question that they ask.
@@ -15,7 +16,8 @@ import { ModelIdSchema } from './schemas/model-schemas.js';
 /** Characters of fifteen ids of 64 characters, with commas. */
 const MAX_IDS_LENGTH = 1000;
 
-const viewing = {
+/** Which views of a picture networks see. */
+const seeing = {
   crops: Type.Optional(
     Type.Enum([...CROPS], {
       type: 'integer',
@@ -27,7 +29,7 @@ const viewing = {
       maxLength: 200,
       description:
         'Further views to average over, separated by commas: mirror, crops:<number at random places>, rotate:<most degrees>, ' +
-        "shear:<most degrees>, colour:<standard deviation of AlexNet's colour shift, e.g. 0.1>.",
+        "shear:<most degrees>, colour:<standard deviation of AlexNet's colour shift, e.g. 0.1>, warp:<percent of the side>.",
     }),
   ),
   seed: Type.Integer({
@@ -36,12 +38,26 @@ const viewing = {
     default: 0,
     description: 'Seed of the random views of `tta`: the same seed gives the same views.',
   }),
+  auto_orient: Type.Boolean({ default: true, description: 'Whether to turn pictures as their EXIF data or XMP say.' }),
+};
+
+const viewing = {
+  ...seeing,
   average: Type.Enum(['probabilities', 'logits'], {
     type: 'string',
     default: 'probabilities',
     description: 'What to average over the views of a picture.',
   }),
-  auto_orient: Type.Boolean({ default: true, description: 'Whether to turn pictures as their EXIF data or XMP say.' }),
+};
+
+const timing = {
+  timeout_ms: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 3_600_000,
+      description: 'Deadline for the answer; the configured deadline if that is sooner.',
+    }),
+  ),
 };
 
 const answerParameters = {
@@ -65,13 +81,7 @@ const answerParameters = {
         'for classes with WordNet ids, such as those of ImageNet.',
     }),
   ),
-  timeout_ms: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 3_600_000,
-      description: 'Deadline for the answer; the configured deadline if that is sooner.',
-    }),
-  ),
+  ...timing,
 };
 
 const ensemble = {
@@ -116,6 +126,27 @@ export const EstimateQuerySchema = Type.Object(
   strict,
 );
 
+/** The forms of features. */
+export const FEATURE_FORMS = ['json', 'npy', 'float32'] as const;
+
+export const FeaturesQuerySchema = Type.Object(
+  {
+    layer: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 500,
+        description:
+          'Name of a layer in GET /models/:id/summary, or of the tensor that it gives: its values, in place of what the last ' +
+          'layer with weights takes.',
+      }),
+    ),
+    ...seeing,
+    ...timing,
+    format: Type.Optional(Type.Enum([...FEATURE_FORMS], { description: 'Overrides the Accept header.' })),
+  },
+  strict,
+);
+
 export type ClassifyQuery = Static<typeof ClassifyQuerySchema | typeof EnsembleQuerySchema>;
 
 /** Whether a query says which models it asks. */
@@ -130,6 +161,13 @@ export function namesModels(query: AskedQuery): boolean {
 export function questionOfQuery(query: ClassifyQuery | Static<typeof EstimateQuerySchema>): Question {
   const { crops, tta, seed, average, auto_orient: autoOrient, group } = query;
   return { asked: askedOf(query), autoOrient, crops, augmentation: parseAugmentation(tta), seed, average, group };
+}
+
+/** The question for features of a model. @throws MenagerieError `invalid_request` */
+export function questionForFeatures(model: string, query: Static<typeof FeaturesQuerySchema>): Question {
+  const { layer, crops, tta, seed, auto_orient: autoOrient } = query;
+  const asked = { model, features: { layer } };
+  return { ...PLAIN_QUESTION, asked, autoOrient, crops, augmentation: parseAugmentation(tta), seed };
 }
 
 /** The parameters that say which models a request asks. */

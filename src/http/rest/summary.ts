@@ -1,17 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import Negotiator from 'negotiator';
 import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { parseShape } from '../../core/shape.js';
 import { compareModels } from '../../report/compare-report.js';
-import { COMPARE_FORMS, type ReportForm, SUMMARY_FORMS } from '../../report/forms.js';
+import { COMPARE_FORMS, SUMMARY_FORMS } from '../../report/forms.js';
 import { CompareReportSchema, SummaryReportSchema } from '../../report/schemas.js';
 import { modelSubject, summaryReport } from '../../report/summary-report.js';
 import type { Summaries } from '../../serving/summaries.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
+import { chosenForm, mediaTypesOf, sendReport } from '../exchange/report-reply.js';
 import { ModelIdSchema, problems } from './schemas/model-schemas.js';
-import { CompareQuerySchema, FORMS, MEDIA_TYPES, SummaryQuerySchema } from './schemas/summary-schemas.js';
+import { CompareQuerySchema, FORMS, SummaryQuerySchema } from './schemas/summary-schemas.js';
 
 export interface SummaryRouteOptions {
   summaries: Summaries;
@@ -35,18 +34,18 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         tags,
         params: Type.Object({ id: ModelIdSchema }),
         querystring: SummaryQuerySchema,
-        produces: FORMS.map((form) => MEDIA_TYPES[form]),
+        produces: mediaTypesOf(FORMS),
         response: { 200: SummaryReportSchema, ...errors },
       },
     },
     async (request, reply) => {
       const { variant, all, timing, input, format } = request.query;
-      const chosen = formatFor(request, format);
+      const chosen = chosenForm(request, FORMS, format);
       const inputShape = input === undefined ? undefined : parseShape(input);
       const gone = abortWhenGone(request, reply);
       const found = await summaries.summary(request.params.id, { variant, inputShape, timing }, gone);
       const report = summaryReport(modelSubject(found), found.inspection, all);
-      return chosen === 'json' ? report : sendText(reply, chosen, SUMMARY_FORMS[chosen](report));
+      return chosen === 'json' ? report : sendReport(reply, chosen, SUMMARY_FORMS[chosen](report));
     },
   );
 
@@ -57,36 +56,19 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asy
         summary: 'Networks side by side',
         tags,
         querystring: CompareQuerySchema,
-        produces: FORMS.map((form) => MEDIA_TYPES[form]),
+        produces: mediaTypesOf(FORMS),
         response: { 200: CompareReportSchema, ...errors },
       },
     },
     async (request, reply) => {
       const { ids, timing, format } = request.query;
-      const chosen = formatFor(request, format);
+      const chosen = chosenForm(request, FORMS, format);
       const names = ids.split(',').filter((id) => id !== '');
       if (names.length === 0 || names.length > MAX_COMPARED) {
         throw new MenagerieError('invalid_request', `ids must name 1 to ${MAX_COMPARED} models, separated by commas.`);
       }
       const report = await compareModels(summaries, names, timing, abortWhenGone(request, reply));
-      return chosen === 'json' ? report : sendText(reply, chosen, COMPARE_FORMS[chosen](report));
+      return chosen === 'json' ? report : sendReport(reply, chosen, COMPARE_FORMS[chosen](report));
     },
   );
 };
-
-/** The form of the reply: the `format` of the query, else the best match of the Accept header. */
-function formatFor(request: FastifyRequest, format: ReportForm | undefined): ReportForm {
-  if (format) return format;
-  const types = FORMS.map((form) => MEDIA_TYPES[form]);
-  const best = new Negotiator(request.raw).mediaType(types);
-  const found = FORMS.find((form) => MEDIA_TYPES[form] === best);
-  if (!found) throw new MenagerieError('not_acceptable', `This resource is available as ${types.join(', ')}.`);
-  return found;
-}
-
-function sendText(reply: FastifyReply, format: ReportForm, text: string): FastifyReply {
-  return reply
-    .type(`${MEDIA_TYPES[format]}; charset=utf-8`)
-    .serializer((body: string) => body)
-    .send(text);
-}

@@ -16,6 +16,8 @@ export interface Observed {
 /** A node of a network and its costs. */
 export interface Layer {
   name: string;
+  /** Name of the tensor that it gives. */
+  tensor: string;
   operator: string;
   /** Height, width. */
   kernel: number[] | undefined;
@@ -64,6 +66,7 @@ export function layersOf(model: OnnxModel, roles: GraphRoles, observed: Observed
     if (field) for (const name of node.outputs) fields.set(name, field);
     return {
       name: node.name,
+      tensor: outputName,
       operator: node.operator,
       kernel,
       stride: kernel && numbers(node.attributes.strides),

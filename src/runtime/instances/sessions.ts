@@ -3,7 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { release } from '../../core/pixels/release.js';
 import { backboneParts } from '../../onnx/cut/backbone.js';
 import { headPart } from '../../onnx/cut/head-file.js';
-import type { BaseFile, NetworkSpec } from '../networks/network-spec.js';
+import { type BaseFile, type NetworkSpec, sessionName } from '../networks/network-spec.js';
 import { type OpenedSession, openHead, openSession, type RunSettings, readVerified } from '../networks/session.js';
 import { readWeights, type Weights } from '../weights/weights.js';
 
@@ -13,6 +13,8 @@ export interface SharedSession extends OpenedSession {
   name: string;
   /** Number of networks that use it. */
   users: number;
+  /** Best number of rows in a run; undefined until it is measured. */
+  batch: number | undefined;
   /** SHA-256 of the backbone; undefined until a head asks for it. */
   backbone: string | undefined;
 }
@@ -60,14 +62,20 @@ export class Sessions {
   }
 
   async #open(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<SharedSession> {
-    const name = `${weights.sha256} ${spec.output.name}`;
+    const name = sessionName(weights.sha256, spec.output.name, spec.layer?.tensor);
     const known = this.#sessions.get(name);
     // One that fell back to the CPU is opened anew, as loading a model again is what gets it back to the GPU.
     if (known && known.fallback === undefined) {
       known.users++;
       return known;
     }
-    const session = { ...(await openSession(spec, weights, settings)), name, users: 1, backbone: undefined };
+    const session = {
+      ...(await openSession(spec, weights, settings)),
+      name,
+      users: 1,
+      batch: undefined,
+      backbone: undefined,
+    };
     this.#sessions.set(name, session);
     return session;
   }

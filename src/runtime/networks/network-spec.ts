@@ -13,6 +13,13 @@ export interface BaseFile {
   output: string;
 }
 
+/** A tensor inside the graph. */
+export interface LayerTensor {
+  tensor: string;
+  /** Number of its values for one view. */
+  size: number;
+}
+
 /** A network to load: its file, and what the manifest says about it. */
 export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'output' | 'batch' | 'unknown'> {
   /** Name of the loaded network, unique among all loaded networks; see `nameOf`. */
@@ -33,6 +40,8 @@ export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'ou
   rows?: number | undefined;
   /** For a head that was trained on another network, if that is there: they share its session where their backbones are equal. */
   base?: BaseFile | undefined;
+  /** Whose values are the features, in place of what the last layer with weights sees. */
+  layer?: LayerTensor | undefined;
 }
 
 /** What is wanted of a network: scores of its classes, or its features. */
@@ -53,7 +62,7 @@ export interface NetworkInfo {
   headBytes: number;
   /** Number of scores that the network gives. */
   classes: number;
-  /** Number of features, which are what its last layer with weights sees; undefined if it gives none. */
+  /** Number of features: what its last layer with weights sees, or the values of a layer; undefined if it gives none. */
   features?: number | undefined;
   /** Maximum number of rows in a run, as measured or configured. */
   batch: number;
@@ -61,6 +70,25 @@ export interface NetworkInfo {
   warmupMs: number;
   /** Milliseconds per row in a run of that size. */
   viewMs: number;
+}
+
+/**
+ * Names the session that a network is expected to run on, as far as that can be told before it is loaded: its base's, else its own.
+ * @returns undefined if no hash is known
+ */
+export function expectedSession({ base, fileSha256, sha256, output }: NetworkSpec): string | undefined {
+  const file = base?.fileSha256 ?? fileSha256 ?? sha256;
+  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name);
+}
+
+/**
+ * The name of a session.
+ * @param sha256 of all its weights
+ * @param output name of its output with the scores
+ * @param layer the tensor that it gives as features, if that is a layer's
+ */
+export function sessionName(sha256: string, output: string, layer = ''): string {
+  return `${sha256} ${output} ${layer}`;
 }
 
 /** The name of a network in messages: the model's id, from a key such as `lenet5@fp32#1`. */

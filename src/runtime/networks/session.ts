@@ -13,7 +13,7 @@ import { cudaObstacle, cudaRequired, type Device, type Provider, planProviders }
 import { loadFailure, runtimeReason } from '../device/runtime-reason.js';
 import { readWeights, type Weights } from '../weights/weights.js';
 import { loadingBytes } from './network-memory.js';
-import { type NetworkSpec, nameOf } from './network-spec.js';
+import { type LayerTensor, type NetworkSpec, nameOf } from './network-spec.js';
 import { layersElsewhere, profiled } from './profile.js';
 import { inputDims, mismatch, quote, readSignature, type Signature } from './signature.js';
 
@@ -61,7 +61,7 @@ export function readVerified(spec: NetworkSpec): Weights {
  */
 export async function openSession(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<OpenedSession> {
   const { name } = spec.output;
-  const { missing, features } = addedOutputs(weights.model, name);
+  const { missing, features } = addedOutputs(weights.model, name, spec.layer);
   const file = weights.model.length;
   const extended = new Uint8Array(file + missing.length + (features?.bytes.length ?? 0));
   extended.set(weights.model);
@@ -103,11 +103,19 @@ async function openPlain(
 }
 
 /** What to append to a file for the output, if the file does not list it, and for the features. */
-function addedOutputs(bytes: Uint8Array, output: string): { missing: Uint8Array; features: FeatureOutput | undefined } {
+function addedOutputs(
+  bytes: Uint8Array,
+  output: string,
+  layer: LayerTensor | undefined,
+): { missing: Uint8Array; features: FeatureOutput | undefined } {
   try {
     const model = readModel(bytesInMemory(bytes));
-    const listed = model.outputs.some(({ name }) => name === output);
-    return { missing: listed ? new Uint8Array() : graphOutput(output), features: featureOutput(model, output) };
+    const isListed = (tensor: string) => model.outputs.some(({ name }) => name === tensor);
+    const missing = isListed(output) ? new Uint8Array() : graphOutput(output);
+    if (!layer) return { missing, features: featureOutput(model, output) };
+    const { tensor: name, size } = layer;
+    const added = isListed(name) || name === output ? new Uint8Array() : graphOutput(name);
+    return { missing, features: { bytes: added, name, size } };
   } catch {
     // The runtime says what is wrong with the file.
     return { missing: graphOutput(output), features: undefined };

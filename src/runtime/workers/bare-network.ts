@@ -40,7 +40,7 @@ export class BareNetwork {
    */
   static async load(spec: NetworkSpec, options: BareNetworkOptions, signal: AbortSignal): Promise<BareNetwork> {
     const { workers: count, script, levers, env, device, threads, batch, loadTimeoutMs } = options;
-    const settings = { device, threads, batch, decode: { maxPixels: 0 }, runBytes: 0 };
+    const settings = { device, threads, batch, runBytes: 0 };
     const launchOptions = { script, levers, env, niceness: WORKER_NICENESS };
     const workers = Array.from({ length: count }, () => new WorkerProcess(launchOptions, settings));
     const network = new BareNetwork(spec.key, workers);

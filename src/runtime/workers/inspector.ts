@@ -95,7 +95,6 @@ export class Inspector {
     const settings = {
       device: 'cpu',
       threads: 1,
-      decode: { maxPixels: 0 },
       runBytes: 0,
     } as const;
     return new WorkerProcess({ script, levers, env, niceness: INSPECTOR_NICENESS }, settings);

@@ -1,5 +1,7 @@
 import type { Pieces } from '../../core/byte-source.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
+import { meanOfRows } from '../../core/scores/averaging.js';
+import type { Wants } from '../../runtime/networks/network-spec.js';
 import type { PictureFile, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { PictureFacts } from '../../runtime/workers/protocol/calls.js';
@@ -18,6 +20,20 @@ export interface Answer extends Conclusion {
   /** Number of different views of the picture; the largest number if members differ. */
   views: number;
   missing: readonly Missing[];
+}
+
+/** The features of one picture. */
+export interface PictureFeatures {
+  /** Pixels, after orientation. */
+  width: number;
+  height: number;
+  format: string;
+  /** How often each view counts. */
+  counts: readonly number[];
+  /** views x size, as the network gives them. */
+  rows: Float32Array;
+  /** Mean over the views. */
+  mean: Float32Array;
 }
 
 /** A picture to answer. */
@@ -66,20 +82,9 @@ export class Answerer {
   async answer(
     work: PictureWork,
     plan: Plan,
-    { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
+    turn: Pick<Turn, 'flow' | 'signal'>,
   ): Promise<{ answer: Answer; timings: Timings }> {
-    const started = performance.now();
-    const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
-    const { pixels, reading } = work;
-    const file = { bytes: work.bytes, heavy: pixels > LIGHT_PIXELS || reading.gmacs > LIGHT_GMACS };
-    const single = this.#singleOf(plan, file.heavy);
-    const { gmacs, ms } = single ? sumOf([reading, plan.cost]) : reading;
-    const turn: Turn = { flow, signal, cost: gmacs, ms };
-    const { picture, scored, missing } = single
-      ? await this.#whole(single, file, plan.autoOrient, turn, timings)
-      : await this.#views.run(() => this.#inParts(file, plan, turn, timings), signal, flow, plan.viewBytes);
-    timings.decode += picture.decodeMs;
-    timings.preprocess += picture.renderMs;
+    const { picture, scored, missing, timings } = await this.#ask(work, plan, 'scores', turn);
     const { target, average } = plan;
     const answer = {
       width: picture.width,
@@ -89,7 +94,47 @@ export class Answerer {
       ...conclude(scored, target.ensemble, average),
       missing: [...target.missing, ...missing],
     };
-    return { answer, timings: withQueue(timings, performance.now() - started) };
+    return { answer, timings };
+  }
+
+  /**
+   * The features of a picture, for a plan with one member.
+   * @throws MenagerieError from the picture, the workers or the network; the signal's reason
+   */
+  async features(
+    work: PictureWork,
+    plan: Plan,
+    turn: Pick<Turn, 'flow' | 'signal'>,
+  ): Promise<{ features: PictureFeatures; timings: Timings }> {
+    const { picture, scored, timings } = await this.#ask(work, plan, 'features', turn);
+    const [alone] = scored;
+    if (!alone) throw new Error('no network gave features');
+    const { counts, scores: rows } = alone;
+    const { width, height, format } = picture;
+    const mean = meanOfRows(rows, rows.length / counts.length, counts);
+    return { features: { width, height, format, counts, rows, mean }, timings };
+  }
+
+  /** Runs the members of a plan on a picture. @param wants what they give for each view */
+  async #ask(
+    work: PictureWork,
+    plan: Plan,
+    wants: Wants,
+    { flow, signal }: Pick<Turn, 'flow' | 'signal'>,
+  ): Promise<ScoredPicture & { timings: Timings }> {
+    const started = performance.now();
+    const timings: Timings = { decode: 0, queue: 0, preprocess: 0, inference: 0 };
+    const { pixels, reading } = work;
+    const file = { bytes: work.bytes, heavy: pixels > LIGHT_PIXELS || reading.gmacs > LIGHT_GMACS };
+    const single = this.#singleOf(plan, file.heavy);
+    const { gmacs, ms } = single ? sumOf([reading, plan.cost]) : reading;
+    const turn: Turn = { flow, signal, cost: gmacs, ms };
+    const found = single
+      ? await this.#whole(single, file, plan.autoOrient, wants, turn, timings)
+      : await this.#views.run(() => this.#inParts(file, plan, wants, turn, timings), signal, flow, plan.viewBytes);
+    timings.decode += found.picture.decodeMs;
+    timings.preprocess += found.picture.renderMs;
+    return { ...found, timings: withQueue(timings, performance.now() - started) };
   }
 
   /** The only member, if one worker can decode the picture and run all views together. */
@@ -105,21 +150,24 @@ export class Answerer {
     { member, group: { viewOptions, views } }: Single,
     file: PictureFile,
     autoOrient: boolean,
+    wants: Wants,
     turn: Turn,
     timings: Timings,
   ): Promise<ScoredPicture> {
     const request = { autoOrient, viewOptions };
-    const result = await this.#pool.classify(member.model.key, file, request, views, turn);
+    const result = await this.#pool.classify(member.model.key, file, request, views, turn, wants);
     const { picture, counts, scores, normaliseMs, inferenceMs } = result;
+    const distances = [...(result.distances ?? [])];
     timings.preprocess += normaliseMs;
     timings.inference += inferenceMs;
-    return { picture, scored: [{ member, counts, scores }], missing: [] };
+    return { picture, scored: [{ member, counts, scores, distances }], missing: [] };
   }
 
   /** One worker renders the views, and the workers that hold the members run them. */
   async #inParts(
     file: PictureFile,
     { target, groups, autoOrient }: Plan,
+    wants: Wants,
     turn: Turn,
     timings: Timings,
   ): Promise<ScoredPicture> {
@@ -129,7 +177,7 @@ export class Answerer {
       const { pixels = new Uint8Array(), counts = [] } = rendered[i] ?? {};
       return { members, counts, pixels };
     });
-    return { picture, ...(await runMembers(this.#pool, target, seen, turn, timings)) };
+    return { picture, ...(await runMembers(this.#pool, target, seen, wants, turn, timings)) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { MenagerieError } from '../../core/errors.js';
-import type { Combine } from '../../core/scores/ensemble.js';
+import type { Combine } from '../../core/scores/combine.js';
 import type { EnsembleRequest } from './asked.js';
 
 /**

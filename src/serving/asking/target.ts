@@ -31,6 +31,8 @@ export interface Target {
   members: readonly Member[];
   missing: readonly Missing[];
   labels: readonly Label[];
+  /** Sizes of the features of a picture, if these are what it answers with. */
+  featureShape?: readonly number[] | undefined;
 }
 
 /** The error of a member, as an error of the ensemble. */

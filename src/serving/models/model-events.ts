@@ -8,4 +8,6 @@ export interface ModelEvents {
   modelStateChanged(model: string, state: ModelState, reason: string | undefined): void;
   /** A model was loaded and serves. @param loadMs duration of the load */
   modelLoaded(model: ServedModel, loadMs: number): void;
+  /** A model is not there any more. */
+  modelRemoved(model: string): void;
 }

@@ -8,13 +8,20 @@ const LEAST_COSINE = 0.87;
 /** The same as a part of the distance between any two pictures, for pictures that are all alike, such as digits. */
 const SHARE_OF_DISTANCE = 0.24;
 
+/** Pictures that are nearly the same. */
+export interface NearDuplicates {
+  /** Group of each picture: the index of its first picture. A picture without a near-duplicate has a group of its own. */
+  groups: Int32Array;
+  /** Least cosine of two near-duplicates. */
+  threshold: number;
+}
+
 /**
  * Finds pictures that are nearly the same, such as copies, mirrored or scaled: those whose features have a cosine of 0.87 or more.
  * If pictures of the set are much alike, it must be more.
  * @param take takes a step in the trainer
  * @param features pictures x size, of the plain views
  * @param onProgress gets the share done, 0..1
- * @returns group of each picture: the index of its first picture. A picture without a near-duplicate has a group of its own
  */
 export async function nearDuplicates(
   take: TakeStep,
@@ -22,7 +29,7 @@ export async function nearDuplicates(
   size: number,
   seed: number,
   onProgress: (share: number) => void,
-): Promise<Int32Array> {
+): Promise<NearDuplicates> {
   const pictures = features.length / size;
   const { median = 0 } = (await take({ kind: 'features/open', size, seed }, [features])).facts;
   const threshold = Math.max(LEAST_COSINE, 1 - SHARE_OF_DISTANCE * (1 - median));
@@ -33,5 +40,5 @@ export async function nearDuplicates(
     onProgress(1 - (1 - from / pictures) ** 2);
   }
   const [groups] = (await take({ kind: 'features/groups' })).tensors;
-  return Int32Array.from(groups?.values ?? []);
+  return { groups: Int32Array.from(groups?.values ?? []), threshold };
 }

@@ -7,6 +7,8 @@ export interface UnknownScore {
   known: Float32Array;
   /** Pictures farther from the nearest known row than this are unknown: 1 - cosine. */
   above: number;
+  /** Share of held-out pictures that are farther, 0..1. */
+  heldOutShare: number;
 }
 
 /** Known rows: they are part of the file, and are compared with each picture. */
@@ -41,7 +43,9 @@ export async function unknownScore(
   }
   const known = await centresOf(folds.map((_, picture) => picture));
   onProgress(1);
-  return { known, above: quantile(distances, 1 - WRONGLY_UNKNOWN) };
+  const above = quantile(distances, 1 - WRONGLY_UNKNOWN);
+  const heldOutShare = distances.filter((distance) => distance > above).length / Math.max(1, distances.length);
+  return { known, above, heldOutShare };
 }
 
 /**

@@ -5,6 +5,7 @@ import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.
 import { HeadFitter } from './head-fitter.js';
 import { Similarity } from './similarity.js';
 import { TailFitter } from './tail-fitter.js';
+import { writeNetwork } from './write-network.js';
 
 // How the trainer takes each kind of step.
 
@@ -83,6 +84,20 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Parti
       return {};
     case 'tail/weights':
       return { tensors: opened(tail).kept };
+    case 'picture/thumbnail': {
+      // Imported only here. The loaders come first: they set which formats libvips may read.
+      await import('../../imaging/loaders.js');
+      const { thumbnail } = await import('../../imaging/thumbnail.js');
+      const jpeg = await thumbnail(opened(parts[0]), true, { maxPixels: step.maxPixels });
+      return one('jpeg', Float32Array.from(jpeg));
+    }
+    case 'file/write':
+      writeNetwork(
+        step,
+        parts.map((_, i) => floats(parts, i)),
+        step.cut && opened(tail).kept,
+      );
+      return {};
   }
 }
 

@@ -1,4 +1,5 @@
 import type { TailCut } from '../../onnx/gradient/tail.js';
+import type { BaseFile } from '../../runtime/networks/network-spec.js';
 
 // The steps that the trainer takes for the server, one call each. Tensors are the parts of the frame, little-endian: float32 unless
 // said otherwise. A step takes about two seconds at most with data of ordinary size, so that progress can be told.
@@ -103,6 +104,28 @@ interface GetTail {
   kind: 'tail/weights';
 }
 
+/** Makes a small JPEG of a picture, for people to look at. Part: the picture's file. Answers with a tensor of the JPEG's bytes. */
+interface MakeThumbnail {
+  kind: 'picture/thumbnail';
+  maxPixels: number;
+}
+
+/**
+ * Writes the file of a network with a new head. Parts: weights and bias of the output layer, those of the hidden layer if there is one,
+ * and the known rows, which may be empty.
+ */
+interface WriteFile {
+  kind: 'file/write';
+  base: BaseFile;
+  /** Units of the hidden layer; 0: none. */
+  hidden: number;
+  classes: number;
+  /** Where the trained tail begins, whose weights are those that were kept; undefined: the network stays as it is. */
+  cut: TailCut | undefined;
+  /** The file to write, in a folder of its own. */
+  target: string;
+}
+
 export type TrainStep =
   | OpenHead
   | FitHead
@@ -117,7 +140,9 @@ export type TrainStep =
   | StepTail
   | GetLogits
   | KeepTail
-  | GetTail;
+  | GetTail
+  | MakeThumbnail
+  | WriteFile;
 
 const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'head/open': true,
@@ -134,6 +159,8 @@ const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'tail/logits': true,
   'tail/keep': true,
   'tail/weights': true,
+  'picture/thumbnail': true,
+  'file/write': true,
 };
 
 /** Whether the trainer knows a step. It trusts the server with the fields. */

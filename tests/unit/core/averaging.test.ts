@@ -11,7 +11,7 @@ import {
   memberAnswer,
   type ScoreKind,
 } from '../../../src/core/scores/averaging.js';
-import type { Combine } from '../../../src/core/scores/ensemble.js';
+import type { Combine } from '../../../src/core/scores/combine.js';
 import { topK } from '../../../src/core/scores/top-k.js';
 
 const RULES: Combine[] = ['probabilities', 'logits', 'geometric', 'vote'];

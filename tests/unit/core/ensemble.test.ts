@@ -94,7 +94,7 @@ describe('openRepository', () => {
   async function open(files: Parameters<typeof writeTree>[1]) {
     const root = await temporaryFolder();
     await writeTree(root, { ...MODELS, ...files });
-    return { ...(await openRepository([root])), root };
+    return Object.assign(await openRepository([root]), { root });
   }
 
   it('finds ensembles, and leaves alone what is none', async () => {

@@ -16,7 +16,7 @@ const IMAGENET: Geometry = {
   resize: { mode: 'shorter_side', size: 256, filter: 'bilinear' },
   color: 'RGB',
 };
-const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0 };
+const NONE: TestTimeAugmentation = { mirror: false, crops: 0, rotate: 0, shear: 0, colour: 0, warp: 0 };
 
 const look = (text: string, crops: ViewOptions['crops'] = 1, seed = 0): ViewOptions => ({
   crops,
@@ -34,20 +34,21 @@ const optionsOf = (crops: fc.Arbitrary<ViewOptions['crops']>, random: number, mi
       rotate: fc.constantFrom(0, 0.5, 180),
       shear: fc.constantFrom(0, 5, 45),
       colour: fc.constantFrom(0, 0.1, 2),
+      warp: fc.constantFrom(0, 3, 20),
     }),
     seed: fc.nat(1_000_000),
   });
 const sources = fc.record({ width: fc.integer({ min: 1, max: 600 }), height: fc.integer({ min: 1, max: 600 }) });
 const isAffordable = (options: ViewOptions) => {
-  const { mirror, crops, rotate, shear, colour } = options.augmentation;
-  const kinds = 1 + [rotate, shear, colour].filter((amount) => amount > 0).length;
+  const { mirror, crops, rotate, shear, colour, warp } = options.augmentation;
+  const kinds = 1 + [rotate, shear, colour, warp].filter((amount) => amount > 0).length;
   return (options.crops + crops) * kinds * (mirror ? 2 : 1) <= 512;
 };
 
 describe('parseAugmentation', () => {
   test('reads any parts in any order', () => {
-    const parts = ['mirror', 'crops:4', 'rotate:10', 'shear:5.5', 'colour:0.1'];
-    const all = { mirror: true, crops: 4, rotate: 10, shear: 5.5, colour: 0.1 };
+    const parts = ['mirror', 'crops:4', 'rotate:10', 'shear:5.5', 'colour:0.1', 'warp:3'];
+    const all = { mirror: true, crops: 4, rotate: 10, shear: 5.5, colour: 0.1, warp: 3 };
     fc.assert(
       fc.property(fc.shuffledSubarray(parts), (chosen) => {
         const names = chosen.map((part) => part.split(':')[0] as keyof TestTimeAugmentation);
@@ -63,7 +64,7 @@ describe('parseAugmentation', () => {
     expect(parseAugmentation('')).toEqual(NONE);
   });
 
-  test.each(['crops:100', 'rotate:180', 'shear:45', 'colour:2', 'colour:0.000001'])('takes %s', (text) => {
+  test.each(['crops:100', 'rotate:180', 'shear:45', 'colour:2', 'colour:0.000001', 'warp:20'])('takes %s', (text) => {
     expect(Object.values(parseAugmentation(text))).toContain(Number(text.split(':')[1]));
   });
 
@@ -92,6 +93,7 @@ describe('parseAugmentation', () => {
     ['shear:.5', '"shear" takes a number up to 45'],
     ['colour:2.1', '"colour" takes a number up to 2'],
     ['colour:0.0', '"colour" takes a number up to 2'],
+    ['warp:21', '"warp" takes a number up to 20'],
     ['colour:Infinity', '"colour" takes a number up to 2'],
   ])('refuses %j and says why', (text, why) => {
     expect(() => parseAugmentation(text)).toThrowError(
@@ -270,5 +272,52 @@ describe('networks that see the whole picture or look for a digit', () => {
     for (const options of [look('crops:1'), look('', 10)]) {
       expect(() => viewsOf(source, exact, options)).toThrowError(expect.objectContaining({ code: 'invalid_request' }));
     }
+  });
+});
+
+describe('a drawn view', () => {
+  const draw = (text: string, seed: number, geometry = IMAGENET) =>
+    viewsOf({ width: 500, height: 375 }, geometry, { ...look(text, 1, seed), drawn: true });
+  const seeds = Array.from({ length: 200 }, (_, seed) => seed);
+  const all = 'mirror,crops:1,rotate:10,shear:5,colour:0.1,warp:3';
+
+  test('is one, with everything at once and within its limits', () => {
+    for (const seed of seeds) {
+      const [view, ...others] = draw(all, seed);
+      expect(others).toEqual([]);
+      expect(countViews({ ...look(all), drawn: true })).toBe(1);
+      expect(Math.abs(view?.distortion?.rotate ?? 99)).toBeLessThanOrEqual(10);
+      expect(Math.abs(view?.distortion?.shear ?? 99)).toBeLessThanOrEqual(5);
+      expect(view?.localWarp?.right).toHaveLength(9);
+      expect(view?.colourShift).toHaveLength(3);
+    }
+  });
+
+  test('differs from draw to draw, and is the same for the same seed', () => {
+    expect(new Set(seeds.map((seed) => JSON.stringify(draw(all, seed)))).size).toBe(seeds.length);
+    expect(draw(all, 7)).toEqual(draw(all, 7));
+  });
+
+  test('is mirrored half of the time, and only if that was asked', () => {
+    const mirrored = seeds.filter((seed) => draw('mirror', seed)[0]?.mirrored).length;
+    expect(mirrored).toBeGreaterThan(70);
+    expect(mirrored).toBeLessThan(130);
+    expect(seeds.some((seed) => draw('crops:1', seed)[0]?.mirrored)).toBe(false);
+  });
+
+  test('without crops is the centre, with them anywhere, the padding included', () => {
+    const places = (text: string, geometry?: Geometry) =>
+      seeds.map((seed) => draw(text, seed, geometry)[0]?.window?.x ?? Number.NaN);
+    expect(new Set(places('mirror')).size).toBe(1);
+    expect(new Set(places('crops:1')).size).toBeGreaterThan(50);
+    const padded: Geometry = {
+      ...IMAGENET,
+      resize: { ...IMAGENET.resize, size: 224, padding: 8 } as Geometry['resize'],
+    };
+    expect(Math.min(...places('crops:1', padded))).toBe(-8);
+  });
+
+  test('of nothing is the plain view', () => {
+    expect(draw('', 3)).toEqual(viewsOf({ width: 500, height: 375 }, IMAGENET, look('')));
   });
 });

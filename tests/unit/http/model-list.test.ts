@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ModelList } from '../../../src/http/rest/model-list.js';
+import { ModelList } from '../../../src/http/rest/models/model-list.js';
 import type { ModelStatus } from '../../../src/serving/models/model.js';
 
 /** A list that says when it was made, and waits to be let on. */

@@ -27,6 +27,7 @@ async function setUp() {
   let key = '';
   const registry = new ModelRegistry({
     repository: await openRepository([folder]),
+    named: [],
     pool: {
       load: async (spec) => {
         key = spec.key;
@@ -53,6 +54,7 @@ async function setUp() {
     events: {
       executed() {},
       modelLoaded() {},
+      modelRemoved() {},
       modelStateChanged: (_model, state, reason) => states.push([state, reason]),
     },
   });

@@ -21,7 +21,7 @@ const ZOO = [
 async function open(files: Parameters<typeof writeTree>[1]): Promise<Repository & { root: string }> {
   const root = await temporaryFolder();
   await writeTree(root, files);
-  return { ...(await openRepository([root])), root };
+  return Object.assign(await openRepository([root]), { root });
 }
 
 function refusal(repository: Repository, id: string) {

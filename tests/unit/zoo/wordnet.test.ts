@@ -146,7 +146,7 @@ describe('a tree in a model directory', () => {
       'plain/manifest.json': manifestOf('plain'),
       'plain/labels.txt': 'one\ntwo\n',
     });
-    return { root, ...(await openRepository([root])) };
+    return Object.assign(await openRepository([root]), { root });
   }
 
   it('need not know every class', async () => {

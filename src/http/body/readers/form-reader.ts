@@ -1,33 +1,34 @@
+import { basename } from 'node:path/win32';
 import { MenagerieError } from '../../../core/errors.js';
 import type { ImageFile } from '../../../serving/ticket.js';
 import { type Body, type BodyReader, type BodyRules, HOW_TO_SEND, tooManyImages } from './body-reader.js';
+import { FormParameters } from './form-parameters.js';
 import { MultipartSplitter, type PartHandler } from './multipart.js';
 import { boundaryOf, dispositionOf } from './part-headers.js';
 import { PictureWriter } from './picture-writer.js';
 
 /** The fields for pictures. */
 const PICTURE_FIELDS: readonly string[] = ['image', 'images', 'image[]', 'file', 'data'];
-/** Most bytes of a parameter. */
-const MAX_PARAMETER_BYTES = 1024;
-const MAX_PARAMETERS = 32;
 /** Most characters of a client's text that a reply repeats. */
 const MAX_QUOTED = 64;
+/** Most characters of a picture's name. */
+const MAX_NAME_LENGTH = 255;
 
 /** The part of a form that is arriving. */
-type Part = { filename: string | undefined; picture: PictureWriter } | { parameter: string; text: Buffer };
+type Part = { filename: string | undefined; picture: PictureWriter } | 'parameter';
 
 /** Reads a form: pictures in the fields for them, whatever headers their parts have, and parameters in fields of their names. */
 export class FormReader implements BodyReader, PartHandler {
   readonly #rules: BodyRules;
   readonly #splitter: MultipartSplitter;
   readonly #images: ImageFile[] = [];
-  readonly #parameters = new Map<string, string>();
-  #fields = 0;
+  readonly #parameters: FormParameters;
   #part: Part | undefined;
 
   /** @throws MenagerieError `malformed_body` if the Content-Type has no boundary */
   constructor(contentType: string, rules: BodyRules) {
     this.#rules = rules;
+    this.#parameters = new FormParameters(rules.parameterNames);
     this.#splitter = new MultipartSplitter(boundaryOf(contentType), this);
   }
 
@@ -41,39 +42,31 @@ export class FormReader implements BodyReader, PartHandler {
   }
 
   partBegins(head: string): void {
-    const { maxImages, parameterNames } = this.#rules;
+    const { maxImages } = this.#rules;
     const { name, filename } = dispositionOf(head);
     if (PICTURE_FIELDS.includes(name)) {
       const number = this.#images.length + 1;
       if (number > maxImages) throw tooManyImages(maxImages);
-      this.#part = { filename, picture: new PictureWriter(`Picture ${number}`, this.#rules) };
+      this.#part = {
+        filename: filename && shownName(filename),
+        picture: new PictureWriter(`Picture ${number}`, this.#rules),
+      };
       return;
     }
-    if (filename !== undefined || !parameterNames.has(name)) throw unexpectedField(name, filename !== undefined);
-    if (++this.#fields > MAX_PARAMETERS) {
-      throw new MenagerieError('unexpected_field', `A form holds at most ${MAX_PARAMETERS} parameters.`);
-    }
-    this.#part = { parameter: name, text: Buffer.alloc(0) };
+    if (filename !== undefined || !this.#parameters.begin(name)) throw unexpectedField(name, filename !== undefined);
+    this.#part = 'parameter';
   }
 
   partContinues(bytes: Uint8Array): void {
     const part = this.#part;
-    if (!part) return;
-    if ('picture' in part) {
-      part.picture.add(bytes);
-      return;
-    }
-    if (part.text.length + bytes.length > MAX_PARAMETER_BYTES) {
-      throw new MenagerieError('invalid_request', `${part.parameter} is longer than ${MAX_PARAMETER_BYTES} bytes.`);
-    }
-    part.text = Buffer.concat([part.text, bytes]);
+    if (part === 'parameter') this.#parameters.add(bytes);
+    else part?.picture.add(bytes);
   }
 
   partEnds(): void {
     const part = this.#part;
-    if (!part) return;
-    if ('picture' in part) this.#images.push({ name: part.filename, bytes: part.picture.pieces() });
-    else this.#addParameter(part.parameter, part.text.toString('utf8'));
+    if (part === 'parameter') this.#parameters.end();
+    else if (part) this.#images.push({ name: part.filename, bytes: part.picture.pieces() });
   }
 
   end(): Body {
@@ -83,16 +76,13 @@ export class FormReader implements BodyReader, PartHandler {
     if (this.#images.length === 0) {
       throw new MenagerieError('no_image', `The form has no picture. ${HOW_TO_SEND}`);
     }
-    return { images: this.#images, parameters: this.#parameters };
+    return { images: this.#images, parameters: this.#parameters.all };
   }
+}
 
-  #addParameter(name: string, value: string): void {
-    const before = this.#parameters.get(name);
-    if (before !== undefined && before !== value) {
-      throw new MenagerieError('invalid_request', `${name} is twice in the form, with different values.`);
-    }
-    this.#parameters.set(name, value);
-  }
+/** The name of a picture in the reply: that of its file without folders, which some programs send. */
+function shownName(filename: string): string | undefined {
+  return basename(filename).slice(0, MAX_NAME_LENGTH) || undefined;
 }
 
 function unexpectedField(name: string, isFile: boolean): MenagerieError {

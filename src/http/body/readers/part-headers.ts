@@ -1,12 +1,9 @@
-import { basename } from 'node:path/win32';
 import { MenagerieError } from '../../../core/errors.js';
-
-const MAX_NAME_LENGTH = 255;
 
 /** What the headers of a form's part say. */
 interface Disposition {
   name: string;
-  /** Without folders; undefined if there is none or it is empty. */
+  /** As it was sent, which may be with folders; undefined if there is none or it is empty. */
   filename: string | undefined;
 }
 
@@ -40,8 +37,8 @@ export function dispositionOf(head: string): Disposition {
   }
   const filename = parameters.get('filename');
   const extended = /^utf-8'[^']*'(.*)$/i.exec(parameters.get('filename*') ?? '')?.[1];
-  const shown = basename((extended && percentDecoded(extended)) ?? utf8(filename ?? '')).slice(0, MAX_NAME_LENGTH);
-  return { name: utf8(name), filename: shown === '' ? undefined : shown };
+  const sent = (extended && percentDecoded(extended)) ?? utf8(filename ?? '');
+  return { name: utf8(name), filename: sent === '' ? undefined : sent };
 }
 
 /** The parameters of a header's value, by name in lower case, up to the first that is malformed. */

@@ -5,14 +5,6 @@ import type { ReportForm } from '../../../report/forms.js';
 /** The forms of a report. The first is the default if the client accepts any. */
 export const FORMS = ['json', 'text', 'html', 'csv'] as const satisfies ReportForm[];
 
-/** Media types by form. */
-export const MEDIA_TYPES: Readonly<Record<ReportForm, string>> = {
-  json: 'application/json',
-  text: 'text/plain',
-  html: 'text/html',
-  csv: 'text/csv',
-};
-
 const FormatSchema = Type.Optional(Type.Enum([...FORMS], { description: 'Overrides the Accept header.' }));
 const TimingSchema = Type.Boolean({
   default: false,

@@ -1,8 +1,7 @@
 import type { Tensor } from 'onnxruntime-node';
+import type { Rendering } from '../../../core/views/test-time.js';
 import { geometryOf } from '../../../core/views/views.js';
-// Must come before anything decodes: it sets which formats libvips may load.
-import '../../../imaging/loaders.js';
-import { type ReadPicture, readPicture } from '../../../imaging/read-picture.js';
+import type { ReadPicture } from '../../../imaging/read-picture.js';
 import { Network, type Rows } from '../../instances/network.js';
 import { runTogether, type ToRun } from '../../instances/run-together.js';
 import { Sessions } from '../../instances/sessions.js';
@@ -25,9 +24,11 @@ import type { PartBytes } from './serve-calls.js';
 
 // How a worker answers each kind of call.
 
+type PictureReader = typeof import('../../../imaging/read-picture.js');
 type Reply<K extends CallKind> = { answer: CallAnswer<K>; parts?: readonly Bytes[] };
 
 let settings: WorkerSettings | undefined;
+let pictures: PictureReader | undefined;
 const networks = new Map<string, Network>();
 const sessions = new Sessions();
 const tensor = new InputTensor();
@@ -41,8 +42,7 @@ export async function answerCall(
 ): Promise<{ answer: object; parts?: readonly Bytes[] }> {
   switch (call.kind) {
     case 'start':
-      settings = call.ask.settings;
-      return { answer: {} };
+      return start(call.ask);
     case 'load':
       return load(call.ask);
     case 'unload':
@@ -63,6 +63,24 @@ export async function answerCall(
     case 'train':
       throw new Error('a worker does not train');
   }
+}
+
+async function start({ settings: given }: Ask<'start'>): Promise<Reply<'start'>> {
+  settings = given;
+  if (given.decode) {
+    // Only where pictures are read, because loading sharp takes a third of a worker's start. The first import sets which formats
+    // libvips may load.
+    await import('../../../imaging/loaders.js');
+    pictures = await import('../../../imaging/read-picture.js');
+  }
+  return { answer: {} };
+}
+
+/** Decodes a picture and renders its views (see imaging/read-picture.ts). */
+function readPicture(part: PartBytes, autoOrient: boolean, renderings: readonly Rendering[]): Promise<ReadPicture> {
+  const { decode } = started();
+  if (!decode || !pictures) throw new Error('the worker may not read pictures');
+  return pictures.readPicture(part, autoOrient, renderings, decode);
 }
 
 function started(): WorkerSettings {
@@ -99,7 +117,7 @@ async function run({ inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise
   for (const [i, input] of inputs.entries()) {
     try {
       const network = loaded(input.key);
-      const prepared = await prepare(network, input, partOf(parts, i));
+      const prepared = await prepare(network, input, partOf(parts, i), toRun);
       outcomes.push({ type: 'scores', distances: false, ...prepared.outcome });
       toRun.push({ network, input: prepared.rows, wants: input.wants });
       places.push(i);
@@ -128,10 +146,15 @@ async function prepare(
   { spec }: Network,
   input: RunInput,
   part: PartBytes,
+  before: readonly ToRun[],
 ): Promise<{ rows: Rows; outcome: { counts?: number[]; picture?: PictureFacts } }> {
-  if (input.kind === 'views') return { rows: { name: input.name, data: part, rows: input.rows }, outcome: {} };
+  if (input.kind === 'views') {
+    const { name, rows } = input;
+    const sent = before.find((each) => each.input.name === name);
+    return { rows: sent?.input ?? { name, data: part, rows }, outcome: {} };
+  }
   const rendering = { geometry: geometryOf(spec), viewOptions: input.viewOptions };
-  const picture = await readPicture(part, input.autoOrient, [rendering], started().decode);
+  const picture = await readPicture(part, input.autoOrient, [rendering]);
   const [rendered] = picture.renderings;
   if (!rendered) throw new Error('a picture without views');
   const counts = rendered.views.map(({ count }) => count);
@@ -143,7 +166,7 @@ async function render(
   { autoOrient, renderings }: Ask<'render'>,
   parts: readonly PartBytes[],
 ): Promise<Reply<'render'>> {
-  const picture = await readPicture(partOf(parts, 0), autoOrient, renderings, started().decode);
+  const picture = await readPicture(partOf(parts, 0), autoOrient, renderings);
   const counts = picture.renderings.map(({ views }) => views.map(({ count }) => count));
   return { answer: { picture: factsOf(picture), counts }, parts: picture.renderings.map(({ pixels }) => pixels) };
 }

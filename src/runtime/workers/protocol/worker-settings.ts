@@ -8,7 +8,8 @@ export interface WorkerSettings {
   threads: number;
   /** Rows of a batch; undefined: measured when a network is loaded. */
   batch?: number | undefined;
-  decode: DecodeLimits;
+  /** Limits on pictures; undefined for a worker that reads none. */
+  decode?: DecodeLimits | undefined;
   /** Bytes that running a network may take, for the message of the error when it takes more. */
   runBytes: number;
 }

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { Config } from '../config/load-config.js';
+import { runtimeVersion } from '../runtime/device/machine.js';
+import { FeatureCache } from '../training/cache/feature-cache.js';
+import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
+import { JobStore } from '../training/jobs/job-store.js';
+import { type TransferTools, transfer } from '../training/transfer.js';
+import type { Engine } from './engine.js';
+import { writableModels } from './models-to-load.js';
+
+/** Pictures in progress for each worker: one is read from the disk while another is computed. */
+const PICTURES_PER_WORKER = 2;
+
+/**
+ * What trainings use of an engine.
+ * @param background whether their work waits for all other work
+ * @throws MenagerieError `io_error`
+ */
+export async function transferTools(
+  engine: Engine,
+  config: Config,
+  { version, background }: { version: string; background: boolean },
+): Promise<TransferTools> {
+  const { registry, features, pool, startTrainer } = engine;
+  return {
+    openBase: async (request) => {
+      const { served } = await registry.status(request.base);
+      if (!served) await registry.load(request.base, request.variant);
+      return await features.open(request.base, background);
+    },
+    adopt: (staged) => registry.adopt(staged),
+    startTrainer,
+    cache: await FeatureCache.open(join(config.dataDir, 'features'), { bytes: config.featureCache }),
+    models: writableModels(config),
+    maxBytes: config.maxBytes,
+    maxPixels: config.maxPixels,
+    width: PICTURES_PER_WORKER * pool.size,
+    versions: { menagerie: version, onnxruntime: runtimeVersion(), node: process.version },
+  };
+}
+
+/** The trainings of a server. */
+export interface Transfers {
+  jobs: JobQueue;
+  store: JobStore;
+}
+
+/**
+ * Opens the queue of trainings, and goes on with those that the last server left.
+ * @throws MenagerieError `io_error`
+ */
+export async function openTransfers(
+  engine: Engine,
+  config: Config,
+  version: string,
+  events: Pick<JobQueueOptions, 'onState' | 'onFault'>,
+): Promise<Transfers> {
+  const store = new JobStore(join(config.dataDir, 'transfers'));
+  // Made when the first training runs: a server that never trains writes nothing.
+  let tools: Promise<TransferTools> | undefined;
+  const run: RunTransfer = async (request, onProgress, keepReport, signal) => {
+    tools ??= transferTools(engine, config, { version, background: true });
+    tools.catch(() => {
+      tools = undefined;
+    });
+    return await transfer(request, await tools, { onProgress, keepReport }, signal);
+  };
+  return { jobs: await JobQueue.open({ store, run, ...events }), store };
+}

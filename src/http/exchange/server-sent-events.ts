@@ -1,0 +1,39 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+
+/** Proxies close connections on which nothing is sent for a minute or so. */
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * Values as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): each as JSON, and a comment now and
+ * then while there are none. A value is taken only when the client has read the one before.
+ * @param heartbeatMs time without a value after which a comment is sent
+ */
+export function serverSentEvents(values: AsyncGenerator<object>, heartbeatMs = HEARTBEAT_MS): Readable {
+  return Readable.from(textOf(values, heartbeatMs), { highWaterMark: 1 });
+}
+
+/** Sends events. The reply ends with them. */
+export function sendEvents(reply: FastifyReply, events: Readable): FastifyReply {
+  return reply.type('text/event-stream').header('cache-control', 'no-store').send(events);
+}
+
+async function* textOf(values: AsyncGenerator<object>, heartbeatMs: number): AsyncGenerator<string> {
+  let next = values.next();
+  try {
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const quiet = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), heartbeatMs)));
+      const result = await Promise.race([next, quiet]).finally(() => clearTimeout(timer));
+      if (result?.done) return;
+      if (result) {
+        yield `data: ${JSON.stringify(result.value)}\n\n`;
+        next = values.next();
+      } else yield ': still here\n\n';
+    }
+  } finally {
+    // If the client left meanwhile, nobody waits for what comes next.
+    next.catch(() => undefined);
+    values.return(undefined).catch(() => undefined);
+  }
+}

@@ -1,0 +1,254 @@
+import { randomBytes } from 'node:crypto';
+import { MenagerieError, toMenagerieError } from '../../core/errors.js';
+import type { Progress, TransferRequest, TransferResult } from '../transfer-request.js';
+import { JobStore } from './job-store.js';
+import { isOver, type TransferJob } from './transfer-job.js';
+
+/** Runs one training. Its report is stored by `keepReport` before the model is written. */
+export type RunTransfer = (
+  request: TransferRequest,
+  onProgress: (progress: Progress) => void,
+  keepReport: (report: object) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<TransferResult>;
+
+export interface JobQueueOptions {
+  store: JobStore;
+  run: RunTransfer;
+  /** A job has changed its state. */
+  onState(job: TransferJob): void;
+  /** The state of a job could not be written: after a restart an older one counts. */
+  onFault(job: TransferJob, error: MenagerieError): void;
+}
+
+const MOST_WAITING = 16;
+/** A job that was running when the server ended this often is not begun again: it may be what ends the server. */
+const MOST_BEGUN = 3;
+
+/** Trainings: one runs at a time, the others wait, and all of them survive a restart. */
+export class JobQueue {
+  readonly #options: JobQueueOptions;
+  /** In the order in which they came. */
+  readonly #jobs = new Map<string, TransferJob>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  #running: { id: string; abort: AbortController; ended: Promise<void> } | undefined;
+  #stopped = false;
+
+  private constructor(options: JobQueueOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads the jobs on disk. Those that were not over when the server ended are queued again; what they had read is in the cache.
+   * @throws MenagerieError `io_error`
+   */
+  static async open(options: JobQueueOptions): Promise<JobQueue> {
+    const queue = new JobQueue(options);
+    for (const job of await options.store.all()) {
+      queue.#jobs.set(job.id, job);
+      if (isOver(job)) continue;
+      const lost = job.state === 'running' && job.begun >= MOST_BEGUN;
+      await queue.#move(job, lost ? 'lost' : 'queued', lostReason(job));
+    }
+    queue.#next();
+    return queue;
+  }
+
+  /** All jobs, the newest first. */
+  get jobs(): TransferJob[] {
+    return [...this.#jobs.values()].reverse();
+  }
+
+  /** @throws MenagerieError `unknown_training` */
+  job(id: string): TransferJob {
+    const job = this.#jobs.get(id);
+    if (job) return job;
+    throw new MenagerieError('unknown_training', `There is no training "${id}"; GET /transfers lists them.`);
+  }
+
+  /**
+   * Refuses a job before its pictures are received.
+   * @throws MenagerieError `overloaded` if too many wait, `training_busy` if one for the same id is not over, `shutting_down`
+   */
+  assertRoom(id: string): void {
+    if (this.#stopped) throw new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
+    const open = this.jobs.filter((job) => !isOver(job));
+    const same = open.find(({ request }) => request.id === id);
+    if (same) throw new MenagerieError('training_busy', `Training "${same.id}" for "${id}" is not over yet.`);
+    if (open.length > MOST_WAITING) {
+      throw new MenagerieError('overloaded', `${MOST_WAITING} trainings are waiting; try again later.`, {
+        retryAfterS: 60,
+      });
+    }
+  }
+
+  /** A name for a job that trains a model of this id. */
+  static nameFor(id: string): string {
+    return `${id}-${randomBytes(4).toString('hex')}`;
+  }
+
+  /**
+   * Queues a job.
+   * @param id from `nameFor`
+   * @throws MenagerieError as assertRoom; `io_error`
+   */
+  async submit(id: string, request: TransferRequest): Promise<TransferJob> {
+    this.assertRoom(request.id);
+    const job: TransferJob = {
+      id,
+      request,
+      state: 'queued',
+      progress: undefined,
+      error: undefined,
+      result: undefined,
+      begun: 0,
+      created: new Date().toISOString(),
+      ended: undefined,
+    };
+    this.#jobs.set(id, job);
+    try {
+      await this.#options.store.write(job);
+    } catch (error) {
+      this.#jobs.delete(id);
+      throw error;
+    }
+    await this.#forgetOld();
+    this.#options.onState(job);
+    this.#next();
+    return job;
+  }
+
+  /**
+   * Cancels a job that waits or runs, and waits until it has ended. A job that is over is forgotten instead; its model stays.
+   * @throws MenagerieError `unknown_training`, `io_error`
+   */
+  async remove(id: string): Promise<TransferJob> {
+    const job = this.job(id);
+    if (isOver(job)) {
+      this.#jobs.delete(id);
+      await this.#options.store.remove(id);
+    } else if (this.#running?.id === id) {
+      this.#running.abort.abort(cancelled());
+      await this.#running.ended;
+    } else await this.#move(job, 'cancelled');
+    return job;
+  }
+
+  /** The report of a job as JSON text. @throws MenagerieError `unknown_training`, `no_report` */
+  async report(id: string): Promise<string> {
+    return await this.#options.store.report(this.job(id).id);
+  }
+
+  /**
+   * The job now, and again after each change until it is over or the queue stops. Changes that come faster than they are taken are
+   * given as one.
+   * @param signal ends it
+   * @throws MenagerieError `unknown_training`
+   */
+  async *watch(id: string, signal: AbortSignal): AsyncGenerator<TransferJob> {
+    let changed = true;
+    let wake = () => {};
+    const onChange = () => {
+      changed = true;
+      wake();
+    };
+    const watchers = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watchers.add(onChange));
+    signal.addEventListener('abort', onChange, { once: true });
+    try {
+      for (;;) {
+        const job = this.job(id);
+        if (signal.aborted) return;
+        if (changed) {
+          changed = false;
+          yield job;
+          if (isOver(job)) return;
+        } else if (this.#stopped) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      signal.removeEventListener('abort', onChange);
+      watchers.delete(onChange);
+      if (watchers.size === 0) this.#watchers.delete(id);
+    }
+  }
+
+  /** Ends the running job, which begins again when the server starts the next time. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const watchers of this.#watchers.values()) for (const wake of watchers) wake();
+    this.#running?.abort.abort(new MenagerieError('shutting_down', 'The server is stopping.'));
+    await this.#running?.ended;
+  }
+
+  #next(): void {
+    if (this.#running || this.#stopped) return;
+    const job = [...this.#jobs.values()].find(({ state }) => state === 'queued');
+    if (!job) return;
+    const abort = new AbortController();
+    const ended = this.#runOne(job, abort.signal).finally(() => {
+      this.#running = undefined;
+      this.#next();
+    });
+    this.#running = { id: job.id, abort, ended };
+  }
+
+  /** Never rejects. */
+  async #runOne(job: TransferJob, signal: AbortSignal): Promise<void> {
+    const { store, run } = this.#options;
+    job.begun++;
+    await this.#move(job, 'running');
+    const onProgress = (progress: Progress) => {
+      job.progress = progress;
+      this.#changed(job);
+    };
+    try {
+      const keepReport = (report: object) => store.writeReport(job.id, report);
+      job.result = await run(job.request, onProgress, keepReport, signal);
+      await this.#move(job, 'done');
+    } catch (error) {
+      const reason = toMenagerieError(signal.aborted ? signal.reason : error);
+      const { code, message: detail } = reason;
+      // A stopped server begins it again; it was not its fault.
+      if (code === 'shutting_down') job.begun--;
+      const state = code === 'shutting_down' ? 'queued' : code === 'training_cancelled' ? 'cancelled' : 'failed';
+      await this.#move(job, state, state === 'failed' ? { code, detail } : undefined);
+    }
+  }
+
+  /** Never rejects. */
+  async #move(job: TransferJob, state: TransferJob['state'], error?: TransferJob['error']): Promise<void> {
+    const { store, onState, onFault } = this.#options;
+    job.state = state;
+    job.error = error;
+    if (isOver(job)) job.ended = new Date().toISOString();
+    try {
+      await store.write(job);
+      if (isOver(job)) await store.removePictures(job.id);
+    } catch (fault) {
+      onFault(job, toMenagerieError(fault));
+    }
+    this.#changed(job);
+    onState(job);
+  }
+
+  #changed({ id }: TransferJob): void {
+    for (const wake of this.#watchers.get(id) ?? []) wake();
+  }
+
+  async #forgetOld(): Promise<void> {
+    for (const { id } of JobStore.tooOld([...this.#jobs.values()].filter(isOver))) {
+      this.#jobs.delete(id);
+      await this.#options.store.remove(id);
+    }
+  }
+}
+
+function lostReason({ state, begun }: TransferJob): TransferJob['error'] {
+  if (state !== 'running' || begun < MOST_BEGUN) return undefined;
+  return { code: 'training_lost', detail: `The server ended ${begun} times while this training ran.` };
+}
+
+function cancelled(): MenagerieError {
+  return new MenagerieError('training_cancelled', 'The training was cancelled.');
+}

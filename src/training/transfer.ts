@@ -1,0 +1,184 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FeatureSource } from '../serving/features.js';
+import type { ServedModel } from '../serving/models/model.js';
+import { ownPartial } from '../system/partial-name.js';
+import { readRegular } from '../system/regular-file.js';
+import { sha256Of } from '../zoo/files.js';
+import { type StagedModel, stageModel } from '../zoo/model-folder.js';
+import { type BaseNetwork, baseNetwork } from './base-network.js';
+import type { FeatureCache } from './cache/feature-cache.js';
+import { type Learned, learnHead } from './learn-head.js';
+import { newModel } from './new-model.js';
+import { scanClasses } from './pictures/scan.js';
+import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
+import { type FeatureTable, readFeatures } from './read-features.js';
+import { buildReport } from './report/build-report.js';
+import { thumbnailUrl } from './report/report-parts.js';
+import type { TrainingReport } from './report/training-report.js';
+import { StepTimes } from './step-times.js';
+import type { Trainer } from './trainer.js';
+import type { Progress, TransferRequest, TransferResult } from './transfer-request.js';
+
+/** What a training uses of the application. */
+export interface TransferTools {
+  /** Opens the base. @throws MenagerieError if it cannot be used */
+  openBase(request: TransferRequest): Promise<FeatureSource>;
+  /** Makes a staged model serve. @throws MenagerieError if it does not work; the one before it serves on */
+  adopt(staged: StagedModel): Promise<ServedModel>;
+  startTrainer(): Trainer;
+  cache: FeatureCache;
+  /** The model directory for new models. */
+  models: string;
+  /** Most bytes and pixels of one picture. */
+  maxBytes: number;
+  maxPixels: number;
+  /** Pictures in progress. */
+  width: number;
+  versions: Readonly<Record<string, string>>;
+}
+
+/** Who follows a training. */
+export interface TransferListener {
+  onProgress(progress: Progress): void;
+  /** Gets the report before the model is loaded. */
+  keepReport(report: TrainingReport): Promise<void>;
+}
+
+interface Tables {
+  train: FeatureTable;
+  val: FeatureTable;
+}
+
+/**
+ * Trains a model on pictures that are sorted into folders, and makes it serve.
+ * @throws MenagerieError `invalid_data`, `not_trainable`, `too_little_disk`, `training_failed`, `memory_exceeded`; errors of the base, and of
+ *   writing and loading the model; the signal's reason
+ */
+export async function transfer(
+  request: TransferRequest,
+  tools: TransferTools,
+  { onProgress, keepReport }: TransferListener,
+  signal: AbortSignal,
+): Promise<TransferResult> {
+  const times = new StepTimes(onProgress);
+  const set = await readSet(request, tools, times, signal);
+  const source = await tools.openBase(request);
+  const trainer = tools.startTrainer();
+  // Repositories skip folders whose names begin with a dot.
+  const folder = join(tools.models, ownPartial(`.${request.id}`));
+  try {
+    const base = await baseNetwork(source);
+    const tables = await readTables(set, base, tools, times, signal);
+    const learned = await learnHead(request, set, tables, trainer, times, signal);
+    times.begin('writing');
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, 'model.onnx');
+    const { known, findings } = learned;
+    await trainer.writeNetwork({ base: base.file, head: findings.head.head, known, cut: undefined }, file, signal);
+    const report = await reportOf(request, { base, tables, learned, file }, trainer, tools, times, signal);
+    await keepReport(report);
+    const made = {
+      base: source.model,
+      title: request.title,
+      file,
+      classes: set.classes,
+      unknownAbove: learned.findings.unknown?.above,
+      golden: learned.golden,
+      report,
+    };
+    const staged = await stageModel(tools.models, await newModel(made));
+    times.begin('loading');
+    const { version } = await tools.adopt(staged);
+    return {
+      model: request.id,
+      version,
+      accuracy: report.cross_validation.accuracy.value,
+      classes: set.classes.length,
+      pictures: tables.train.pictures.length,
+    };
+  } finally {
+    source.close();
+    await trainer.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function readSet(
+  { data, val }: TransferRequest,
+  { maxBytes }: TransferTools,
+  times: StepTimes,
+  signal: AbortSignal,
+): Promise<TrainingSet> {
+  times.begin('reading');
+  return await scanClasses(data, {
+    maxBytes,
+    ...(val !== undefined && { validation: val }),
+    onProgress: ({ pictures }) => times.progress(pictures, 0, `${pictures} pictures found`),
+    signal,
+  });
+}
+
+async function readTables(
+  { pictures, validation }: TrainingSet,
+  { source, key, size }: BaseNetwork,
+  { cache, maxBytes, width }: TransferTools,
+  times: StepTimes,
+  signal: AbortSignal,
+): Promise<Tables> {
+  times.begin('features');
+  const total = pictures.length + validation.length;
+  await cache.assertRoom([{ pictures: total, size }]);
+  const read = (of: readonly TrainingPicture[], before: number) =>
+    readFeatures(of, {
+      source,
+      cache,
+      key,
+      size,
+      maxBytes,
+      width,
+      onProgress: (done) => times.progress(before + done, total),
+      signal,
+    });
+  const train = await read(pictures, 0);
+  return { train, val: await read(validation, pictures.length) };
+}
+
+async function reportOf(
+  { id, depth, seed }: TransferRequest,
+  { base, tables, learned, file }: { base: BaseNetwork; tables: Tables; learned: Learned; file: string },
+  trainer: Trainer,
+  { maxBytes, maxPixels, versions }: TransferTools,
+  times: StepTimes,
+  signal: AbortSignal,
+): Promise<TrainingReport> {
+  const { train, val } = tables;
+  const { sha256, bytes } = await sha256Of(file);
+  const thumbnailOf = async ({ path }: TrainingPicture) => {
+    signal.throwIfAborted();
+    const jpeg = await readRegular(path, maxBytes, 'too_many_bytes')
+      .then((picture) => trainer.thumbnail(picture, maxPixels, signal))
+      .catch(() => null);
+    return thumbnailUrl(jpeg);
+  };
+  const { model } = base.source;
+  const facts = {
+    id,
+    finished_at: new Date().toISOString(),
+    base: { model: model.id, variant: model.variant, sha256: base.file.fileSha256 },
+    result: { sha256, bytes, features: base.size },
+    depth: { asked: depth, chosen: 'head' as const, why: 'Only a new classifier was asked for.' },
+    augment: [],
+    tail: null,
+    cost: {
+      ...times.elapsed,
+      picture_bytes: [...train.pictures, ...val.pictures].reduce((sum, picture) => sum + picture.bytes, 0),
+      cache_bytes: 4 * (train.features.length + val.features.length),
+      cache_hits: train.cached + val.cached,
+      computed: train.computed + val.computed,
+    },
+    seed,
+    versions: { ...versions },
+  };
+  return await buildReport(learned.findings, facts, thumbnailOf);
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { Pieces } from '../../src/core/byte-source.js';
+import { createFlow } from '../../src/core/queues/fair-queue.js';
+import { PLAIN_VIEW_OPTIONS } from '../../src/core/views/test-time.js';
+import { Answerer } from '../../src/serving/answering/answerer.js';
+import { Admission } from '../../src/serving/cost/admission.js';
+import { ReadingSpeed } from '../../src/serving/cost/cost.js';
+import { Features } from '../../src/serving/features.js';
+import { LayerNetworks } from '../../src/serving/layer-networks.js';
+import { ModelRegistry } from '../../src/serving/loading/model-registry.js';
+import { Targets } from '../../src/serving/targets.js';
+import { openRepository } from '../../src/zoo/open-repository.js';
+import { never } from '../support/networks.js';
+import { startPool } from '../support/server.js';
+
+const MODELS = join(import.meta.dirname, '../../models');
+const REAL = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
+const PICTURE = readFileSync(join(MODELS, 'golden/airplane.png'));
+
+/** The bundled models, over a real worker. */
+async function start() {
+  const pool = startPool({ script: REAL });
+  const repository = await openRepository([MODELS]);
+  const answerer = new Answerer({ pool, viewBytes: 1e8 });
+  const nothing = () => {};
+  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing };
+  const common = { repository, pool, answerer, allowUntrained: false, countMacs: async () => 1e6, instances: 1 };
+  const registry = new ModelRegistry({ ...common, tuned: new Map(), events });
+  const admission = new Admission({ capacity: 10, limit: 10, workers: 1 });
+  const summaries = { summary: () => Promise.reject(new Error('no summaries here')) };
+  const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
+  const targets = new Targets({ registry, repository, layers, defaultModel: undefined });
+  const reading = { costOfDecoding: () => undefined, decodeBytes: () => 2 ** 30, speed: new ReadingSpeed() };
+  return { pool, registry, features: new Features({ ...reading, targets, answerer, admission }) };
+}
+
+it('gives in the background the features that a request gets, and keeps its model loaded', async () => {
+  const { pool, registry, features } = await start();
+  await registry.load('cifar10-resnet20');
+  const source = await features.open('cifar10-resnet20');
+  expect([source.model.id, source.model.info.features]).toEqual(['cifar10-resnet20', 64]);
+
+  const plain = await source.of(new Pieces([PICTURE]), never);
+  const turn = { flow: createFlow(), cost: 1, ms: 1, signal: never };
+  const request = { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS };
+  const asked = await pool.classify(source.model.key, { bytes: PICTURE, heavy: false }, request, 1, turn, 'features');
+  expect(plain).toMatchObject({ counts: [1], rows: asked.scores, mean: asked.scores });
+
+  const options = { ...PLAIN_VIEW_OPTIONS, augmentation: { ...PLAIN_VIEW_OPTIONS.augmentation, mirror: true } };
+  const views = await source.of(new Pieces([PICTURE]), never, options);
+  expect(views.counts).toEqual([1, 1]);
+  // Run together, the last bits may differ.
+  views.rows.subarray(0, 64).forEach((value, i) => {
+    expect(value).toBeCloseTo(plain.mean[i] ?? Number.NaN, 4);
+  });
+  views.mean.forEach((value, i) => {
+    expect(value).toBeCloseTo(((views.rows[i] ?? 0) + (views.rows[64 + i] ?? 0)) / 2, 5);
+  });
+
+  await expect(source.of(new Pieces([PICTURE.subarray(0, 50)]), never)).rejects.toMatchObject({
+    code: 'corrupt_image',
+  });
+  await expect(source.of(new Pieces([PICTURE]), AbortSignal.abort(new Error('cancelled')))).rejects.toThrow(
+    'cancelled',
+  );
+  await expect(features.open('cifar10-all')).rejects.toMatchObject({ code: 'invalid_request' });
+
+  let unloaded = false;
+  const unloading = registry.unload('cifar10-resnet20').then(() => {
+    unloaded = true;
+  });
+  await source.of(new Pieces([PICTURE]), never);
+  expect(unloaded).toBe(false);
+  source.close();
+  await unloading;
+});
