@@ -51,7 +51,13 @@ export interface TailResult {
   /** Probabilities of the held-out pictures at the best epoch: held-out pictures x classes. */
   heldOut: Float32Array;
   /** What the best epoch has, if it is better than the frozen network with the head; else undefined: the head alone is kept. */
-  trained: { weights: TrainTensor[]; head: HeadWeights } | undefined;
+  trained:
+    | {
+        /** By the names of the training graph, without the head's. */
+        weights: TrainTensor[];
+        head: HeadWeights;
+      }
+    | undefined;
   /** Milliseconds for which the trainer waited for activations, and that training took in all. */
   waitedMs: number;
   tookMs: number;
