@@ -1,10 +1,10 @@
 import { MenagerieError } from '../core/errors.js';
 import { memoryExceeded } from '../core/memory-errors.js';
 import { MIB } from '../core/units.js';
+import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { readModel } from '../onnx/file/model.js';
 import type { TailCut, TailDepth } from '../onnx/gradient/tail.js';
 import { tailCuts } from '../onnx/gradient/tail-cuts.js';
-import type { HeadWeights } from '../onnx/cut/head-file.js';
 import { BASE_BYTES } from '../runtime/networks/network-memory.js';
 import type { BaseFile } from '../runtime/networks/network-spec.js';
 import { FileBytes } from '../runtime/weights/file-bytes.js';

@@ -21,7 +21,10 @@ export function writeNetwork(
   const file = cut && tail ? fileWithTail(model, cut, tail) : model;
   const backbone = backboneOf(file, base.output, external);
   if (!backbone) {
-    throw new MenagerieError('not_trainable', 'The network has no last layer with weights that a new one could replace.');
+    throw new MenagerieError(
+      'not_trainable',
+      'The network has no last layer with weights that a new one could replace.',
+    );
   }
   writeFileSync(target, headFile(backbone, headOf(parts, classes, hidden)));
 }

@@ -32,6 +32,7 @@ export class JobQueue {
   readonly #jobs = new Map<string, TransferJob>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #running: { id: string; abort: AbortController; ended: Promise<void> } | undefined;
+  #started = false;
   #stopped = false;
 
   private constructor(options: JobQueueOptions) {
@@ -39,7 +40,8 @@ export class JobQueue {
   }
 
   /**
-   * Reads the jobs on disk. Those that were not over when the server ended are queued again; what they had read is in the cache.
+   * Reads the jobs on disk. Those that were not over when the server ended are queued again; what they had read is in the cache. Nothing
+   * runs before `start`.
    * @throws MenagerieError `io_error`
    */
   static async open(options: JobQueueOptions): Promise<JobQueue> {
@@ -50,8 +52,13 @@ export class JobQueue {
       const lost = job.state === 'running' && job.begun >= MOST_BEGUN;
       await queue.#move(job, lost ? 'lost' : 'queued', lostReason(job));
     }
-    queue.#next();
     return queue;
+  }
+
+  /** Begins with what is queued. */
+  start(): void {
+    this.#started = true;
+    this.#next();
   }
 
   /** All jobs, the newest first. */
@@ -68,9 +75,10 @@ export class JobQueue {
 
   /**
    * Refuses a job before its pictures are received.
+   * @param id of the new model, if it is known
    * @throws MenagerieError `overloaded` if too many wait, `training_busy` if one for the same id is not over, `shutting_down`
    */
-  assertRoom(id: string): void {
+  assertRoom(id: string | undefined): void {
     if (this.#stopped) throw new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
     const open = this.jobs.filter((job) => !isOver(job));
     const same = open.find(({ request }) => request.id === id);
@@ -182,7 +190,7 @@ export class JobQueue {
   }
 
   #next(): void {
-    if (this.#running || this.#stopped) return;
+    if (this.#running || this.#stopped || !this.#started) return;
     const job = [...this.#jobs.values()].find(({ state }) => state === 'queued');
     if (!job) return;
     const abort = new AbortController();

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 import { ioError, systemCode } from '../../system/errors.js';
 import { writeWhole } from '../../system/whole-file.js';
@@ -37,14 +37,15 @@ export class JobStore {
     );
   }
 
-  /** Where pictures that are uploaded for a job go. */
-  picturesOf(id: string): string {
-    return join(this.#folder, id, PICTURES);
+  /** Makes the folder of a job. @returns where pictures that are uploaded for it go, which does not exist yet */
+  async makePictures(id: string): Promise<string> {
+    await this.#make(id);
+    return join(resolve(this.#folder), id, PICTURES);
   }
 
   /** Removes the uploaded pictures of a job. */
   async removePictures(id: string): Promise<void> {
-    await rm(this.picturesOf(id), { recursive: true, force: true });
+    await rm(join(this.#folder, id, PICTURES), { recursive: true, force: true });
   }
 
   /** Stores the report of a job. @throws MenagerieError `io_error` */
