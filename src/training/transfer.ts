@@ -22,6 +22,8 @@ import type { Progress, TransferRequest, TransferResult } from './transfer-reque
 
 /** What a training uses of the application. */
 export interface TransferTools {
+  /** @throws MenagerieError `model_protected` if a model may not have an id */
+  assertFree(id: string): Promise<void>;
   /** Opens the base. @throws MenagerieError if it cannot be used */
   openBase(request: TransferRequest): Promise<FeatureSource>;
   /** Makes a staged model serve. @throws MenagerieError if it does not work; the one before it serves on */
@@ -62,6 +64,7 @@ export async function transfer(
   signal: AbortSignal,
 ): Promise<TransferResult> {
   const times = new StepTimes(onProgress);
+  await tools.assertFree(request.id);
   const set = await readSet(request, tools, times, signal);
   const source = await tools.openBase(request);
   const trainer = tools.startTrainer();

@@ -91,7 +91,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     io.err.write(`menagerie ${version} listens on ${address}\n`);
     void loading.then(async () => {
       if (ending.aborted) return;
-      transfers.jobs.start();
+      transfers.jobs.start().catch((error: unknown) => log.error({ err: error }, 'trainings cannot go on'));
       const following = Promise.all(later.map(load));
       io.err.write(await banner(engine, address, later.length));
       await following;

@@ -2,13 +2,14 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 import { ioError, systemCode } from '../../system/errors.js';
+import { FileLock } from '../../system/file-lock.js';
 import { writeWhole } from '../../system/whole-file.js';
 import type { TransferJob } from './transfer-job.js';
 
 /** Jobs that are over and still listed; older ones are removed. */
 const MOST_KEPT = 100;
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{8}$/;
-const [JOB, REPORT, PICTURES] = ['job.json', 'report.json', 'pictures'];
+const [JOB, REPORT, PICTURES, LOCK] = ['job.json', 'report.json', 'pictures', '.lock'];
 
 /** Jobs on disk: a folder for each, with its state, its report, and the pictures that came with it. */
 export class JobStore {
@@ -27,6 +28,23 @@ export class JobStore {
     });
     const jobs = await Promise.all(names.filter((name) => ID.test(name)).map((id) => this.#read(id)));
     return jobs.flatMap((job) => job ?? []).sort((a, b) => a.created.localeCompare(b.created));
+  }
+
+  /**
+   * Takes the jobs for this process alone, and removes what killed servers left of uploads.
+   * @throws MenagerieError `io_error` if another process has them
+   */
+  async lock(signal: AbortSignal): Promise<FileLock> {
+    try {
+      await mkdir(this.#folder, { recursive: true });
+    } catch (error) {
+      throw ioError(`cannot create ${this.#folder}`, error);
+    }
+    const lock = await FileLock.take(join(this.#folder, LOCK), 'The folder of trainings', signal);
+    for (const name of await readdir(this.#folder)) {
+      if (ID.test(name) && !(await this.#read(name))) await this.remove(name);
+    }
+    return lock;
   }
 
   /** @throws MenagerieError `io_error` */
