@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/load-config.js';
+import { countOf } from '../core/shape.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
@@ -29,11 +30,18 @@ export async function transferTools(
       const root = await realpath(models).catch(() => resolve(models));
       repository.assertFree({ id, folder: join(root, id) });
     },
-    openBase: async (request) => {
-      const { served } = await registry.status(request.base);
-      if (!served) await registry.load(request.base, request.variant);
-      return await features.open(request.base, background);
+    openBase: async ({ base, variant: named, depth }) => {
+      // Layers can only learn in fp32.
+      const variant = named ?? (depth === 'head' ? undefined : 'fp32');
+      const { served } = await registry.status(base);
+      if (!served) await registry.load(base, variant);
+      else if (variant !== undefined && variant !== served.variant) {
+        return await features.openOwn(base, variant, undefined, background);
+      }
+      return await features.open(base, background);
     },
+    openCut: ({ source: { model } }, { tensor, dims }) =>
+      features.openOwn(model.id, model.variant, { tensor, size: countOf(dims) }, background),
     adopt: (staged) => registry.adopt(staged),
     startTrainer,
     cache: await FeatureCache.open(join(config.dataDir, 'features'), { bytes: config.featureCache }),
