@@ -3,8 +3,9 @@ import { toMenagerieError } from '../core/errors.js';
 import { isSameMachine, type Tuned, type TunedMachine } from '../core/manifest/tuning.js';
 import { type Machine, runtimeVersion } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
-import { heldBytes } from '../runtime/networks/network-memory.js';
+import { type HeldNetwork, heldBytes } from '../runtime/networks/network-memory.js';
 import { weightBytes } from '../runtime/weights/weight-bytes.js';
+import { baseFileOf } from '../serving/loading/base-file.js';
 import type { ModelTuning } from '../serving/loading/model-registry.js';
 import { openRepository } from '../zoo/open-repository.js';
 import type { Repository } from '../zoo/repository.js';
@@ -75,7 +76,7 @@ export function tunedMachineOf({ device }: Config, { cpu, usableCores }: Machine
  * @param share returns the bytes for each of so many workers
  */
 export function workersThatFit(
-  networks: readonly { bytes: number }[],
+  networks: readonly HeldNetwork[],
   wanted: number,
   share: (workers: number) => number,
 ): number {
@@ -88,11 +89,7 @@ export function workersThatFit(
  * How many networks, from the first on, each worker can hold beside others.
  * @param share bytes of a worker
  */
-export function networksThatFit(
-  held: readonly { bytes: number }[],
-  further: readonly { bytes: number }[],
-  share: number,
-): number {
+export function networksThatFit(held: readonly HeldNetwork[], further: readonly HeldNetwork[], share: number): number {
   let count = 0;
   while (count < further.length && heldBytes([...held, ...further.slice(0, count + 1)]) <= share) count++;
   return count;
@@ -141,18 +138,20 @@ function tunedLayout(
   return { workers: first.workers, threads: first.threads };
 }
 
-/** Sizes of the weights that will be loaded. */
+/** Sizes of the weights that will be loaded, and which of them are shared. */
 async function weightsOf(
-  { models }: Repository,
+  repository: Repository,
   wanted: readonly WantedModel[],
   tuned: ReadonlyMap<string, ModelTuning>,
-): Promise<{ bytes: number }[]> {
-  const networks: { bytes: number }[] = [];
+): Promise<HeldNetwork[]> {
+  const networks: HeldNetwork[] = [];
   for (const entry of wanted) {
-    const model = models.get(entry.id);
+    const model = repository.models.get(entry.id);
     if (!model) continue;
     const variant = await wantedVariant(model, entry, tuned.get(entry.id)?.variant);
-    networks.push({ bytes: weightBytes(weightsPath(model, variant)) });
+    const bytes = weightBytes(weightsPath(model, variant));
+    const session = baseFileOf(repository, model)?.fileSha256 ?? variant.sha256;
+    networks.push({ bytes, session });
   }
   return networks;
 }

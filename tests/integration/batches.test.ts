@@ -40,6 +40,45 @@ async function rowsOf(runs: readonly [string, number][], key: string): Promise<n
   return runs.flatMap(([network, rows]) => (network === key ? [rows] : []));
 }
 
+describe('networks that share a session', () => {
+  it('run together on the same views, in one worker of several that are free', async () => {
+    const script = { session: 's', offset: 0 };
+    const scripts = { a: script, b: { ...script, offset: 1 }, c: { ...script, offset: 2 } };
+    const { pool, weights, runs } = await setUp(scripts, { workers: 3 });
+    const views = once(instruct('answer', 5));
+    const results = await Promise.all(['a', 'b', 'c'].map((key) => pool.run(key, views, turn())));
+    expect(results.map(best)).toEqual([5, 6, 7]);
+    expect(weights.a?.log).toContain('batch of 3');
+    // Each is charged what it would take alone; the request the time that passed.
+    expect(await rowsOf(runs, 'b')).toEqual([1]);
+    expect(results.reduce((sum, { inferenceMs }) => sum + inferenceMs, 0)).toBeCloseTo(2);
+  });
+
+  it('form batches of other views too, and one that fails does not fail the others', async () => {
+    const script = { session: 's', batch: 4 };
+    const { pool, weights, occupy } = await setUp({ a: script, b: { ...script, action: 'fail' } });
+    const letGo = await occupy('a');
+    const some = ['a', 'b', 'a'].map((key, i) => pool.run(key, once(instruct('answer', i)), turn()));
+    const others = Promise.allSettled(some);
+    await letGo();
+    expect((await others).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(weights.a?.log).toContain('batch of 3');
+  });
+
+  it('are unloaded one by one', async () => {
+    const { pool, occupy } = await setUp({ a: { session: 's' }, b: { session: 's' } });
+    const letGo = await occupy('a');
+    const views = once(instruct('answer', 3));
+    const [kept, dropped] = [pool.run('a', views, turn()), pool.run('b', views, turn())];
+    const refused = expect(dropped).rejects.toMatchObject({ code: 'model_not_loaded' });
+    const unloading = pool.unload('b');
+    await refused;
+    await letGo();
+    await unloading;
+    expect(best(await kept)).toBe(3);
+  });
+});
+
 describe('pictures that wait for busy workers', () => {
   it('go in batches of as many as their network takes, whoever sent them', async () => {
     const server = await startServer({ models: { m: { batch: 4 } } });

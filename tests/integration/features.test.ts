@@ -9,20 +9,16 @@ import { PLAIN_VIEW_OPTIONS } from '../../src/core/views/test-time.js';
 import { backboneOf } from '../../src/onnx/cut/backbone.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { networkSpecOf } from '../../src/serving/loading/bring-up.js';
-import { openRepository } from '../../src/zoo/open-repository.js';
 import { findVariant } from '../../src/zoo/weights.js';
+import { BUNDLED, bundledModel, REAL_WORKER } from '../support/heads.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { best, once, specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
 import { instruct, instructPng, until, Weights } from '../support/worker-script.js';
 
-const MODELS = join(import.meta.dirname, '../../models');
-const REAL = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
-
 async function bundledSpec(id: string, variant: string): Promise<NetworkSpec> {
-  const folder = (await openRepository([MODELS])).models.get(id);
-  if (!folder) throw new Error(`${id} is not bundled`);
-  return networkSpecOf(folder, findVariant(folder, variant), { key: id, rows: undefined });
+  const folder = await bundledModel(id);
+  return networkSpecOf(folder, findVariant(folder, variant), { key: id, rows: undefined, base: undefined });
 }
 
 describe('features', () => {
@@ -31,7 +27,7 @@ describe('features', () => {
     ['cifar10-resnet20', 'int8', 64],
   ])('of %s %s are what its backbone gives alone', async (id, variant, size) => {
     const spec = await bundledSpec(id, variant);
-    const pool = startPool({ script: REAL });
+    const pool = startPool({ script: REAL_WORKER });
     const info = await pool.load(spec, 1);
     expect(info.features).toBe(size);
     const random = createRandom(3);
@@ -58,9 +54,9 @@ describe('features', () => {
 
   test('of a picture come from the worker that decodes it', async () => {
     const spec = await bundledSpec('lenet5', 'fp32');
-    const pool = startPool({ script: REAL });
+    const pool = startPool({ script: REAL_WORKER });
     await pool.load(spec, 1);
-    const bytes = readFileSync(join(MODELS, 'golden/digit-7.png'));
+    const bytes = readFileSync(join(BUNDLED, 'golden/digit-7.png'));
     const request = { autoOrient: true, viewOptions: PLAIN_VIEW_OPTIONS };
     const file = { bytes, heavy: false };
     const [features, scored] = await Promise.all([

@@ -111,6 +111,8 @@ describe('a worker that dies', () => {
     const { pool, weights, replaced } = await setUp({ aheadMs: 1000 });
     const first = pool.run('n', once(instruct('fault', 8)), turn());
     const ahead = pool.run('n', once(instruct('exit', 9)), turn());
+    // Work is handed out when all that comes together is there.
+    await Promise.resolve();
     expect(pool.waiting).toBe(0);
     await expect(first).rejects.toMatchObject({ code: 'worker_failed' });
     // It had not begun when the first worker died: that does not count.

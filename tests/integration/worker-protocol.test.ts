@@ -102,7 +102,7 @@ describe('a worker as it is built', () => {
     const { answers, send } = launched();
     send(START);
     send({ id: 2, kind: 'unload', ask: { key: 'nothing' } });
-    send({ id: 3, kind: 'run', ask: { key: 'nothing', inputs: [] } });
+    send({ id: 3, kind: 'repeat', ask: { key: 'nothing', ms: 1 } });
     send({ id: 4, kind: 'render', ask: { autoOrient: true, renderings: [] } }, [new Uint8Array(100)]);
     send({ id: 5, kind: 'cancel' });
     send({ id: 5, kind: 'unload', ask: { key: 'nothing' } });

@@ -14,7 +14,7 @@ import { encodeFrame, FrameReader } from '../../dist/runtime/workers/protocol/fr
 /** @import { NetworkSpec } from '../../dist/runtime/networks/network-spec.js' */
 /** @import { Ask, AskHead, RunInput } from '../../dist/runtime/workers/protocol/calls.js' */
 
-/** @typedef {{ load?: string, classes?: number, offset?: number, batch?: number, action?: number, sure?: number, journal?: string }} Script */
+/** @typedef {{ load?: string, classes?: number, offset?: number, batch?: number, action?: number, sure?: number, session?: string, journal?: string }} Script */
 /** @typedef {{ file: string, script: Script, spec: NetworkSpec }} Network */
 /** @typedef {Uint8Array<ArrayBuffer>} Part */
 /** @type {Map<string, Network>} */
@@ -65,7 +65,15 @@ async function load({ spec }) {
   networks.set(key, { file, script, spec });
   note(file, `loaded ${process.pid}`);
   const { classes = 10, batch = 1 } = script;
-  const info = { provider: 'cpu', layersOnCpu: [], sha256, session: `${sha256} ${file}`, headBytes: 0, classes, batch };
+  const info = {
+    provider: 'cpu',
+    layersOnCpu: [],
+    sha256,
+    session: script.session ?? `${sha256} ${file}`,
+    headBytes: 0,
+    classes,
+    batch,
+  };
   return { answer: { info: { ...info, loadMs: 1, warmupMs: 1, viewMs: 1 } } };
 }
 
@@ -84,11 +92,13 @@ async function run({ inputs }, parts) {
   if (counted && inputs.length > 1) note(counted.file, `batch of ${inputs.length}`);
   const outcomes = [];
   const scores = [];
+  /** @type {Map<string, Part>} */
+  const sent = new Map();
   for (const [i, input] of inputs.entries()) {
     try {
       const network = networks.get(input.key);
       if (!network) throw new Error(`network ${input.key} is not in this worker`);
-      const { rows, ...facts } = await rowsOf(network, input, /** @type {Part} */ (parts[i]));
+      const { rows, ...facts } = await rowsOf(network, input, partOf(input, sent, /** @type {Part} */ (parts[i])));
       const answers = [];
       for (const row of rows) answers.push(...(await runRow(network, row)));
       outcomes.push({ type: 'scores', ...facts });
@@ -100,6 +110,13 @@ async function run({ inputs }, parts) {
     }
   }
   return { answer: { outcomes, normaliseMs: 1, inferenceMs: 2 }, parts: scores };
+}
+
+/** Views of one name are sent once. @param {RunInput} input @param {Map<string, Part>} sent @param {Part} part */
+function partOf(input, sent, part) {
+  if (input.kind !== 'views') return part;
+  if (!sent.has(input.name)) sent.set(input.name, part);
+  return sent.get(input.name) ?? part;
 }
 
 /**

@@ -118,6 +118,10 @@ export interface ServerOptions {
   /** Workers that only render, as beside a GPU. */
   renderers?: number;
   costOfDecoding?: CostOfDecoding;
+  /** Further model directories. */
+  directories?: string[];
+  /** The program of a worker; default: the scripted one. */
+  script?: URL;
 }
 
 /** The whole service over scripted workers, listening on a free port; it ends with the test. */
@@ -160,6 +164,7 @@ export async function startServer(options: ServerOptions = {}) {
   const pool: WorkerPool = startPool({
     workers,
     renderers: options.renderers ?? 0,
+    script: options.script ?? SCRIPTED_WORKER,
     maxPixels,
     runTimeoutMs: options.workerTimeoutMs ?? 20_000,
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
@@ -174,7 +179,7 @@ export async function startServer(options: ServerOptions = {}) {
     },
   });
   const toDecode = [vi.spyOn(pool, 'classify'), vi.spyOn(pool, 'render')];
-  const repository = await openRepository([folder]);
+  const repository = await openRepository([folder, ...(options.directories ?? [])]);
   const answerer = new Answerer({ pool, viewBytes: 64 * 1024 * 1024 });
   const registry: ModelRegistry = new ModelRegistry({
     repository,

@@ -69,6 +69,8 @@ export interface LoadScript {
   action?: Action;
   /** The probability of the class it answers, 0.9 without it; the others are 0.01. */
   sure?: number;
+  /** Networks for which this is equal share a session. */
+  session?: string;
   /** Added to the class of every answer: tells one version of the weights from another. */
   offset?: number;
 }

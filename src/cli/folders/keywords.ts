@@ -9,8 +9,9 @@ export interface KeywordOptions {
   minScore: number;
 }
 
-/** The keywords for an answer: short names of the classes that are certain enough. */
-export function keywordsOf({ predictions }: ReturnType<typeof answerJson>, minScore: number): string[] {
+/** The keywords for an answer: short names of the classes that are certain enough; none for a picture of something unknown. */
+export function keywordsOf({ predictions, unknown }: ReturnType<typeof answerJson>, minScore: number): string[] {
+  if (unknown) return [];
   return predictions.filter(({ score }) => score >= minScore).map(({ short_name }) => short_name);
 }
 

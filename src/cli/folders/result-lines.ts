@@ -18,7 +18,7 @@ export const CSV_HEADER = 'file,rank,index,label,score,error,short_name\n';
 
 /** A result as lines with their ends. */
 export function resultText({ file, answer, error }: FileResult, format: ResultFormat): string {
-  const { predictions = [], agreement } = answer ?? {};
+  const { predictions = [], agreement, unknown } = answer ?? {};
   switch (format) {
     case 'json':
       return `${JSON.stringify(error ? { file, error: { code: error.code, detail: error.message } } : { file, ...answer })}\n`;
@@ -42,10 +42,14 @@ export function resultText({ file, answer, error }: FileResult, format: ResultFo
         `  ${(100 * score).toFixed(2)} %`,
         printable(short_name),
       ]);
-      return `${file}\n${table(rows, [0])}${agreement ? `  ${agreementText(agreement)}\n` : ''}`;
+      const remarks = [unknown ? UNKNOWN : undefined, agreement && agreementText(agreement)];
+      const lines = remarks.flatMap((remark) => (remark === undefined ? [] : [`  ${remark}\n`]));
+      return `${file}\n${table(rows, [0])}${lines.join('')}`;
     }
   }
 }
+
+const UNKNOWN = 'unknown: it is like no picture that the model was trained on';
 
 function agreementText({ votes, members, jensen_shannon }: { votes: number; members: number; jensen_shannon: number }) {
   return `${votes} of ${members} networks agree on the first class; divergence ${jensen_shannon.toFixed(2)} bits`;

@@ -31,7 +31,7 @@ export function classificationJson(
 
 /** The answer for one picture. Only classes have an index: groups have none that means anything elsewhere. */
 export function answerJson(answer: Answer, { target, grouping }: Classification, listing: Listing) {
-  const { width, height, format, views, combined, members, missing, agreement } = answer;
+  const { width, height, format, views, combined, members, missing, agreement, unknown } = answer;
   const list = (of: Combined) =>
     predictionsOf(of, listing, grouping?.groups ?? target.labels).map(({ index, name, shortName, score }) => ({
       ...(grouping ? {} : { index }),
@@ -45,11 +45,13 @@ export function answerJson(answer: Answer, { target, grouping }: Classification,
     format,
     ...(views > 1 ? { views } : {}),
     predictions: list(combined),
+    ...unknownJson(unknown),
     ...(agreement
       ? {
-          members: members.map(({ id, probabilities }) => ({
-            model: id,
-            predictions: list({ scores: probabilities }),
+          members: members.map((member) => ({
+            model: member.id,
+            predictions: list({ scores: member.probabilities }),
+            ...unknownJson(member.unknown),
           })),
           agreement: {
             votes: agreement.votes,
@@ -62,6 +64,10 @@ export function answerJson(answer: Answer, { target, grouping }: Classification,
       ? { missing: missing.map(({ id, error }) => ({ model: id, code: error.code, detail: error.message })) }
       : {}),
   };
+}
+
+function unknownJson(unknown: boolean | undefined) {
+  return unknown === undefined ? {} : { unknown };
 }
 
 /** The reply to POST /estimate. */

@@ -99,8 +99,10 @@ export class Network {
       trial.check(forward.scores(outputs, rows).scores, rows);
       return ms;
     };
-    const wanted = signature.takesBatches ? (settings.batch ?? spec.rows) : 1;
+    // Networks that share a session have equal batches, so that they can share runs.
+    const wanted = signature.takesBatches ? (settings.batch ?? spec.rows ?? session.batch) : 1;
     const { batch, viewMs } = await bestBatch(run, provider, wanted);
+    session.batch ??= batch;
     const features = (await givesFeatures(forward, trial.input(batch), batch)) ? session.features?.size : undefined;
     const warmupMs = performance.now() - loaded;
     const loadMs = loaded - started;

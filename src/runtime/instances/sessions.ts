@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { InferenceSession } from 'onnxruntime-node';
+import { MenagerieError } from '../../core/errors.js';
+import { isMemoryRefused } from '../../core/memory-errors.js';
 import { release } from '../../core/pixels/release.js';
 import { backboneParts } from '../../onnx/cut/backbone.js';
 import { headPart } from '../../onnx/cut/head-file.js';
-import type { BaseFile, NetworkSpec } from '../networks/network-spec.js';
-import { type OpenedSession, openHead, openSession, type RunSettings, readVerified } from '../networks/session.js';
+import { type BaseFile, type NetworkSpec, sessionName } from '../networks/network-spec.js';
+import { type OpenedSession, openHead, openSession, type RunSettings, tooLittleMemory } from '../networks/session.js';
 import { readWeights, type Weights } from '../weights/weights.js';
 
 /** A session that takes pictures, for one network or several. */
@@ -13,6 +15,8 @@ export interface SharedSession extends OpenedSession {
   name: string;
   /** Number of networks that use it. */
   users: number;
+  /** Best number of rows in a run; undefined until it is measured. */
+  batch: number | undefined;
   /** SHA-256 of the backbone; undefined until a head asks for it. */
   backbone: string | undefined;
 }
@@ -36,17 +40,20 @@ export class Sessions {
 
   /**
    * Opens what a network runs on. It must be given back.
-   * @throws MenagerieError what readVerified and openSession throw
+   * @throws MenagerieError what readWeights and openSession throw; `memory_exceeded`
    */
   async take(spec: NetworkSpec, settings: RunSettings): Promise<Runnable> {
-    const weights = readVerified(spec);
-    const { sha256 } = weights;
+    let weights: Weights | undefined;
     try {
+      weights = readWeights(spec.file, spec);
+      const { sha256 } = weights;
       const shared = await this.#onBase(spec, weights, settings);
       if (shared) return { ...shared, sha256 };
       return { session: await this.#open(spec, weights, settings), head: undefined, headBytes: 0, sha256 };
+    } catch (error) {
+      throw !(error instanceof MenagerieError) && isMemoryRefused(error) ? tooLittleMemory(spec, error) : error;
     } finally {
-      releaseWeights(weights);
+      if (weights) releaseWeights(weights);
     }
   }
 
@@ -60,14 +67,20 @@ export class Sessions {
   }
 
   async #open(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<SharedSession> {
-    const name = [weights.sha256, spec.output.name, spec.layer?.tensor].join(' ');
+    const name = sessionName(weights.sha256, spec.output.name, spec.layer);
     const known = this.#sessions.get(name);
     // One that fell back to the CPU is opened anew, as loading a model again is what gets it back to the GPU.
     if (known && known.fallback === undefined) {
       known.users++;
       return known;
     }
-    const session = { ...(await openSession(spec, weights, settings)), name, users: 1, backbone: undefined };
+    const session = {
+      ...(await openSession(spec, weights, settings)),
+      name,
+      users: 1,
+      batch: undefined,
+      backbone: undefined,
+    };
     this.#sessions.set(name, session);
     return session;
   }

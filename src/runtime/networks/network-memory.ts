@@ -11,13 +11,30 @@ const LOADING_FACTOR = 5;
 const HELD_FACTOR = 3;
 /** Activations and the runtime's own memory for a small network; for larger ones HELD_FACTOR includes them. */
 const NETWORK_BYTES = 16 * MIB;
+/** The same for a network that shares its session. */
+const HEAD_BYTES = 2 * MIB;
 /** In addition while loading: for activations of large inputs, and for memory that the allocator keeps. */
 const LOADING_MARGIN = 768 * MIB;
 
+/** A network in a worker. */
+export interface HeldNetwork {
+  /** Size of its weights. */
+  bytes: number;
+  /** Networks for which this is equal share the session that takes the pictures; undefined: it shares none. */
+  session?: string | undefined;
+  /** Size of the weights that run after that session. */
+  headBytes?: number;
+}
+
 /** Bytes that an idle worker with these networks is expected to hold. */
-export function heldBytes(networks: Iterable<Pick<NetworkSpec, 'bytes'>>): number {
+export function heldBytes(networks: Iterable<HeldNetwork>): number {
   let sum = BASE_BYTES;
-  for (const { bytes } of networks) sum += NETWORK_BYTES + HELD_FACTOR * bytes;
+  const shared = new Set<string>();
+  for (const { bytes, session, headBytes = 0 } of networks) {
+    const known = session !== undefined && shared.has(session);
+    sum += HELD_FACTOR * headBytes + (known ? HEAD_BYTES : NETWORK_BYTES + HELD_FACTOR * bytes);
+    if (session !== undefined) shared.add(session);
+  }
   return sum;
 }
 

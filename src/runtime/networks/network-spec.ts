@@ -72,6 +72,25 @@ export interface NetworkInfo {
   viewMs: number;
 }
 
+/**
+ * Names the session that a network is expected to run on, as far as that can be told before it is loaded: its base's, else its own.
+ * @returns undefined if no hash is known
+ */
+export function expectedSession({ base, fileSha256, sha256, output, layer }: NetworkSpec): string | undefined {
+  const file = base?.fileSha256 ?? fileSha256 ?? sha256;
+  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, layer);
+}
+
+/**
+ * The name of a session.
+ * @param sha256 of all its weights
+ * @param output name of its output with the scores
+ * @param layer whose values it gives as features, if that is not usual
+ */
+export function sessionName(sha256: string, output: string, layer?: LayerTensor): string {
+  return `${sha256} ${output}${layer ? ` ${layer.tensor}` : ''}`;
+}
+
 /** The name of a network in messages: the model's id, from a key such as `lenet5@fp32#1`. */
 export function nameOf({ key }: Pick<NetworkSpec, 'key'>): string {
   return key.replace(/@.*$/, '');

@@ -3,6 +3,7 @@ import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import { heldBytes } from '../networks/network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { Batch } from './job.js';
+import { heldAs, PlacedNetworks } from './placed-networks.js';
 import { type WorkerEnd, WorkerLost } from './process/worker-end.js';
 import { processStatus, type WorkerMemory } from './process/worker-memory.js';
 import { type WorkerProcess, workerFailed } from './process/worker-process.js';
@@ -54,7 +55,7 @@ export class Place {
   readonly index: number;
   readonly role: Role;
   /** The networks in the worker, by key. A replacement loads them too. */
-  readonly networks = new Map<string, NetworkSpec>();
+  readonly networks = new PlacedNetworks();
   /** Batches that the worker has, in order. */
   readonly inHand: Batch[] = [];
   readonly #options: PlaceOptions;
@@ -98,7 +99,7 @@ export class Place {
 
   /** Bytes that decoding one picture may take here. */
   get decodeBytes(): number {
-    return this.#options.memory.decodeBytesBeside(this.#heldAtRest ?? heldBytes(this.networks.values()));
+    return this.#options.memory.decodeBytesBeside(this.#heldAtRest ?? heldBytes(this.networks.held));
   }
 
   /** Milliseconds since the last call of this or of `begins`. */
@@ -122,10 +123,19 @@ export class Place {
   /** Loads a network when the worker is idle. */
   load(spec: NetworkSpec): Promise<NetworkInfo> {
     return this.#whenFree(async (worker) => {
-      this.#options.memory.assertFits(spec, this.networks.values());
+      const { memory, events } = this.#options;
+      memory.assertFits(nameOf(spec), this.networks.expected(spec), this.networks.held);
       const info = await this.#loadInto(worker, spec);
-      this.networks.set(spec.key, { ...spec, sha256: info.sha256 });
-      this.#options.events.changed();
+      const placed = { spec: { ...spec, sha256: info.sha256 }, info };
+      try {
+        // It may share less than was expected.
+        memory.assertFits(nameOf(spec), heldAs(placed), this.networks.held);
+      } catch (error) {
+        await this.#unloadFrom(worker, spec.key);
+        throw error;
+      }
+      this.networks.set(spec.key, placed);
+      events.changed();
       return info;
     });
   }
@@ -133,11 +143,7 @@ export class Place {
   /** Unloads a network when the worker is idle. From now on a replacement does not load it. */
   async unload(key: string): Promise<void> {
     if (!this.networks.delete(key)) return;
-    await this.#whenFree(async (worker) => {
-      await worker.call('unload', { key }, [], this.#options.loadTimeoutMs);
-      await this.#options.memory.afterLoading(worker.pid);
-      this.#heldAtRest = processStatus(worker.pid)?.held;
-    });
+    await this.#whenFree((worker) => this.#unloadFrom(worker, key));
   }
 
   /** Starts the next load or unload if the worker is idle. @returns whether one is being done */
@@ -193,6 +199,12 @@ export class Place {
       this.#control.push({ act, reject });
       this.#options.events.changed();
     });
+  }
+
+  async #unloadFrom(worker: WorkerProcess, key: string): Promise<void> {
+    await worker.call('unload', { key }, [], this.#options.loadTimeoutMs);
+    await this.#options.memory.afterLoading(worker.pid);
+    this.#heldAtRest = processStatus(worker.pid)?.held;
   }
 
   async #loadInto(worker: WorkerProcess, spec: NetworkSpec): Promise<NetworkInfo> {
@@ -265,9 +277,9 @@ export class Place {
     let key: string | undefined;
     try {
       await worker.started;
-      for (const [name, spec] of this.networks) {
+      for (const [name, placed] of this.networks) {
         key = name;
-        await this.#loadInto(worker, spec);
+        placed.info = await this.#loadInto(worker, placed.spec);
       }
       return undefined;
     } catch (error) {

@@ -136,12 +136,17 @@ export class WorkerPool {
   }
 
   /**
-   * Loads a network into so many workers, those that hold the fewest networks.
+   * Loads a network into so many workers: those that hold its base, or heads that were trained on it; else those that hold least.
    * @throws MenagerieError what Network.load throws; `memory_exceeded`, `worker_failed`; no worker holds the network then
    */
   async load(spec: NetworkSpec, instances: number): Promise<NetworkInfo> {
     const holders = this.#places.filter(({ role }) => role.networks);
-    const chosen = holders.sort((a, b) => a.networks.size - b.networks.size).slice(0, instances);
+    const chosen = holders
+      .sort(
+        (a, b) =>
+          Number(b.networks.suits(spec)) - Number(a.networks.suits(spec)) || a.networks.sessions - b.networks.sessions,
+      )
+      .slice(0, instances);
     // Before the first network is loaded, no worker needs to be kept free for serving.
     const loads = chosen.map((place) => {
       return this.#loaded.size === 0 ? place.load(spec) : this.#loading.run(() => place.load(spec));

@@ -60,7 +60,8 @@ async function sendRun(
   onSent: (takeBack: () => void) => void,
 ): Promise<Ran[]> {
   const inputs = jobs.map(({ work }) => work.input);
-  const files = jobs.map(({ work }) => work.part);
+  const firsts = new Set(new Map(jobs.toReversed().map((job) => [job.views ?? job, job])).values());
+  const files = jobs.map((job) => (firsts.has(job) ? job.work.part : new Uint8Array()));
   const { answer, parts } = await worker.call('run', { inputs }, files, timeoutMs, onSent);
   const { normaliseMs, inferenceMs } = answer;
   const rowsBy = new Map<string, number>();
@@ -68,7 +69,10 @@ async function sendRun(
   const settlings = jobs.map((job, i) => {
     const outcome = answer.outcomes[i];
     if (outcome?.type === 'failed') return () => job.reject(errorOfFailure(outcome));
-    const settling = outcome && resolution(job, outcome, partOf(parts, i), { normaliseMs, inferenceMs });
+    // Who asked for several of them would otherwise count the time of one run as often.
+    const sharers = jobs.filter((other) => (other.views ?? other) === (job.views ?? job)).length;
+    const times = { normaliseMs: normaliseMs / sharers, inferenceMs: inferenceMs / sharers };
+    const settling = outcome && resolution(job, outcome, partOf(parts, i), times);
     if (!settling) return () => job.reject(new MenagerieError('internal', 'The worker gave no answer.'));
     rowsBy.set(job.network, (rowsBy.get(job.network) ?? 0) + settling.rows);
     rowsOfViews.set(job.views ?? job, settling.rows);

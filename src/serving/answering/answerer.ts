@@ -157,9 +157,10 @@ export class Answerer {
     const request = { autoOrient, viewOptions };
     const result = await this.#pool.classify(member.model.key, file, request, views, turn, wants);
     const { picture, counts, scores, normaliseMs, inferenceMs } = result;
+    const distances = [...(result.distances ?? [])];
     timings.preprocess += normaliseMs;
     timings.inference += inferenceMs;
-    return { picture, scored: [{ member, counts, scores }], missing: [] };
+    return { picture, scored: [{ member, counts, scores, distances }], missing: [] };
   }
 
   /** One worker renders the views, and the workers that hold the members run them. */

@@ -17,6 +17,8 @@ export interface MemberScores {
   counts: readonly number[];
   /** views x classes, as the network gives them. */
   scores: Float32Array;
+  /** How far each view is from all that the model knows; empty if its manifest does not state `unknown`. */
+  distances: readonly number[];
 }
 
 /** The result of all members' scores. */
@@ -25,12 +27,16 @@ export interface Conclusion {
   /** For an ensemble: the probabilities of each member. */
   members: readonly MemberProbabilities[];
   agreement: Agreement | undefined;
+  /** Whether the picture is like nothing that was trained on; undefined if no model states how to tell. */
+  unknown: boolean | undefined;
 }
 
 interface MemberProbabilities {
   id: string;
   weight: number;
   probabilities: Float32Array;
+  /** The same for the member alone. */
+  unknown: boolean | undefined;
 }
 
 /** Averages over the views of each member, and combines the members of an ensemble. */
@@ -44,16 +50,30 @@ export function conclude(
     if (!alone) throw new Error('no model answered');
     const { multi_label } = alone.member.model.folder.manifest.output;
     const scores = overViews(viewMean(multi_label), alone, average);
-    return { combined: { scores }, members: [], agreement: undefined };
+    return { combined: { scores }, members: [], agreement: undefined, unknown: isUnknown(alone) };
   }
   const answers = scored.map((each) => {
     const { model, weight } = each.member;
-    return { id: model.id, weight, ...overViews(memberAnswer, each, average) };
+    return { id: model.id, weight, unknown: isUnknown(each), ...overViews(memberAnswer, each, average) };
   });
   const weights = answers.map(({ weight }) => weight);
   const combined = combineMembers(answers, weights, ensemble.combine);
-  const members = answers.map(({ id, weight, probabilities }) => ({ id, weight, probabilities }));
-  return { combined, members, agreement: agreementOf(combined, members) };
+  const members = answers.map(({ id, weight, unknown, probabilities }) => ({ id, weight, unknown, probabilities }));
+  return { combined, members, agreement: agreementOf(combined, members), unknown: mostlyUnknown(members) };
+}
+
+/** A picture is known if one of its views is: the others may show less of it. */
+function isUnknown({ member: { model }, distances }: MemberScores): boolean | undefined {
+  const { unknown } = model.folder.manifest;
+  return unknown && distances.length > 0 ? Math.min(...distances) > unknown.above : undefined;
+}
+
+/** Whether those members say so that have more than half of the weight of all that can tell. */
+function mostlyUnknown(members: readonly MemberProbabilities[]): boolean | undefined {
+  const telling = members.filter(({ unknown }) => unknown !== undefined);
+  if (telling.length === 0) return undefined;
+  const weightOf = (some: readonly MemberProbabilities[]) => some.reduce((sum, { weight }) => sum + weight, 0);
+  return weightOf(telling.filter(({ unknown }) => unknown)) > weightOf(telling) / 2;
 }
 
 /** How much the members agree with their combined answer. */

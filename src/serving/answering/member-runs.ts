@@ -5,6 +5,8 @@ import type { Wants } from '../../runtime/networks/network-spec.js';
 import type { RunResult, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import { type Member, type Missing, memberError, type Target } from '../asking/target.js';
+import type { Cost } from '../cost/cost.js';
+import { viewCosts } from '../cost/view-costs.js';
 import type { MemberScores } from './conclude.js';
 import type { Timings } from './timings.js';
 
@@ -17,6 +19,7 @@ export interface Group {
   pixels: Uint8Array;
 }
 
+const FREE: Cost = { gmacs: 0, ms: 0 };
 /** Cost of giving a piece to a worker. */
 const PIECE_GMACS = 0.01;
 
@@ -37,12 +40,15 @@ class MemberRuns {
   readonly member: Member;
   /** How often each view counts. */
   readonly counts: readonly number[];
+  /** Cost of one view. */
+  readonly viewCost: Cost;
   readonly results: Promise<RunResult>[] = [];
   readonly #abort = new AbortController();
 
-  constructor(member: Member, { counts }: Group) {
+  constructor(member: Member, { counts }: Group, viewCost: Cost) {
     this.member = member;
     this.counts = counts;
+    this.viewCost = viewCost;
     setMaxListeners(0, this.signal);
   }
 
@@ -72,7 +78,10 @@ export async function runMembers(
   timings: Timings,
 ): Promise<{ scored: MemberScores[]; missing: Missing[] }> {
   signal.throwIfAborted();
-  const work = groups.map((group) => ({ group, members: group.members.map((each) => new MemberRuns(each, group)) }));
+  const work = groups.map((group) => {
+    const costs = viewCosts(group.members.map(({ model }) => model));
+    return { group, members: group.members.map((each, i) => new MemberRuns(each, group, costs[i] ?? FREE)) };
+  });
   const all = work.flatMap(({ members }) => members);
   const giveUp = (reason: unknown) => {
     for (const runs of all) runs.giveUp(reason);
@@ -81,10 +90,9 @@ export async function runMembers(
   const onAbort = () => giveUp(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   for (const { runs, ...piece } of work.flatMap(({ group, members }) => piecesOf(group, members))) {
-    const { key, gmacs, viewMs } = runs.member.model;
-    const cost = piece.rows * gmacs + PIECE_GMACS;
-    const turn = { flow, cost, ms: piece.rows * viewMs, signal: runs.signal };
-    runs.results.push(pool.run(key, piece, turn, wants));
+    const { gmacs, ms } = runs.viewCost;
+    const turn = { flow, cost: piece.rows * gmacs + PIECE_GMACS, ms: piece.rows * ms, signal: runs.signal };
+    runs.results.push(pool.run(runs.member.model.key, piece, turn, wants));
   }
   const needed = target.ensemble?.minMembers ?? 1;
   const scored = new Map<Member, MemberScores>();
@@ -94,7 +102,9 @@ export async function runMembers(
     try {
       const results = await Promise.all(runs.results);
       for (const run of results) addRunTimes(timings, run);
-      scored.set(member, { member, counts, scores: concatenated(results.map((run) => run.scores)) });
+      const scores = concatenated(results.map((run) => run.scores));
+      const distances = results.flatMap((run) => [...(run.distances ?? [])]);
+      scored.set(member, { member, counts, scores, distances });
     } catch (error) {
       const lost = { id: member.model.id, error: toMenagerieError(error) };
       runs.giveUp(lost.error);

@@ -3,6 +3,7 @@ import type { ScoreKind } from '../../core/scores/averaging.js';
 import { assertViewOptions, countViews, type ViewOptions } from '../../core/views/test-time.js';
 import { type Geometry, geometryOf } from '../../core/views/views.js';
 import { type Cost, type ReadingSpeed, sumOf } from '../cost/cost.js';
+import { viewCosts } from '../cost/view-costs.js';
 import { type Grouping, groupingOf } from './grouping.js';
 import type { Question } from './question.js';
 import type { Member, Target } from './target.js';
@@ -41,7 +42,6 @@ export interface Plan {
 export function planFor({ crops, augmentation, seed, autoOrient, average, group }: Question, target: Target): Plan {
   const groups = new Map<string, PlannedGroup & { members: Member[] }>();
   const allOptions: ViewOptions[] = [];
-  const cost: Cost = { gmacs: 0, ms: 0 };
   for (const member of target.members) {
     const { model } = member;
     const viewOptions = { crops: crops ?? member.crops, augmentation, seed };
@@ -49,20 +49,26 @@ export function planFor({ crops, augmentation, seed, autoOrient, average, group 
     assertViewOptions(geometry.resize, viewOptions);
     const views = countViews(viewOptions);
     allOptions.push(viewOptions);
-    cost.gmacs += views * model.gmacs;
-    cost.ms += views * model.viewMs;
     const key = JSON.stringify([geometry, viewOptions]);
     const planned = groups.get(key) ?? { geometry, viewOptions, views, members: [] };
     planned.members.push(member);
     groups.set(key, planned);
   }
   const planned = [...groups.values()];
+  const cost = sumOf(planned.flatMap(costsOfGroup));
   const viewBytes = planned.reduce((sum, { geometry: { input, color }, views }) => {
     return sum + views * input.width * input.height * channelsOf(color);
   }, 0);
   const key = planKey(target, allOptions, autoOrient, average);
   const grouping = group && groupingOf(target, group);
   return { target, autoOrient, average, groups: planned, cost, viewBytes, key, grouping };
+}
+
+function costsOfGroup({ members, views }: PlannedGroup): Cost[] {
+  return viewCosts(members.map(({ model }) => model)).map(({ gmacs, ms }) => ({
+    gmacs: views * gmacs,
+    ms: views * ms,
+  }));
 }
 
 function planKey(

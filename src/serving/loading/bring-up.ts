@@ -15,6 +15,7 @@ import { planFor } from '../asking/plan.js';
 import { PLAIN_QUESTION } from '../asking/question.js';
 import { READING_GMACS } from '../cost/cost.js';
 import type { ServedModel } from '../models/model.js';
+import { statedHashes } from './base-file.js';
 
 /** What loading a model needs. */
 export interface BringUpOptions {
@@ -38,13 +39,13 @@ export interface BringUpOptions {
 export async function bringUp(
   folder: ModelFolder,
   variant: NamedVariant,
-  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+  { key, rows, base }: Pick<NetworkSpec, 'key' | 'rows' | 'base'>,
   options: BringUpOptions,
   onLoaded: () => void,
 ): Promise<ServedModel> {
   const { pool, instances } = options;
   await assertPulled(folder, variant);
-  const spec = networkSpecOf(folder, variant, { key, rows });
+  const spec = networkSpecOf(folder, variant, { key, rows, base });
   // Counted meanwhile, in a separate process. If that fails, the cost is computed from the measured time.
   const counting = options.countMacs(spec.file, inputShape(folder.manifest, 1)).catch(() => undefined);
   const info = await pool.load(spec, instances);
@@ -67,20 +68,13 @@ export async function bringUp(
   }
 }
 
-/** The SHA-256 of external data files by name, where the manifest states them. */
-function statedHashes({ external_data = [] }: NamedVariant): Record<string, string> {
-  return Object.fromEntries(
-    external_data.flatMap(({ file, sha256 }) => (sha256 === undefined ? [] : [[file, sha256]])),
-  );
-}
-
 /** The network of a variant, whose weights must be there. */
 export function networkSpecOf(
   model: ModelFolder,
   variant: NamedVariant,
-  { key, rows }: Pick<NetworkSpec, 'key' | 'rows'>,
+  { key, rows, base }: Pick<NetworkSpec, 'key' | 'rows' | 'base'>,
 ): NetworkSpec {
-  const { input, preprocess, output, batch } = model.manifest;
+  const { input, preprocess, output, batch, unknown } = model.manifest;
   const file = weightsPath(model, variant);
   return {
     key,
@@ -94,6 +88,8 @@ export function networkSpecOf(
     preprocess,
     output,
     batch,
+    ...(unknown ? { unknown } : {}),
+    base,
   };
 }
 

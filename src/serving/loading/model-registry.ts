@@ -14,6 +14,7 @@ import { ensembleStatus, notOneModel } from '../models/ensemble-status.js';
 import type { ModelState, ModelStatus, ServedModel } from '../models/model.js';
 import type { ModelEvents } from '../models/model-events.js';
 import { LOADING_RETRY_S, notLoaded, whyNotServed } from '../models/why-not-served.js';
+import { baseFileOf } from './base-file.js';
 import { type BringUpOptions, bringUp } from './bring-up.js';
 
 interface RegistryEntry {
@@ -130,7 +131,8 @@ export class ModelRegistry {
       if (!old) this.#move(entry, 'loading');
       const started = performance.now();
       const key = `${id}@${variant.name}#${++this.#generation}`;
-      const served = await bringUp(entry.folder, variant, { key, rows }, this.#options, () => {
+      const base = baseFileOf(this.#options.repository, entry.folder);
+      const served = await bringUp(entry.folder, variant, { key, rows, base }, this.#options, () => {
         if (!old) this.#move(entry, 'warming');
       });
       // Its workers may have ended since it was loaded.

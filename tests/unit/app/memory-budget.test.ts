@@ -75,6 +75,17 @@ describe('workersThatFit', () => {
   });
 });
 
+test('networks that share a session hold it once', () => {
+  const base = { bytes: GIB, session: 's' };
+  const head = { bytes: GIB, session: 's', headBytes: MIB };
+  const more = heldBytes([base, head]) - heldBytes([base]);
+  expect(more).toBeGreaterThan(MIB);
+  expect(more).toBeLessThan(16 * MIB);
+  expect(heldBytes([head, base])).toBe(heldBytes([base, head]));
+  expect(heldBytes([base, head, head]) - heldBytes([base, head])).toBe(more);
+  expect(heldBytes([base, { bytes: GIB }])).toBeGreaterThan(2 * GIB);
+});
+
 test('of networks that may follow, as many are loaded as every worker holds, in their order', () => {
   const small = { bytes: MIB };
   const held = [small];

@@ -206,6 +206,19 @@ describe('Batcher', () => {
     expect(idsOf(batcher.next(EVERYTHING, 6))).toEqual([0, 1, 4, 5]);
   });
 
+  test('items with equal views take their rows of a batch once, however full it is', () => {
+    const batcher = new Batcher<Item>(0);
+    const flow = createFlow();
+    const views = ['x', 'x', 'y', 'x', undefined, 'y', undefined];
+    for (const [id, name] of views.entries()) {
+      batcher.push({ key: 'b', rows: 2, enqueued: 0, id, views: name }, flow, 1);
+    }
+    batcher.push({ key: 'c', rows: 2, enqueued: 0, id: 7, views: 'x' }, flow, 1);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([0, 1, 2, 3, 5]);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([4, 6]);
+    expect(idsOf(batcher.next(EVERYTHING, 0))).toEqual([7]);
+  });
+
   test('a batch takes its items in turns from the flows that have some', () => {
     const batcher = new Batcher<Item>(0);
     const crowd = createFlow();

@@ -76,6 +76,14 @@ describe('parseManifest', () => {
     ['preprocess.std', [1, 0, 1], 'preprocess.std.1: must be > 0'],
     ['preprocess.gamma', 2, 'preprocess: unknown field "gamma"'],
     ['batch', 8, 'batch: must be one of "dynamic", 1'],
+    ['derived_from', { model: 'base', variant: 'fp32' }, 'derived_from: must have required properties sha256'],
+    [
+      'derived_from',
+      { model: '../base', variant: 'fp32', sha256: SHA },
+      'derived_from.model: must be at most 64 lower-case letters',
+    ],
+    ['unknown', { output: 'distance' }, 'unknown: must have required properties above'],
+    ['unknown', { output: 'd', above: 'far' }, 'unknown.above: must be number'],
     ['golden', { image: 'a.png', index: -1, within: 1 }, 'golden.index: must be >= 0'],
     ['golden', { image: 'a.png', index: 1 }, 'golden: must have required properties within'],
   ])('names field and rule: %s = %j', (path, value, message) => {

@@ -18,7 +18,8 @@ function member(gmacs: number, viewMs: number, crops: Crops = 1, side = 8): Memb
   const resize = { mode: 'shorter_side', size: 12, filter: 'bilinear' };
   const input = { name: 'x', layout: 'NCHW', width: side, height: side };
   const manifest = manifestOf(id, { input, preprocess: { ...PREPROCESS, resize } }) as Manifest;
-  const model = { id, key: id, version: 'v', gmacs, viewMs, folder: { manifest } } as ServedModel;
+  const info = { session: id, headBytes: 0 };
+  const model = { id, key: id, version: 'v', gmacs, viewMs, info, folder: { manifest } } as ServedModel;
   return { model, weight: 1, crops };
 }
 
@@ -41,6 +42,21 @@ describe('the cost of a picture', () => {
       gmacs: READING_GMACS + 4 * (20 + 20),
       ms: 8 + 4 * (300 + 250),
     });
+  });
+
+  test('has a network that heads share only once, and each further head by its weights', () => {
+    const shared = (other: Member, headBytes: number): Member => {
+      return { ...other, model: { ...other.model, info: { ...other.model.info, session: 's', headBytes } } };
+    };
+    const [base, a, b] = [shared(member(2, 30, 10), 0), shared(member(2, 32, 10), 4e6), shared(member(2, 32, 10), 8e6)];
+    expect(plan([base, a, b]).cost.gmacs).toBeCloseTo(10 * (2 + 0.001 + 0.002), 9);
+    expect(plan([a, base]).cost).toEqual({ gmacs: 20, ms: 320 });
+    // Not where it sees other views, or makes other tensors of them.
+    expect(plan([a, shared(member(2, 30, 5), 0)]).cost.gmacs).toBe(30);
+    const { folder } = b.model;
+    const preprocess = { ...folder.manifest.preprocess, mean: [1, 1, 1] };
+    const other = { ...b, model: { ...b.model, folder: { ...folder, manifest: { ...folder.manifest, preprocess } } } };
+    expect(plan([a, other]).cost.gmacs).toBe(40);
   });
 
   test('grows with what its file says that decoding it takes', () => {

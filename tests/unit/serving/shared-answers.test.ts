@@ -17,6 +17,7 @@ function answerOf(width: number, classes = 10, changes: Partial<Answer> = {}): A
     members: [],
     missing: [],
     agreement: undefined,
+    unknown: undefined,
     ...changes,
   };
 }
@@ -152,7 +153,7 @@ describe('the cache', () => {
     const one = await bytesOfOne();
     const answers = new SharedAnswers(one + 100 * 4);
     expect(await ask(answers, 'a')).toBe('computed');
-    const members = [{ id: 'm', weight: 1, probabilities: new Float32Array(51) }];
+    const members = [{ id: 'm', weight: 1, probabilities: new Float32Array(51), unknown: undefined }];
     const tieBreak = { scores: new Float32Array(10), tieBreak: new Float32Array(101) };
     for (const large of [answerOf(1, 111), answerOf(1, 60, { members }), answerOf(1, 10, { combined: tieBreak })]) {
       expect(await ask(answers, 'b', large)).toBe('computed');

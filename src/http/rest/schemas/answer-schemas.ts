@@ -26,6 +26,16 @@ const AgreementSchema = Type.Object(
   { description: 'How far the members agree on a picture.' },
 );
 
+const unknownSchema = {
+  unknown: Type.Optional(
+    Type.Boolean({
+      description:
+        'Whether the picture is like none that the model was trained on, so that its predictions mean nothing. Only of models whose ' +
+        'manifest states how to tell; of an ensemble, whether those members say so that have most of the weight.',
+    }),
+  ),
+};
+
 const ImageResultSchema = Type.Object(
   {
     name: Type.Optional(Type.String({ description: 'File name from the form.' })),
@@ -36,8 +46,9 @@ const ImageResultSchema = Type.Object(
       Type.Integer({ description: 'Number of different views of the picture that were averaged, if more than one.' }),
     ),
     predictions: Type.Optional(Type.Array(PredictionSchema)),
+    ...unknownSchema,
     members: Type.Optional(
-      Type.Array(Type.Object({ model: Type.String(), predictions: Type.Array(PredictionSchema) }), {
+      Type.Array(Type.Object({ model: Type.String(), predictions: Type.Array(PredictionSchema), ...unknownSchema }), {
         description: 'Predictions of each member of an ensemble.',
       }),
     ),

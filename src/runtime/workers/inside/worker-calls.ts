@@ -98,7 +98,7 @@ async function run({ inputs }: Ask<'run'>, parts: readonly PartBytes[]): Promise
   for (const [i, input] of inputs.entries()) {
     try {
       const network = loaded(input.key);
-      const prepared = await prepare(network, input, partOf(parts, i));
+      const prepared = await prepare(network, input, partOf(parts, i), toRun);
       outcomes.push({ type: 'scores', distances: false, ...prepared.outcome });
       toRun.push({ network, input: prepared.rows, wants: input.wants });
       places.push(i);
@@ -127,8 +127,13 @@ async function prepare(
   { spec }: Network,
   input: RunInput,
   part: PartBytes,
+  before: readonly ToRun[],
 ): Promise<{ rows: Rows; outcome: { counts?: number[]; picture?: PictureFacts } }> {
-  if (input.kind === 'views') return { rows: { name: input.name, data: part, rows: input.rows }, outcome: {} };
+  if (input.kind === 'views') {
+    const { name, rows } = input;
+    const sent = before.find((each) => each.input.name === name);
+    return { rows: sent?.input ?? { name, data: part, rows }, outcome: {} };
+  }
   const rendering = { geometry: geometryOf(spec), viewOptions: input.viewOptions };
   const picture = await readPicture(part, input.autoOrient, [rendering], started().decode);
   const [rendered] = picture.renderings;

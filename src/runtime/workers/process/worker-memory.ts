@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { memoryExceeded } from '../../../core/memory-errors.js';
 import { MIB } from '../../../core/units.js';
-import { heldBytes, loadingBytes } from '../../networks/network-memory.js';
-import { type NetworkSpec, nameOf } from '../../networks/network-spec.js';
+import { type HeldNetwork, heldBytes, loadingBytes } from '../../networks/network-memory.js';
+import type { NetworkSpec } from '../../networks/network-spec.js';
 import type { WorkerProcess } from './worker-process.js';
 
 // How much memory a worker may allocate (limited by RLIMIT_DATA) and hold (resident memory, checked every WATCH_MS).
@@ -51,12 +51,13 @@ export class WorkerMemory {
 
   /**
    * Checks that one more network fits into a worker.
+   * @param name of the network
    * @param others networks that the worker holds
    * @throws MenagerieError `memory_exceeded` naming the bytes needed and the bytes available
    */
-  assertFits(spec: NetworkSpec, others: Iterable<NetworkSpec>): void {
-    const needed = heldBytes([...others, spec]);
-    if (needed > this.plan.share) throw memoryExceeded(`A worker with ${nameOf(spec)}`, needed, this.plan.share);
+  assertFits(name: string, network: HeldNetwork, others: readonly HeldNetwork[]): void {
+    const needed = heldBytes([...others, network]);
+    if (needed > this.plan.share) throw memoryExceeded(`A worker with ${name}`, needed, this.plan.share);
   }
 
   /** Raises a worker's limit so that it can load a network. */

@@ -14,7 +14,10 @@ export interface PictureRequest {
   viewOptions: ViewOptions;
 }
 
-/** One input of a run. Its part is the file of a picture, or u8 views as renderViews makes them. */
+/**
+ * One input of a run. Its part is the file of a picture, or u8 views as renderViews makes them. Views of the same name are sent once: the
+ * part of the second input that has them is empty.
+ */
 export type RunInput = RunOf & (({ kind: 'picture' } & PictureRequest) | { kind: 'views'; name: string; rows: number });
 
 /** What is run on an input. */
