@@ -67,7 +67,7 @@ export class Sessions {
   }
 
   async #open(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<SharedSession> {
-    const name = sessionName(weights.sha256, spec.output.name, spec.layer);
+    const name = sessionName(weights.sha256, spec.output.name, spec.layer?.tensor);
     const known = this.#sessions.get(name);
     // One that fell back to the CPU is opened anew, as loading a model again is what gets it back to the GPU.
     if (known && known.fallback === undefined) {

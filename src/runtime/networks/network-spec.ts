@@ -78,17 +78,17 @@ export interface NetworkInfo {
  */
 export function expectedSession({ base, fileSha256, sha256, output, layer }: NetworkSpec): string | undefined {
   const file = base?.fileSha256 ?? fileSha256 ?? sha256;
-  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, layer);
+  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, layer?.tensor);
 }
 
 /**
  * The name of a session.
  * @param sha256 of all its weights
  * @param output name of its output with the scores
- * @param layer whose values it gives as features, if that is not usual
+ * @param layer the tensor that it gives as features, if that is a layer's
  */
-export function sessionName(sha256: string, output: string, layer?: LayerTensor): string {
-  return `${sha256} ${output}${layer ? ` ${layer.tensor}` : ''}`;
+export function sessionName(sha256: string, output: string, layer = ''): string {
+  return `${sha256} ${output} ${layer}`;
 }
 
 /** The name of a network in messages: the model's id, from a key such as `lenet5@fp32#1`. */
