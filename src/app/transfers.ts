@@ -1,5 +1,7 @@
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/load-config.js';
+import { countOf } from '../core/shape.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
@@ -21,17 +23,29 @@ export async function transferTools(
   config: Config,
   { version, background }: { version: string; background: boolean },
 ): Promise<TransferTools> {
-  const { registry, features, pool, startTrainer } = engine;
+  const { registry, repository, features, pool, startTrainer } = engine;
+  const models = writableModels(config);
   return {
-    openBase: async (request) => {
-      const { served } = await registry.status(request.base);
-      if (!served) await registry.load(request.base, request.variant);
-      return await features.open(request.base, background);
+    assertFree: async (id) => {
+      const root = await realpath(models).catch(() => resolve(models));
+      repository.assertFree({ id, folder: join(root, id) });
     },
+    openBase: async ({ base, variant: named, depth }) => {
+      // Layers can only learn in fp32.
+      const variant = named ?? (depth === 'head' ? undefined : 'fp32');
+      const { served } = await registry.status(base);
+      if (!served) await registry.load(base, variant);
+      else if (variant !== undefined && variant !== served.variant) {
+        return await features.openOwn(base, variant, undefined, background);
+      }
+      return await features.open(base, background);
+    },
+    openCut: ({ source: { model } }, { tensor, dims }) =>
+      features.openOwn(model.id, model.variant, { tensor, size: countOf(dims) }, background),
     adopt: (staged) => registry.adopt(staged),
     startTrainer,
     cache: await FeatureCache.open(join(config.dataDir, 'features'), { bytes: config.featureCache }),
-    models: writableModels(config),
+    models,
     maxBytes: config.maxBytes,
     maxPixels: config.maxPixels,
     width: PICTURES_PER_WORKER * pool.size,
@@ -56,14 +70,10 @@ export async function openTransfers(
   events: Pick<JobQueueOptions, 'onState' | 'onFault'>,
 ): Promise<Transfers> {
   const store = new JobStore(join(config.dataDir, 'transfers'));
-  // Made when the first training runs: a server that never trains writes nothing.
-  let tools: Promise<TransferTools> | undefined;
   const run: RunTransfer = async (request, onProgress, keepReport, signal) => {
-    tools ??= transferTools(engine, config, { version, background: true });
-    tools.catch(() => {
-      tools = undefined;
-    });
-    return await transfer(request, await tools, { onProgress, keepReport }, signal);
+    // For each training, because a cache keeps what it knows in memory.
+    const tools = await transferTools(engine, config, { version, background: true });
+    return await transfer(request, tools, { onProgress, keepReport }, signal);
   };
   return { jobs: await JobQueue.open({ store, run, ...events }), store };
 }

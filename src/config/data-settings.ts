@@ -14,7 +14,7 @@ export const DATA_SETTINGS = {
   featureCache: {
     env: 'MENAGERIE_FEATURE_CACHE',
     type: 'integer',
-    minimum: 0,
+    minimum: MIB,
     maximum: 1024 * 1024 * MIB,
     unit: 'bytes',
     default: 2048 * MIB,

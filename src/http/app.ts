@@ -3,6 +3,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Classifier } from '../serving/classifier.js';
 import type { ModelRegistry } from '../serving/loading/model-registry.js';
 import type { Summaries } from '../serving/summaries.js';
+import type { JobQueue } from '../training/jobs/job-queue.js';
+import type { JobStore } from '../training/jobs/job-store.js';
 import type { ByteBudget } from './body/memory/byte-budget.js';
 import { closesUnread } from './body/unread-body.js';
 import { followConnections } from './connections.js';
@@ -19,12 +21,16 @@ import { estimateRoutes } from './rest/estimate.js';
 import { featureRoutes } from './rest/features/features.js';
 import { modelChangeRoutes } from './rest/models/model-changes.js';
 import { modelRoutes } from './rest/models/models.js';
+import { startTransferRoute } from './rest/start-transfer.js';
 import { summaryRoutes } from './rest/summary.js';
+import { transferRoutes } from './rest/transfers.js';
 
 export interface AppOptions {
   classifier: Classifier;
   registry: ModelRegistry;
   summaries: Summaries;
+  jobs: JobQueue;
+  store: JobStore;
   budget: ByteBudget;
   events: HttpEvents;
   metrics(): Promise<{ contentType: string; body: string }>;
@@ -36,6 +42,9 @@ export interface AppOptions {
   keepAliveMs: number;
   deadlineMs: number;
   adminKey: string | undefined;
+  dataDir: string;
+  trainingBytes: number;
+  trainingTimeoutMs: number;
   /** Addresses and networks of proxies whose X-Forwarded-For header is believed. */
   trustedProxies: readonly string[];
 }
@@ -115,6 +124,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   await server.register(estimateRoutes, { classifier: options.classifier });
   await server.register(modelRoutes, { registry });
   await server.register(modelChangeRoutes, { registry, adminKey: options.adminKey });
+  await server.register(startTransferRoute, options);
+  await server.register(transferRoutes, options);
   await server.register(summaryRoutes, { summaries: options.summaries });
   await server.register(healthRoutes, {
     metrics,

@@ -17,6 +17,8 @@ const FOLDS = 5;
 /** A head, and what it was learned from. */
 export interface Learned {
   findings: Findings;
+  /** Fold of each picture. */
+  folds: Int32Array;
   /** Features of known pictures, rows of length 1. */
   known: Float32Array;
   /** The picture that the head is surest of. */
@@ -76,6 +78,7 @@ export async function learnHead(
       valProbabilities: await applyHead(head.head, val.features, size),
       unknown: { above: unknown.above, known: unknown.known.length / size, heldOutShare: unknown.heldOutShare },
     },
+    folds,
     known: unknown.known,
     golden: surest(train.pictures, labels, head.heldOut),
   };
@@ -89,7 +92,7 @@ function assertAllClasses(classes: readonly string[], labels: Int32Array): void 
 }
 
 /** The picture whose class is the most probable. */
-function surest(
+export function surest(
   pictures: readonly TrainingPicture[],
   labels: Int32Array,
   probabilities: Float32Array,

@@ -7,8 +7,8 @@ import { readRegular } from '../system/regular-file.js';
 import { sha256Of } from '../zoo/files.js';
 import { type StagedModel, stageModel } from '../zoo/model-folder.js';
 import { type BaseNetwork, baseNetwork } from './base-network.js';
-import type { FeatureCache } from './cache/feature-cache.js';
 import { type Learned, learnHead } from './learn-head.js';
+import { learnTail, type TailOutcome, type TailTools } from './learn-tail.js';
 import { newModel } from './new-model.js';
 import { scanClasses } from './pictures/scan.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
@@ -21,17 +21,17 @@ import type { Trainer } from './trainer.js';
 import type { Progress, TransferRequest, TransferResult } from './transfer-request.js';
 
 /** What a training uses of the application. */
-export interface TransferTools {
+export interface TransferTools extends TailTools {
+  /** @throws MenagerieError `model_protected` if a model may not have an id */
+  assertFree(id: string): Promise<void>;
   /** Opens the base. @throws MenagerieError if it cannot be used */
   openBase(request: TransferRequest): Promise<FeatureSource>;
   /** Makes a staged model serve. @throws MenagerieError if it does not work; the one before it serves on */
   adopt(staged: StagedModel): Promise<ServedModel>;
   startTrainer(): Trainer;
-  cache: FeatureCache;
   /** The model directory for new models. */
   models: string;
-  /** Most bytes and pixels of one picture. */
-  maxBytes: number;
+  /** Most pixels of one picture. */
   maxPixels: number;
   /** Pictures in progress. */
   width: number;
@@ -43,6 +43,16 @@ export interface TransferListener {
   onProgress(progress: Progress): void;
   /** Gets the report before the model is loaded. */
   keepReport(report: TrainingReport): Promise<void>;
+}
+
+/** What a training has found and written. */
+interface Found {
+  base: BaseNetwork;
+  tables: Tables;
+  learned: Learned;
+  tail: TailOutcome;
+  /** The ONNX file. */
+  file: string;
 }
 
 interface Tables {
@@ -62,6 +72,7 @@ export async function transfer(
   signal: AbortSignal,
 ): Promise<TransferResult> {
   const times = new StepTimes(onProgress);
+  await tools.assertFree(request.id);
   const set = await readSet(request, tools, times, signal);
   const source = await tools.openBase(request);
   const trainer = tools.startTrainer();
@@ -70,13 +81,16 @@ export async function transfer(
   try {
     const base = await baseNetwork(source);
     const tables = await readTables(set, base, tools, times, signal);
-    const learned = await learnHead(request, set, tables, trainer, times, signal);
+    const alone = await learnHead(request, set, tables, trainer, times, signal);
+    const tail = await learnTail(request, base, tables, alone, trainer, tools, times, signal);
+    const learned = tail.kept?.learned ?? alone;
     times.begin('writing');
     await mkdir(folder, { recursive: true });
     const file = join(folder, 'model.onnx');
     const { known, findings } = learned;
-    await trainer.writeNetwork({ base: base.file, head: findings.head.head, known, cut: undefined }, file, signal);
-    const report = await reportOf(request, { base, tables, learned, file }, trainer, tools, times, signal);
+    const head = tail.kept?.head ?? findings.head.head;
+    await trainer.writeNetwork({ base: base.file, head, known, cut: tail.kept?.cut }, file, signal);
+    const report = await reportOf(request, { base, tables, learned, tail, file }, trainer, tools, times, signal);
     await keepReport(report);
     const made = {
       base: source.model,
@@ -145,8 +159,8 @@ async function readTables(
 }
 
 async function reportOf(
-  { id, depth, seed }: TransferRequest,
-  { base, tables, learned, file }: { base: BaseNetwork; tables: Tables; learned: Learned; file: string },
+  { id, augment, seed }: TransferRequest,
+  { base, tables, learned, tail, file }: Found,
   trainer: Trainer,
   { maxBytes, maxPixels, versions }: TransferTools,
   times: StepTimes,
@@ -167,9 +181,9 @@ async function reportOf(
     finished_at: new Date().toISOString(),
     base: { model: model.id, variant: model.variant, sha256: base.file.fileSha256 },
     result: { sha256, bytes, features: base.size },
-    depth: { asked: depth, chosen: 'head' as const, why: 'Only a new classifier was asked for.' },
-    augment: [],
-    tail: null,
+    depth: tail.depth,
+    augment: tail.report && augment !== '' ? augment.split(',') : [],
+    tail: tail.report,
     cost: {
       ...times.elapsed,
       picture_bytes: [...train.pictures, ...val.pictures].reduce((sum, picture) => sum + picture.bytes, 0),

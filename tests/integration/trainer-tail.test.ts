@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -39,8 +40,14 @@ const source: ActivationSource = {
     return batch;
   },
 };
+const base = {
+  file: FILE,
+  fileSha256: createHash('sha256').update(file).digest('hex'),
+  externalSha256: {},
+  output: 'logits',
+};
 const task: TailTask = {
-  file,
+  base,
   cut,
   head: { classes: 2, weights: new Float32Array(2 * SIZE), bias: new Float32Array(2) },
   activations: source,

@@ -121,7 +121,7 @@ describe('a set is received', () => {
       const long = format === 'v7' ? 'short' : 'é'.repeat(format === 'ustar' ? 40 : 120);
       await mkdir(join(source, 'set', long), { recursive: true });
       await writeFile(join(source, 'set', long, `${long}.jpg`), 'x'.repeat(2000));
-      const archive = execFileSync('tar', ['-C', source, `--format=${format}`, '-czf', '-', 'set']);
+      const archive = execFileSync('tar', ['-C', source, `--format=${format}`, '-czf', '-', '.']);
       const { data, send } = await startReceiver();
       expect((await send(asBody(archive))).status).toBe(200);
       expect(await filesOf(join(data, 'set'))).toEqual({ [`set/${long}/${long}.jpg`]: 'x'.repeat(2000) });

@@ -18,6 +18,8 @@ import { LayerNetworks } from '../../src/serving/layer-networks.js';
 import { ModelRegistry } from '../../src/serving/loading/model-registry.js';
 import { Summaries } from '../../src/serving/summaries.js';
 import { Targets } from '../../src/serving/targets.js';
+import { JobQueue } from '../../src/training/jobs/job-queue.js';
+import { JobStore } from '../../src/training/jobs/job-store.js';
 import { openRepository } from '../../src/zoo/open-repository.js';
 
 import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from './model-folders.js';
@@ -218,7 +220,15 @@ export async function startServer(options: ServerOptions = {}) {
     workers: workers,
     events: metrics.serving,
   });
+  const store = new JobStore(join(data, 'transfers'));
+  const run = () => Promise.reject(new Error('no trainings here'));
+  const jobs = await JobQueue.open({ store, run, onState() {}, onFault() {} });
   const app: App = await createApp({
+    jobs,
+    store,
+    dataDir: data,
+    trainingBytes: 2 ** 30,
+    trainingTimeoutMs: 20_000,
     classifier,
     registry,
     summaries,

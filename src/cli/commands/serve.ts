@@ -61,9 +61,26 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     const loading = Promise.all(first.map(load));
     // The workers load networks while this process loads the modules for HTTP, which take as long.
     const { createApp } = await import('../../http/app.js');
+    const { openTransfers } = await import('../../app/transfers.js');
+    const transfers = await openTransfers(engine, config, version, {
+      onState: ({ id, state, error, request, result }) => {
+        const facts = {
+          transfer: id,
+          state,
+          base: request.base,
+          model: request.id,
+          ...result,
+          ...(error && { error }),
+        };
+        log[state === 'failed' || state === 'lost' ? 'error' : 'info'](facts, 'training');
+      },
+      onFault: ({ id }, error) =>
+        log.error({ transfer: id, err: error }, 'the state of a training could not be written'),
+    });
     const app = await createApp({
       ...config,
       ...engine,
+      ...transfers,
       budget,
       events: metrics.http,
       metrics: async () => ({ contentType: metrics.registry.contentType, body: await metrics.registry.metrics() }),
@@ -74,6 +91,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     io.err.write(`menagerie ${version} listens on ${address}\n`);
     void loading.then(async () => {
       if (ending.aborted) return;
+      transfers.jobs.start().catch((error: unknown) => log.error({ err: error }, 'trainings cannot go on'));
       const following = Promise.all(later.map(load));
       io.err.write(await banner(engine, address, later.length));
       await following;
@@ -83,7 +101,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
       ending.addEventListener('abort', () => resolve(), { once: true });
     });
     log.info('stopping');
-    const finished = await drain(app, config);
+    const [finished] = await Promise.all([drain(app, config), transfers.jobs.stop()]);
     log[finished ? 'info' : 'error'](finished ? 'stopped' : 'stopped before all accepted requests were finished');
     over.signal.throwIfAborted();
     return finished ? 0 : 1;

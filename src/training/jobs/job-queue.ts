@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
+import type { FileLock } from '../../system/file-lock.js';
 import type { Progress, TransferRequest, TransferResult } from '../transfer-request.js';
 import { JobStore } from './job-store.js';
 import { isOver, type TransferJob } from './transfer-job.js';
@@ -32,26 +33,34 @@ export class JobQueue {
   readonly #jobs = new Map<string, TransferJob>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #running: { id: string; abort: AbortController; ended: Promise<void> } | undefined;
+  /** Held from the first job on: two servers with one folder would run each other's jobs. */
+  #lock: Promise<FileLock> | undefined;
   #stopped = false;
 
   private constructor(options: JobQueueOptions) {
     this.#options = options;
   }
 
-  /**
-   * Reads the jobs on disk. Those that were not over when the server ended are queued again; what they had read is in the cache.
-   * @throws MenagerieError `io_error`
-   */
+  /** Reads the jobs on disk. Nothing runs before `start`. @throws MenagerieError `io_error` */
   static async open(options: JobQueueOptions): Promise<JobQueue> {
     const queue = new JobQueue(options);
-    for (const job of await options.store.all()) {
-      queue.#jobs.set(job.id, job);
-      if (isOver(job)) continue;
-      const lost = job.state === 'running' && job.begun >= MOST_BEGUN;
-      await queue.#move(job, lost ? 'lost' : 'queued', lostReason(job));
-    }
-    queue.#next();
+    for (const job of await options.store.all()) queue.#jobs.set(job.id, job);
     return queue;
+  }
+
+  /**
+   * Goes on with the jobs that were not over when the last server ended; what they had read is in the cache.
+   * @throws MenagerieError `io_error` if another server has the folder of trainings
+   */
+  async start(): Promise<void> {
+    const left = [...this.#jobs.values()].filter((job) => !isOver(job));
+    if (left.length === 0) return;
+    await this.#own();
+    for (const job of left) {
+      const lost = job.state === 'running' && job.begun >= MOST_BEGUN;
+      await this.#move(job, lost ? 'lost' : 'queued', lost ? lostError(job) : undefined);
+    }
+    this.#next();
   }
 
   /** All jobs, the newest first. */
@@ -68,9 +77,10 @@ export class JobQueue {
 
   /**
    * Refuses a job before its pictures are received.
+   * @param id of the new model, if it is known
    * @throws MenagerieError `overloaded` if too many wait, `training_busy` if one for the same id is not over, `shutting_down`
    */
-  assertRoom(id: string): void {
+  assertRoom(id: string | undefined): void {
     if (this.#stopped) throw new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
     const open = this.jobs.filter((job) => !isOver(job));
     const same = open.find(({ request }) => request.id === id);
@@ -94,6 +104,7 @@ export class JobQueue {
    */
   async submit(id: string, request: TransferRequest): Promise<TransferJob> {
     this.assertRoom(request.id);
+    await this.#own();
     const job: TransferJob = {
       id,
       request,
@@ -179,6 +190,17 @@ export class JobQueue {
     for (const watchers of this.#watchers.values()) for (const wake of watchers) wake();
     this.#running?.abort.abort(new MenagerieError('shutting_down', 'The server is stopping.'));
     await this.#running?.ended;
+    await this.#lock?.then((lock) => lock.release()).catch(() => undefined);
+  }
+
+  async #own(): Promise<void> {
+    this.#lock ??= this.#options.store.lock(new AbortController().signal);
+    try {
+      await this.#lock;
+    } catch (error) {
+      this.#lock = undefined;
+      throw error;
+    }
   }
 
   #next(): void {
@@ -244,8 +266,7 @@ export class JobQueue {
   }
 }
 
-function lostReason({ state, begun }: TransferJob): TransferJob['error'] {
-  if (state !== 'running' || begun < MOST_BEGUN) return undefined;
+function lostError({ begun }: TransferJob): TransferJob['error'] {
   return { code: 'training_lost', detail: `The server ended ${begun} times while this training ran.` };
 }
 

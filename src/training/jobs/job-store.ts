@@ -1,14 +1,15 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 import { ioError, systemCode } from '../../system/errors.js';
+import { FileLock } from '../../system/file-lock.js';
 import { writeWhole } from '../../system/whole-file.js';
 import type { TransferJob } from './transfer-job.js';
 
 /** Jobs that are over and still listed; older ones are removed. */
 const MOST_KEPT = 100;
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{8}$/;
-const [JOB, REPORT, PICTURES] = ['job.json', 'report.json', 'pictures'];
+const [JOB, REPORT, PICTURES, LOCK] = ['job.json', 'report.json', 'pictures', '.lock'];
 
 /** Jobs on disk: a folder for each, with its state, its report, and the pictures that came with it. */
 export class JobStore {
@@ -29,6 +30,23 @@ export class JobStore {
     return jobs.flatMap((job) => job ?? []).sort((a, b) => a.created.localeCompare(b.created));
   }
 
+  /**
+   * Takes the jobs for this process alone, and removes what killed servers left of uploads.
+   * @throws MenagerieError `io_error` if another process has them
+   */
+  async lock(signal: AbortSignal): Promise<FileLock> {
+    try {
+      await mkdir(this.#folder, { recursive: true });
+    } catch (error) {
+      throw ioError(`cannot create ${this.#folder}`, error);
+    }
+    const lock = await FileLock.take(join(this.#folder, LOCK), 'The folder of trainings', signal);
+    for (const name of await readdir(this.#folder)) {
+      if (ID.test(name) && !(await this.#read(name))) await this.remove(name);
+    }
+    return lock;
+  }
+
   /** @throws MenagerieError `io_error` */
   async write(job: TransferJob): Promise<void> {
     await this.#make(job.id);
@@ -37,14 +55,15 @@ export class JobStore {
     );
   }
 
-  /** Where pictures that are uploaded for a job go. */
-  picturesOf(id: string): string {
-    return join(this.#folder, id, PICTURES);
+  /** Makes the folder of a job. @returns where pictures that are uploaded for it go, which does not exist yet */
+  async makePictures(id: string): Promise<string> {
+    await this.#make(id);
+    return join(resolve(this.#folder), id, PICTURES);
   }
 
   /** Removes the uploaded pictures of a job. */
   async removePictures(id: string): Promise<void> {
-    await rm(this.picturesOf(id), { recursive: true, force: true });
+    await rm(join(this.#folder, id, PICTURES), { recursive: true, force: true });
   }
 
   /** Stores the report of a job. @throws MenagerieError `io_error` */

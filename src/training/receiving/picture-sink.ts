@@ -79,6 +79,7 @@ export class PictureSink {
   begin(path: string): boolean {
     this.#countEntry();
     const { parts, leftOut } = picturePath(path);
+    if (parts.length === 0) throw invalidData('A file has no name.');
     if (leftOut) {
       this.#skipped.push({ file: path, reason: leftOut });
       this.#current = undefined;

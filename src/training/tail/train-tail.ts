@@ -32,8 +32,8 @@ export async function trainTail(
 ): Promise<TailResult> {
   checkTailTask(task);
   const startedAt = performance.now();
-  const { file, cut, head, classes, training, epochs: count, seed } = task;
-  await take({ kind: 'tail/open', cut, classes }, [file, head.weights, head.bias]);
+  const { base, cut, head, classes, training, epochs: count, seed } = task;
+  await take({ kind: 'tail/open', base, cut, classes }, [head.weights, head.bias]);
   const random = createRandom(seed);
   const steps = count * Math.ceil(training.length / BATCH);
   const epochs: TailEpoch[] = [];
