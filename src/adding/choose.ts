@@ -29,14 +29,15 @@ export interface Findings {
 /**
  * Compares the attempts picture by picture.
  * @param attempts the more usual ones first; those that were given up have fewer pictures, which are the first of the others'
+ * @param significant the p-value below which a difference is beyond chance
  * @throws Error without attempts
  */
-export function choose(attempts: readonly Attempt[]): Findings {
+export function choose(attempts: readonly Attempt[], significant: number): Findings {
   const sorted = attempts.toSorted((a, b) => b.logs.length - a.logs.length || mean(b.logs) - mean(a.logs));
   const [first] = sorted;
   if (!first) throw new Error('nothing was tried');
-  const likeFirst = ({ candidate, preparation }: Attempt) =>
-    candidate === first.candidate && areAlike(first.preparation, preparation);
+  const likeFirst = ({ candidate, preparation, logs }: Attempt) =>
+    candidate === first.candidate && logs.length === first.logs.length && areAlike(first.preparation, preparation);
   const best = usualUnlessBetter(attempts.filter(likeFirst)) ?? first;
   const ranked = [best, ...sorted.filter((attempt) => attempt !== best)].map((attempt): Ranked => {
     const bestLogs = best.logs.slice(0, attempt.logs.length);
@@ -48,7 +49,7 @@ export function choose(attempts: readonly Attempt[]): Findings {
     best.logs,
     best.logs.map(() => guess),
   );
-  const decided = chance < SIGNIFICANT && ranked.every(({ p }) => p === undefined || p < SIGNIFICANT);
+  const decided = chance < significant && ranked.every(({ p }) => p === undefined || p < significant);
   return { ranked, chance, decided };
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { type Decision, decide } from '../../adding/decide.js';
-import { type Known, readKnown } from '../../adding/known-pictures.js';
+import { classesOf, type Known, readKnown } from '../../adding/known-pictures.js';
 import { labelCandidates } from '../../adding/label-candidates.js';
 import { type NewModel, writeModelFolder } from '../../adding/model-folder.js';
 import { type NetworkToAdd, statedParts } from '../../adding/network-to-add.js';
@@ -66,9 +66,10 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
   }
   const known: Known =
     options.data === undefined
-      ? { candidates, pictures: [], classes: 0 }
+      ? { candidates, pictures: [] }
       : await readKnown(options.data, candidates, options.limit, readPictureBytes);
   const { choice, decision } = await tryAll(network, known, options.force, config, io);
+  const tried = known.pictures.slice(0, choice?.ranked[0]?.logs.length);
   const report: AddReport = {
     id,
     folder: null,
@@ -80,8 +81,8 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
           because: options.force === undefined ? 'best' : 'forced',
         }
       : null,
-    pictures: known.pictures.length,
-    classes: known.classes,
+    pictures: tried.length,
+    classes: classesOf(tried),
     ...attemptRows(choice),
   };
   if (decision) {
@@ -100,7 +101,7 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
         notes: notesOf(report),
       },
       candidate,
-      golden: goldenOf(decision, known),
+      golden: await goldenOf(decision, known),
     });
     await checkServes(id, report.folder, directory, config, io);
   }
@@ -163,13 +164,16 @@ async function tryAll(
 }
 
 /** The picture that the network is surest of, among those it knows. */
-function goldenOf({ attempt, candidate }: Decision, { pictures, candidates }: Known): NewModel['golden'] {
+async function goldenOf(
+  { attempt, candidate }: Decision,
+  { pictures, candidates }: Known,
+): Promise<NewModel['golden']> {
   const sure = attempt?.logs.indexOf(Math.max(...attempt.logs)) ?? -1;
   const picture = pictures[sure];
   // More probable than one half means more probable than all others.
   if (!picture || (attempt?.logs[sure] ?? Number.NEGATIVE_INFINITY) <= Math.log(0.5)) return undefined;
   const index = picture.truths[candidates.indexOf(candidate)];
-  return index === undefined ? undefined : { bytes: picture.bytes, index, ending: picture.ending };
+  return index === undefined ? undefined : { bytes: await picture.read(), index, ending: picture.ending };
 }
 
 function notesOf({ chosen, pictures, classes, attempts, chance_p }: AddReport): string {
