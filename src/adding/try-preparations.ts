@@ -8,7 +8,7 @@ import { type Geometry, geometryOf } from '../core/views/views.js';
 import type { WorkerPool } from '../runtime/workers/pool.js';
 import type { KnownPicture } from './known-pictures.js';
 import type { LabelCandidate } from './label-candidates.js';
-import { type NetworkToAdd, statedParts } from './network-to-add.js';
+import { type NetworkToAdd, specOf } from './network-to-add.js';
 import type { Preparation } from './preparations.js';
 
 /** A way to feed a network and to read its scores, and how well that answers the known pictures. */
@@ -52,13 +52,7 @@ export async function tryPreparations(
   const views = new Map<string, Promise<Uint8Array[]>>();
   for (const [i, preparation] of preparations.entries()) {
     options.signal.throwIfAborted();
-    const spec = {
-      key: `${network.form.input.name}@${i}`,
-      file: network.file,
-      bytes: network.bytes,
-      labels: first.labels.length,
-      ...statedParts(network, preparation, first),
-    };
+    const spec = specOf(network, preparation, first, i);
     // Preparations that differ only in their numbers see the same pixels.
     const geometry = geometryOf(spec);
     const seen = JSON.stringify(geometry);

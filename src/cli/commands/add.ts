@@ -3,11 +3,12 @@ import { rm } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { type Decision, decide } from '../../adding/decide.js';
 import { classesOf, type Known, readKnown } from '../../adding/known-pictures.js';
-import { labelCandidates } from '../../adding/label-candidates.js';
+import { type LabelCandidate, labelCandidates } from '../../adding/label-candidates.js';
 import { type NewModel, writeModelFolder } from '../../adding/model-folder.js';
 import { type NetworkToAdd, statedParts } from '../../adding/network-to-add.js';
 import { rangesFor, resizesFor } from '../../adding/preparations.js';
 import { readForm } from '../../adding/read-form.js';
+import { settle } from '../../adding/settle.js';
 import { createEngine, unbounded } from '../../app/engine.js';
 import { modelDirectories } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
@@ -55,20 +56,13 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
   }
   const id = options.id ?? idOf(file);
   await assertFree(id, directory, config);
-  const { network, externalData } = readNetwork(file, options);
+  const { network: read, externalData } = readNetwork(file, options);
   const [builtIn = ''] = modelDirectories(config);
-  const candidates = await labelCandidates(network.form.scores, options, builtIn);
+  const candidates = await labelCandidates(read.form.scores, options, builtIn);
   if (candidates.length === 0) {
-    throw new MenagerieError(
-      'invalid_labels',
-      `No labels are known for ${network.form.scores} scores: state --labels.`,
-    );
+    throw new MenagerieError('invalid_labels', `No labels are known for ${read.form.scores} scores: state --labels.`);
   }
-  const known: Known =
-    options.data === undefined
-      ? { candidates, pictures: [] }
-      : await readKnown(options.data, candidates, options.limit, readPictureBytes);
-  const { choice, decision } = await tryAll(network, known, options.force, config, io);
+  const { network, known, choice, decision } = await tryAll(read, candidates, options, config, io);
   const tried = known.pictures.slice(0, choice?.ranked[0]?.logs.length);
   const report: AddReport = {
     id,
@@ -144,19 +138,26 @@ function readNetwork(file: string, options: AddCommandOptions): { network: Netwo
 }
 
 async function tryAll(
-  network: NetworkToAdd,
-  known: Known,
-  force: string | undefined,
+  read: NetworkToAdd,
+  labels: LabelCandidate[],
+  { data, limit, force }: AddCommandOptions,
   config: Config,
   io: CommandIo,
-): ReturnType<typeof decide> {
+): Promise<{ network: NetworkToAdd; known: Known } & Awaited<ReturnType<typeof decide>>> {
   const bar = new ProgressBar(io.err, 'trying preparations');
-  const total = rangesFor(network.form, false).length + resizesFor(network.form, false).length;
+  const ranges = rangesFor(read.form, false);
+  const [usual] = ranges;
+  if (!usual) throw new Error('there is no way to feed it');
+  const total = ranges.length + resizesFor(read.form, false).length;
   let tried = 0;
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const onTried = () => bar.update(++tried, Math.max(total, tried), `${tried} tried`);
-    return await decide(network, known, force, { pool: engine.pool, signal: io.signal, onTried });
+    const { network, candidates } = await settle(read, usual, labels, engine.pool);
+    const known =
+      data === undefined ? { candidates, pictures: [] } : await readKnown(data, candidates, limit, readPictureBytes);
+    const options = { pool: engine.pool, signal: io.signal, onTried };
+    return { network, known, ...(await decide(network, known, force, options)) };
   } finally {
     bar.clear();
     await engine.stop();
