@@ -1,11 +1,14 @@
 import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/load-config.js';
+import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
+import type { ServedModel } from '../serving/models/model.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
 import { JobStore } from '../training/jobs/job-store.js';
 import { type TransferTools, transfer } from '../training/transfer.js';
+import { withoutPaths } from '../zoo/repository.js';
 import type { Engine } from './engine.js';
 import { writableModels } from './models-to-load.js';
 
@@ -22,17 +25,15 @@ export async function transferTools(
   config: Config,
   { version, background }: { version: string; background: boolean },
 ): Promise<TransferTools> {
-  const { registry, repository, features, pool, startTrainer } = engine;
+  const { registry, features, pool, startTrainer } = engine;
   const models = writableModels(config);
   return {
-    assertFree: async (id) => {
-      const root = await realpath(models).catch(() => resolve(models));
-      repository.assertFree({ id, folder: join(root, id) });
-    },
-    openBase: async (request) => {
-      const { served } = await registry.status(request.base);
-      if (!served) await registry.load(request.base, request.variant);
-      return await features.open(request.base, background);
+    assertFree: (id) => assertFree(engine, config, id),
+    openBase: async ({ base, variant }) => {
+      const { served } = await registry.status(base);
+      if (!served) await registry.load(base, variant);
+      else if (variant !== undefined && served.variant !== variant) throw servesAs(served, variant);
+      return await features.open(base, background);
     },
     adopt: (staged) => registry.adopt(staged),
     startTrainer,
@@ -43,6 +44,20 @@ export async function transferTools(
     width: PICTURES_PER_WORKER * pool.size,
     versions: { menagerie: version, onnxruntime: runtimeVersion(), node: process.version },
   };
+}
+
+/** @throws MenagerieError `model_protected` if no training may make a model of this id */
+async function assertFree({ repository }: Engine, config: Config, id: string): Promise<void> {
+  const models = writableModels(config);
+  const root = await realpath(models).catch(() => resolve(models));
+  repository.assertFree({ id, folder: join(root, id) });
+}
+
+function servesAs({ id, variant }: ServedModel, asked: string): MenagerieError {
+  return new MenagerieError(
+    'model_busy',
+    `"${id}" serves as ${variant}. To train on ${asked}, load that first, or leave the variant out.`,
+  );
 }
 
 /** The trainings of a server. */
@@ -63,9 +78,22 @@ export async function openTransfers(
 ): Promise<Transfers> {
   const store = new JobStore(join(config.dataDir, 'transfers'));
   const run: RunTransfer = async (request, onProgress, keepReport, signal) => {
-    // For each training, because a cache keeps what it knows in memory.
-    const tools = await transferTools(engine, config, { version, background: true });
-    return await transfer(request, tools, { onProgress, keepReport }, signal);
+    try {
+      // For each training, because a cache keeps what it knows in memory.
+      const tools = await transferTools(engine, config, { version, background: true });
+      return await transfer(request, tools, { onProgress, keepReport }, signal);
+    } catch (error) {
+      throw await shownError(error, engine, config);
+    }
   };
-  return { jobs: await JobQueue.open({ store, run, ...events }), store };
+  const options = { store, run, assertFree: (id: string) => assertFree(engine, config, id), ...events };
+  return { jobs: await JobQueue.open(options), store };
+}
+
+/** An error for clients: its message names files, but not their place on this machine. */
+async function shownError(error: unknown, { repository }: Engine, { dataDir }: Config): Promise<MenagerieError> {
+  const { code, message, cause } = toMenagerieError(error);
+  const real = await realpath(dataDir).catch(() => resolve(dataDir));
+  const roots = [real, resolve(dataDir), dataDir, ...repository.roots];
+  return new MenagerieError(code, withoutPaths({ roots }, message), { cause: cause ?? error });
 }
