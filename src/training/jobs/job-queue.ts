@@ -147,13 +147,15 @@ export class JobQueue {
    */
   async remove(id: string): Promise<TransferJob> {
     const job = this.job(id);
-    if (isOver(job)) {
-      this.#jobs.delete(id);
-      await this.#options.store.remove(id);
-    } else if (this.#running?.id === id) {
+    const over = isOver(job);
+    if (this.#running?.id === id) {
       this.#running.abort.abort(cancelled());
       await this.#running.ended;
-    } else await this.#move(job, 'cancelled');
+    } else if (!over) await this.#move(job, 'cancelled');
+    if (over) {
+      this.#jobs.delete(id);
+      await this.#options.store.remove(id);
+    }
     return job;
   }
 
@@ -185,8 +187,10 @@ export class JobQueue {
         if (signal.aborted) return;
         if (changed) {
           changed = false;
+          // It may change while the reader has it.
+          const over = isOver(job);
           yield job;
-          if (isOver(job)) return;
+          if (over) return;
         } else if (this.#stopped) return;
         else await new Promise<void>((resolve) => (wake = resolve));
       }
@@ -238,6 +242,7 @@ export class JobQueue {
       this.#changed(job);
     };
     try {
+      signal.throwIfAborted();
       const keepReport = (report: object) => store.writeReport(job.id, report);
       job.result = await run(job.request, onProgress, keepReport, signal);
       await this.#move(job, 'done');
