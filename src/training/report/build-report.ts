@@ -78,13 +78,12 @@ async function dataOf(
   { set, train, val, failed, groups, similarity }: Findings,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']> {
-  const countOf = (pictures: readonly TrainingPicture[], index: number) =>
-    pictures.filter((picture) => picture.class === index).length;
+  const [inTrain, inVal] = [train, val].map((pictures) => countsOf(pictures, set.classes.length));
   const hasVal = val.length > 0;
   const skipped = [...set.skipped, ...failed];
   const conflicts = set.conflicts.map((files) =>
     listed(
-      files.map((file) => ({ file, split: 'train' as const, label: classIn(file, set.classes), thumbnail: null })),
+      files.map((file) => ({ ...file, thumbnail: null })),
       MOST_LISTED.groupPictures,
     ),
   );
@@ -92,8 +91,8 @@ async function dataOf(
     sha256: dataHash(set.classes, train),
     classes: set.classes.map((label, index) => ({
       label,
-      train: countOf(train, index),
-      val: hasVal ? countOf(val, index) : null,
+      train: inTrain?.[index] ?? 0,
+      val: hasVal ? (inVal?.[index] ?? 0) : null,
     })),
     train: train.length,
     val: hasVal ? val.length : null,
@@ -107,12 +106,23 @@ async function dataOf(
   };
 }
 
+/** Pictures of each class. */
+function countsOf(pictures: readonly TrainingPicture[], classes: number): Int32Array {
+  const counts = new Int32Array(classes);
+  for (const picture of pictures) counts[picture.class] = (counts[picture.class] ?? 0) + 1;
+  return counts;
+}
+
 async function nearDuplicatesOf(
   { set, train, val, groups, similarity }: Pick<Findings, 'set' | 'train' | 'val' | 'groups' | 'similarity'>,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']['near_duplicates']> {
   const members = new Map<number, number[]>();
-  for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
+  for (const [i, group] of groups.entries()) {
+    const known = members.get(group);
+    if (known) known.push(i);
+    else members.set(group, [i]);
+  }
   const several = [...members.values()].filter(({ length }) => length > 1);
   const inTrain = (i: number) => i < train.length;
   const shown: { count: number; listed: ReportedPicture[] }[] = [];
@@ -204,12 +214,6 @@ async function reported(
   return { file: picture.file, split, label: classes[picture.class] ?? '', thumbnail: await thumbnailOf(picture) };
 }
 
-/** The class whose folder a file lies in. */
-function classIn(file: string, classes: readonly string[]): string {
-  const folders = new Set(file.split('/').slice(0, -1));
-  return classes.find((name) => folders.has(name)) ?? '';
-}
-
 function curveOf({ learningCurve }: HeadResult): TrainingReport['learning_curve'] {
   const { help, reason } = wouldMoreHelp(learningCurve);
   return {
@@ -223,7 +227,7 @@ function curveOf({ learningCurve }: HeadResult): TrainingReport['learning_curve'
 }
 
 function dataHash(classes: readonly string[], pictures: readonly TrainingPicture[]): string {
-  const text = JSON.stringify([classes, pictures.map((picture) => [picture.class, picture.sha256]).sort()]);
+  const text = JSON.stringify([classes, pictures.map((picture) => `${picture.class} ${picture.sha256}`).sort()]);
   return createHash('sha256').update(text).digest('hex');
 }
 
