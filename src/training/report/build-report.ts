@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { at } from '../../core/at.js';
-import { suspiciousLabels } from '../examine/metrics.js';
+import { type HeldOutAnswer, suspiciousLabels, wrongAnswers } from '../examine/held-out-answers.js';
 import { wouldMoreHelp } from '../examine/would-more-help.js';
 import type { HeadResult } from '../head/head-task.js';
 import type { SkippedFile, TrainingPicture, TrainingSet } from '../pictures/training-set.js';
 import { trainingWarnings, unknownSays } from './findings.js';
-import { answersOf, type HeldOutAnswer, measuresOf } from './measure.js';
+import { measuresOf } from './measure.js';
 import { type AnsweredPicture, MOST_LISTED, type ReportedPicture } from './report-parts.js';
 import type { TrainingReport } from './training-report.js';
 
@@ -148,12 +147,10 @@ async function wrongOf(
     own: Int32Array,
     scores: Float32Array,
   ) =>
-    answersOf(own, scores)
-      .filter(({ picture, answer }) => answer !== at(own, picture))
-      .flatMap((answer) => {
-        const picture = pictures[answer.picture];
-        return picture ? [{ split, picture, answer }] : [];
-      });
+    wrongAnswers(own, scores).flatMap((answer) => {
+      const picture = pictures[answer.picture];
+      return picture ? [{ split, picture, answer }] : [];
+    });
   const all = [
     ...wrongIn('train', train, labels, head.heldOut),
     ...wrongIn('val', val, valLabels, valProbabilities),
@@ -170,12 +167,11 @@ async function suspiciousOf(
   labels: Int32Array,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['suspicious']> {
-  const all = suspiciousLabels(labels, head.heldOut, train.length);
+  const all = suspiciousLabels(wrongAnswers(labels, head.heldOut));
   const shown: AnsweredPicture[] = [];
-  for (const { picture: i, answer, ofLabel, ofAnswer } of all.slice(0, MOST_LISTED.suspicious)) {
-    const picture = train[i];
-    const held = { picture: i, answer, probability: ofAnswer, ofLabel };
-    if (picture) shown.push(await answered(picture, 'train', held, set.classes, thumbnailOf));
+  for (const answer of all.slice(0, MOST_LISTED.suspicious)) {
+    const picture = train[answer.picture];
+    if (picture) shown.push(await answered(picture, 'train', answer, set.classes, thumbnailOf));
   }
   return { count: all.length, listed: shown };
 }
