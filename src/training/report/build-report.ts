@@ -9,7 +9,7 @@ import { type AnsweredPicture, MOST_LISTED, type ReportedPicture } from './repor
 import type { TrainingReport } from './training-report.js';
 
 /** What a training found, before it is a report. */
-export interface Findings {
+export interface TrainingFindings {
   set: TrainingSet;
   /** The pictures that were trained on, and those of val, each in the order of what follows. */
   train: readonly TrainingPicture[];
@@ -36,7 +36,7 @@ export type MakeThumbnail = (picture: TrainingPicture) => Promise<string | null>
  * @throws the reason of a signal that `thumbnailOf` follows
  */
 export async function buildReport(
-  found: Findings,
+  found: TrainingFindings,
   facts: Pick<
     TrainingReport,
     'id' | 'finished_at' | 'base' | 'result' | 'depth' | 'augment' | 'tail' | 'cost' | 'seed' | 'versions'
@@ -74,7 +74,7 @@ export async function buildReport(
 }
 
 async function dataOf(
-  { set, train, val, failed, groups, similarity }: Findings,
+  { set, train, val, failed, groups, similarity }: TrainingFindings,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']> {
   const countOf = (pictures: readonly TrainingPicture[], index: number) =>
@@ -107,7 +107,7 @@ async function dataOf(
 }
 
 async function nearDuplicatesOf(
-  { set, train, val, groups, similarity }: Pick<Findings, 'set' | 'train' | 'val' | 'groups' | 'similarity'>,
+  { set, train, val, groups, similarity }: Pick<TrainingFindings, 'set' | 'train' | 'val' | 'groups' | 'similarity'>,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']['near_duplicates']> {
   const members = new Map<number, number[]>();
@@ -136,7 +136,7 @@ async function nearDuplicatesOf(
 
 /** Pictures answered wrongly, of val if there is one: the surest first. */
 async function wrongOf(
-  { set, train, val, head, valProbabilities }: Findings,
+  { set, train, val, head, valProbabilities }: TrainingFindings,
   labels: Int32Array,
   valLabels: Int32Array,
   thumbnailOf: MakeThumbnail,
@@ -163,7 +163,7 @@ async function wrongOf(
 }
 
 async function suspiciousOf(
-  { set, train, head }: Findings,
+  { set, train, head }: TrainingFindings,
   labels: Int32Array,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['suspicious']> {
