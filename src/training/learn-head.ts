@@ -6,7 +6,7 @@ import { applyHead } from './head/apply-head.js';
 import { L2_STRENGTHS } from './head/head-task.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
 import type { FeatureTable } from './read-features.js';
-import type { Findings } from './report/build-report.js';
+import type { TrainingFindings } from './report/build-report.js';
 import type { StepTimes } from './step-times.js';
 import type { Trainer } from './trainer.js';
 import type { TransferRequest } from './transfer-request.js';
@@ -16,7 +16,7 @@ const FOLDS = 5;
 
 /** A head, and what it was learned from. */
 export interface Learned {
-  findings: Findings;
+  findings: TrainingFindings;
   /** Fold of each picture. */
   folds: Int32Array;
   /** Features of known pictures, rows of length 1. */

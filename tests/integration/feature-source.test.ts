@@ -25,9 +25,9 @@ async function start() {
   const repository = await openRepository([MODELS]);
   const answerer = new Answerer({ pool, viewBytes: 1e8 });
   const nothing = () => {};
-  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing };
+  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing, modelRemoved: nothing };
   const common = { repository, pool, answerer, allowUntrained: false, countMacs: async () => 1e6, instances: 1 };
-  const registry = new ModelRegistry({ ...common, tuned: new Map(), events });
+  const registry = new ModelRegistry({ ...common, named: [], tuned: new Map(), events });
   const admission = new Admission({ capacity: 10, limit: 10, workers: 1 });
   const summaries = { summary: () => Promise.reject(new Error('no summaries here')) };
   const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
@@ -39,7 +39,7 @@ async function start() {
 it('gives in the background the features that a request gets, and keeps its model loaded', async () => {
   const { pool, registry, features } = await start();
   await registry.load('cifar10-resnet20');
-  const source = await features.open('cifar10-resnet20');
+  const source = await features.open('cifar10-resnet20', true);
   expect([source.model.id, source.model.info.features]).toEqual(['cifar10-resnet20', 64]);
 
   const plain = await source.of(new Pieces([PICTURE]), never);
@@ -65,7 +65,7 @@ it('gives in the background the features that a request gets, and keeps its mode
   await expect(source.of(new Pieces([PICTURE]), AbortSignal.abort(new Error('cancelled')))).rejects.toThrow(
     'cancelled',
   );
-  await expect(features.open('cifar10-all')).rejects.toMatchObject({ code: 'invalid_request' });
+  await expect(features.open('cifar10-all', true)).rejects.toMatchObject({ code: 'invalid_request' });
 
   let unloaded = false;
   const unloading = registry.unload('cifar10-resnet20').then(() => {
