@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FeatureSource } from '../serving/features.js';
@@ -71,6 +72,8 @@ export async function transfer(
   { onProgress, keepReport }: TransferListener,
   signal: AbortSignal,
 ): Promise<TransferResult> {
+  // All pictures of a batch listen to it, so many listeners are not a leak.
+  setMaxListeners(0, signal);
   const times = new StepTimes(onProgress);
   await tools.assertFree(request.id);
   const set = await readSet(request, tools, times, signal);
