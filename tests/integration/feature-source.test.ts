@@ -33,7 +33,11 @@ async function start() {
   const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
   const targets = new Targets({ registry, repository, layers, defaultModel: undefined });
   const reading = { costOfDecoding: () => undefined, decodeBytes: () => 2 ** 30, speed: new ReadingSpeed() };
-  return { pool, registry, features: new Features({ ...reading, targets, answerer, admission }) };
+  return {
+    pool,
+    registry,
+    features: new Features({ ...reading, pool, repository, instances: 1, targets, answerer, admission }),
+  };
 }
 
 it('gives in the background the features that a request gets, and keeps its model loaded', async () => {
