@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { loadConfig } from '../config/load-config.js';
-import { DEPTHS } from '../training/transfer-request.js';
+import { DEPTHS } from '../training/tail/choose-depth.js';
 import { commands } from './commands.js';
 import { wholeNumber } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';

@@ -1,7 +1,5 @@
 import type { VariantName } from '../core/manifest/variant.js';
-
-/** How much of the network learns: the new classifier alone, or also the last layers of the network, if that is better. */
-export const DEPTHS = ['head', 'last-block', 'stage', 'auto'] as const;
+import type { Depth } from './tail/choose-depth.js';
 
 /** What a training is asked to do. */
 export interface TransferRequest {
@@ -16,7 +14,7 @@ export interface TransferRequest {
   data: string;
   /** The same for pictures that only measure. */
   val: string | undefined;
-  depth: (typeof DEPTHS)[number];
+  depth: Depth;
   /** How pictures are distorted while the model learns, as for test-time augmentation; empty: not at all. */
   augment: string;
   /** Sizes of the hidden layer to try; empty: none. */

@@ -1,5 +1,8 @@
 import type { TailDepth } from '../../onnx/gradient/tail.js';
-import type { TransferRequest } from '../transfer-request.js';
+
+/** How much of the network learns: the new classifier alone, or also the last layers of the network, if that is better. */
+export const DEPTHS = ['head', 'last-block', 'stage', 'auto'] as const;
+export type Depth = (typeof DEPTHS)[number];
 
 /** How deep to train, and why. */
 export interface ChosenDepth {
@@ -13,7 +16,7 @@ const LEAST_FOR_BLOCK = 500;
 const LEAST_FOR_STAGE = 1500;
 
 /** What is trained when `asked`. @param pictures number to train on */
-export function chooseDepth(asked: TransferRequest['depth'], pictures: number): ChosenDepth {
+export function chooseDepth(asked: Depth, pictures: number): ChosenDepth {
   if (asked === 'head') return { depth: 'head', why: 'Only a new classifier was asked for.' };
   if (asked !== 'auto') return { depth: asked, why: 'This depth was asked for.' };
   const count = `With ${pictures.toLocaleString('en')} pictures`;

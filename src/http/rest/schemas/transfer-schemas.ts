@@ -3,7 +3,8 @@ import { MODEL_ID_PATTERN } from '../../../core/manifest/schema-words.js';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
 import { nullable, strict } from '../../../core/schema-parts.js';
 import { JOB_STATES } from '../../../training/jobs/transfer-job.js';
-import { DEPTHS, STEPS } from '../../../training/transfer-request.js';
+import { DEPTHS } from '../../../training/tail/choose-depth.js';
+import { STEPS } from '../../../training/transfer-request.js';
 
 const PARAMETERS = {
   id: Type.String({
