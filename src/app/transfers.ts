@@ -4,6 +4,7 @@ import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
 import type { ServedModel } from '../serving/models/model.js';
+import { noFeatures } from '../training/base-network.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
 import { JobStore } from '../training/jobs/job-store.js';
@@ -30,9 +31,9 @@ export async function transferTools(
   return {
     assertFree: (id) => assertFree(engine, config, id),
     openBase: async ({ base, variant }) => {
-      const { served } = await registry.status(base);
-      if (!served) await registry.load(base, variant);
-      else if (variant !== undefined && served.variant !== variant) throw servesAs(served, variant);
+      const served = (await registry.status(base)).served ?? (await registry.load(base, variant));
+      if (variant !== undefined && served.variant !== variant) throw servesAs(served, variant);
+      if (served.info.features === undefined) throw noFeatures(base);
       return await features.open(base, background);
     },
     adopt: (staged) => registry.adopt(staged),
