@@ -25,10 +25,13 @@ const WORDS: Record<string, string> = {
   EIO: 'the disk reports an error',
 };
 
-/** The reason for a system error in plain words; the message of any other error. */
+/** The reason for a system error in plain words, without its path; the message of any other error. */
 export function reasonOf(error: unknown): string {
   const code = systemCode(error);
-  return (code && WORDS[code]) ?? (error instanceof Error ? error.message : String(error));
+  const known = code && WORDS[code];
+  if (known) return known;
+  if (isSystemError(error)) return error.message.split(`, ${error.syscall}`)[0] ?? error.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** An `io_error` in plain words. @param failure what failed, such as `cannot write models/a/a.onnx` */

@@ -26,7 +26,7 @@ export interface TailTools {
 }
 
 /** Last layers that are better than those of the base. */
-export interface KeptTail {
+interface KeptTail {
   cut: TailCut;
   head: HeadWeights;
   learned: Learned;
@@ -84,7 +84,7 @@ export async function learnTail(
 }
 
 /** @throws MenagerieError `not_trainable` */
-export async function cutOf(
+async function cutOf(
   { source, file }: BaseNetwork,
   depth: 'last-block' | 'stage',
   trainer: Trainer,
@@ -239,6 +239,7 @@ async function relearned(
     folds,
     known: unknown.known,
     golden: surest(train, labels, await applyHead(head, own, size)),
+    views: undefined,
   };
 }
 

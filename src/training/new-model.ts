@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Manifest } from '../core/manifest/manifest.js';
+import { DISTANCE, LOGITS } from '../onnx/cut/head-file.js';
 import type { ServedModel } from '../serving/models/model.js';
 import type { NewFile, NewModel } from '../zoo/model-folder.js';
 import type { TrainingPicture } from './pictures/training-set.js';
@@ -42,13 +43,13 @@ export async function newModel({ base, title, file, classes, unknownAbove, golde
       dataset: 'own pictures',
       input: manifest.input,
       preprocess: manifest.preprocess,
-      output: { name: 'logits', kind: 'logits' },
+      output: { name: LOGITS, kind: 'logits' },
       batch: manifest.batch,
       license: manifest.license,
       source: `Trained on ${report.data.train} pictures, from ${base.id}.`,
       ...(manifest.paper !== undefined && { paper: manifest.paper }),
       derived_from: { model: base.id, variant: base.variant, sha256: report.base.sha256 },
-      ...(unknownAbove !== undefined && { unknown: { output: 'distance', above: unknownAbove } }),
+      ...(unknownAbove !== undefined && { unknown: { output: DISTANCE, above: unknownAbove } }),
       notes: notesOf(report),
     } satisfies Omit<Manifest, 'labels' | 'variants' | 'default_variant' | 'golden'>,
     variant: base.variant,

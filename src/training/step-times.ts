@@ -8,7 +8,7 @@ export class StepTimes {
   readonly #tell: (progress: Progress) => void;
   readonly #started = performance.now();
   readonly #steps: { step: Step; begun: number }[] = [];
-  #told = 0;
+  #told = Number.NEGATIVE_INFINITY;
 
   constructor(tell: (progress: Progress) => void) {
     this.#tell = tell;
@@ -16,7 +16,7 @@ export class StepTimes {
 
   begin(step: Step): void {
     this.#steps.push({ step, begun: performance.now() });
-    this.#told = 0;
+    this.#told = Number.NEGATIVE_INFINITY;
     this.progress(0, 0);
   }
 

@@ -222,7 +222,7 @@ export async function startServer(options: ServerOptions = {}) {
   });
   const store = new JobStore(join(data, 'transfers'));
   const run = () => Promise.reject(new Error('no trainings here'));
-  const jobs = await JobQueue.open({ store, run, onState() {}, onFault() {} });
+  const jobs = await JobQueue.open({ store, run, assertFree: async () => {}, onState() {}, onFault() {} });
   const app: App = await createApp({
     jobs,
     store,

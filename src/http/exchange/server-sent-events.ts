@@ -19,7 +19,13 @@ export function sendEvents(reply: FastifyReply, events: Readable): FastifyReply 
 }
 
 async function* textOf(values: AsyncGenerator<object>, heartbeatMs: number): AsyncGenerator<string> {
-  let next = values.next();
+  const ask = () => {
+    const asked = values.next();
+    // It may fail while the client reads a comment, or has left.
+    asked.catch(() => undefined);
+    return asked;
+  };
+  let next = ask();
   try {
     for (;;) {
       let timer: NodeJS.Timeout | undefined;
@@ -28,12 +34,11 @@ async function* textOf(values: AsyncGenerator<object>, heartbeatMs: number): Asy
       if (result?.done) return;
       if (result) {
         yield `data: ${JSON.stringify(result.value)}\n\n`;
-        next = values.next();
+        next = ask();
       } else yield ': still here\n\n';
     }
   } finally {
     // If the client left meanwhile, nobody waits for what comes next.
-    next.catch(() => undefined);
     values.return(undefined).catch(() => undefined);
   }
 }

@@ -71,7 +71,7 @@ export const startTransferRoute: FastifyPluginAsyncTypebox<StartTransferOptions>
       const base = request.params.id;
       // Refused before pictures are received.
       await registry.status(base);
-      jobs.assertRoom(request.query.id);
+      await jobs.prepare(request.query.id);
       const isJson = request.body !== undefined && request.body !== null;
       const job = await (isJson ? fromFolder(request, base, options) : fromUpload(request, reply, base, options));
       return reply.code(202).header('location', `/transfers/${job.id}`).send(transferJson(job));

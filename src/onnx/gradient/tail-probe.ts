@@ -1,7 +1,7 @@
 import { bytesInMemory } from '../../core/byte-source.js';
 import { valueInfo } from '../file/fields.js';
 import { readModel } from '../file/model.js';
-import { modelFields } from '../file/probe-model.js';
+import { modelFields } from '../file/model-fields.js';
 import { FLOAT } from '../file/tensor-types.js';
 import type { Encodable } from '../file/wire.js';
 import { encode } from '../file/wire.js';
@@ -52,7 +52,7 @@ export function tailProbe(bytes: Uint8Array, cut: TailCut): TailProbe {
     [11, valueInfo(cut.tensor, FLOAT, dims)],
     ...wanted.map((name): Encodable => [12, [[1, name]]]),
   ];
-  return { bytes: encode([...modelFields(source), [7, graph]]), input: cut.tensor, dims, outputs: wanted };
+  return { bytes: encode([...modelFields(source, model), [7, graph]]), input: cut.tensor, dims, outputs: wanted };
 
   function ends(name: string): boolean {
     return layers.some(({ outputs }) => outputs[0] === name);

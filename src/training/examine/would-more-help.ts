@@ -28,7 +28,10 @@ export function wouldMoreHelp(curve: readonly LearningCurvePoint[]): MorePicture
   if (last.high - last.low > LEAST_WIDTH) {
     return { help: 'unclear', reason: `There are too few pictures to say whether more would help: ${rise}.` };
   }
-  return { help: 'little', reason: `More pictures like these would help little: ${rise}.` };
+  return {
+    help: 'little',
+    reason: `More pictures like these would help little: ${rise}. Wrong labels, and kinds of pictures that are missing, matter more.`,
+  };
 }
 
 function percent(share: number): string {

@@ -16,6 +16,8 @@ export type RunTransfer = (
 export interface JobQueueOptions {
   store: JobStore;
   run: RunTransfer;
+  /** @throws MenagerieError `model_protected` if no training may make a model of this id */
+  assertFree(id: string): Promise<void>;
   /** A job has changed its state. */
   onState(job: TransferJob): void;
   /** The state of a job could not be written: after a restart an older one counts. */
@@ -57,7 +59,9 @@ export class JobQueue {
     if (left.length === 0) return;
     await this.#own();
     for (const job of left) {
-      const lost = job.state === 'running' && job.begun >= MOST_BEGUN;
+      // One that waited may run already, if a new one came meanwhile.
+      if (job.state !== 'running' || this.#running?.id === job.id) continue;
+      const lost = job.begun >= MOST_BEGUN;
       await this.#move(job, lost ? 'lost' : 'queued', lost ? lostError(job) : undefined);
     }
     this.#next();
@@ -78,9 +82,16 @@ export class JobQueue {
   /**
    * Refuses a job before its pictures are received.
    * @param id of the new model, if it is known
-   * @throws MenagerieError `overloaded` if too many wait, `training_busy` if one for the same id is not over, `shutting_down`
+   * @throws MenagerieError `overloaded` if too many wait, `training_busy` if one for the same id is not over, `model_protected`,
+   *   `shutting_down`, `io_error` if another server has the folder of trainings
    */
-  assertRoom(id: string | undefined): void {
+  async prepare(id: string | undefined): Promise<void> {
+    this.#assertRoom(id);
+    if (id !== undefined) await this.#options.assertFree(id);
+    await this.#own();
+  }
+
+  #assertRoom(id: string | undefined): void {
     if (this.#stopped) throw new MenagerieError('shutting_down', 'The server is stopping.', { retryAfterS: 5 });
     const open = this.jobs.filter((job) => !isOver(job));
     const same = open.find(({ request }) => request.id === id);
@@ -100,11 +111,12 @@ export class JobQueue {
   /**
    * Queues a job.
    * @param id from `nameFor`
-   * @throws MenagerieError as assertRoom; `io_error`
+   * @throws MenagerieError as `prepare`
    */
   async submit(id: string, request: TransferRequest): Promise<TransferJob> {
-    this.assertRoom(request.id);
-    await this.#own();
+    await this.prepare(request.id);
+    // Another one may have come meanwhile.
+    this.#assertRoom(request.id);
     const job: TransferJob = {
       id,
       request,
@@ -123,9 +135,9 @@ export class JobQueue {
       this.#jobs.delete(id);
       throw error;
     }
-    await this.#forgetOld();
     this.#options.onState(job);
     this.#next();
+    await this.#forgetOld();
     return job;
   }
 
@@ -135,13 +147,15 @@ export class JobQueue {
    */
   async remove(id: string): Promise<TransferJob> {
     const job = this.job(id);
-    if (isOver(job)) {
-      this.#jobs.delete(id);
-      await this.#options.store.remove(id);
-    } else if (this.#running?.id === id) {
+    const over = isOver(job);
+    if (this.#running?.id === id) {
       this.#running.abort.abort(cancelled());
       await this.#running.ended;
-    } else await this.#move(job, 'cancelled');
+    } else if (!over) await this.#move(job, 'cancelled');
+    if (over) {
+      this.#jobs.delete(id);
+      await this.#options.store.remove(id);
+    }
     return job;
   }
 
@@ -157,6 +171,8 @@ export class JobQueue {
    * @throws MenagerieError `unknown_training`
    */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<TransferJob> {
+    // Looked for once: a slow reader also gets the end of a job that was forgotten meanwhile.
+    const job = this.job(id);
     let changed = true;
     let wake = () => {};
     const onChange = () => {
@@ -168,12 +184,13 @@ export class JobQueue {
     signal.addEventListener('abort', onChange, { once: true });
     try {
       for (;;) {
-        const job = this.job(id);
         if (signal.aborted) return;
         if (changed) {
           changed = false;
+          // It may change while the reader has it.
+          const over = isOver(job);
           yield job;
-          if (isOver(job)) return;
+          if (over) return;
         } else if (this.#stopped) return;
         else await new Promise<void>((resolve) => (wake = resolve));
       }
@@ -225,6 +242,7 @@ export class JobQueue {
       this.#changed(job);
     };
     try {
+      signal.throwIfAborted();
       const keepReport = (report: object) => store.writeReport(job.id, report);
       job.result = await run(job.request, onProgress, keepReport, signal);
       await this.#move(job, 'done');
@@ -258,10 +276,12 @@ export class JobQueue {
     for (const wake of this.#watchers.get(id) ?? []) wake();
   }
 
+  /** Never rejects. */
   async #forgetOld(): Promise<void> {
-    for (const { id } of JobStore.tooOld([...this.#jobs.values()].filter(isOver))) {
-      this.#jobs.delete(id);
-      await this.#options.store.remove(id);
+    const { store, onFault } = this.#options;
+    for (const job of JobStore.tooOld([...this.#jobs.values()].filter(isOver))) {
+      this.#jobs.delete(job.id);
+      await store.remove(job.id).catch((fault: unknown) => onFault(job, toMenagerieError(fault)));
     }
   }
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
 import { invalidData } from '../../datasets/labelled-picture.js';
 import { walk } from '../../datasets/walk.js';
@@ -40,7 +41,7 @@ export async function scanClasses(folder: string, options: ScanOptions): Promise
   const scan = new Scan(classes, found.skipped, options);
   const pictures = await scan.read(training);
   const validation = await scan.read(found.validation);
-  const set = withoutEmptyClasses({ classes, ...eachOnce(pictures, validation), skipped: scan.skipped });
+  const set = withoutEmptyClasses({ classes, ...eachOnce(classes, pictures, validation), skipped: scan.skipped });
   if (set.classes.length >= 2) return set;
   const only = set.classes.length === 0 ? 'no class' : `only the class "${set.classes[0]}"`;
   throw invalidData(
@@ -102,7 +103,8 @@ class Scan {
 async function classFoldersOf(folder: string, validation: string | undefined): Promise<ClassFolders> {
   const found = await findOrExplain(folder);
   if (validation === undefined) return found;
-  const measured = await findOrExplain(validation, validation);
+  // Reports name it, and where it lies on this machine is nobody's business.
+  const measured = await findOrExplain(validation, basename(validation));
   const unused = found.validation.map(({ below }) => ({ file: pathText(below), reason: UNUSED_PART }));
   return {
     training: found.training,

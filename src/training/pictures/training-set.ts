@@ -23,6 +23,14 @@ export interface SkippedFile {
   reason: string;
 }
 
+/** A file that is left out because one of another class has the same bytes. */
+interface ConflictingFile {
+  file: string;
+  split: 'train' | 'val';
+  /** The name of its class. */
+  label: string;
+}
+
 /** Pictures sorted into classes, each picture once. */
 export interface TrainingSet {
   /** Their names, by index. */
@@ -34,7 +42,7 @@ export interface TrainingSet {
   /** Files that are left out because another one of the same class has the same bytes. */
   duplicates: { file: string; of: string }[];
   /** Files with the same bytes in different classes, each group for itself. All are left out: at most one can be right. */
-  conflicts: string[][];
+  conflicts: ConflictingFile[][];
   /** Folders of classes without a picture that can be used. They are no classes. */
   emptyClasses: string[];
   skipped: SkippedFile[];

@@ -1,10 +1,9 @@
-import type { LearningCurve, Measures } from './report-parts.js';
+import { UNBALANCED } from '../examine/class-balance.js';
+import type { Measures } from './report-parts.js';
 import type { TrainingReport } from './training-report.js';
 
 /** Below this many pictures of a class its recall says little, and most classes of a curve still rise. */
 const FEW = 20;
-/** Classes this unequal are weighted. */
-const UNBALANCED = 3;
 /** From this share on, one class makes the accuracy look good whatever is learned. */
 const DOMINATES = 0.8;
 /** An interval wider than this tells little. */
@@ -114,18 +113,6 @@ function pictureWarnings({ data, suspicious }: Omit<TrainingReport, 'warnings'>)
     warnings.push(`${data.skipped.count} ${what} skipped. The list of files says why.`);
   }
   return warnings;
-}
-
-/** Whether more pictures would help, in plain words. @param points by number of pictures */
-export function learningCurveSays({ points, would_help }: Omit<LearningCurve, 'says'>): string {
-  const [before, last] = points.slice(-2);
-  if (would_help === null || !before || !last) return 'There are too few pictures to tell whether more would help.';
-  const rise =
-    `from ${before.per_class} to ${last.per_class} pictures a class the accuracy went from ` +
-    `${percent(before.accuracy.value)} to ${percent(last.accuracy.value)}`;
-  return would_help
-    ? `More pictures would help: ${rise}, and it has not levelled off.`
-    : `More pictures of the same kind would hardly help: ${rise}. Wrong labels and kinds of pictures that are missing matter more.`;
 }
 
 /** What `unknown` in an answer means, in plain words. @param share of held-out pictures that it is said of */

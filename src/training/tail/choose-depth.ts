@@ -1,5 +1,8 @@
 import type { TailDepth } from '../../onnx/gradient/tail.js';
-import type { Depth } from '../transfer-request.js';
+
+/** How much of the network learns: the new classifier alone, or also the last layers of the network, if that is better. */
+export const DEPTHS = ['head', 'last-block', 'stage', 'auto'] as const;
+export type Depth = (typeof DEPTHS)[number];
 
 /** How deep to train, and why. */
 export interface ChosenDepth {

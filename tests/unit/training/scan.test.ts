@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { scanClasses } from '../../../src/training/pictures/scan.js';
 import type { TrainingPicture } from '../../../src/training/pictures/training-set.js';
@@ -57,7 +57,7 @@ describe('the classes of a folder', () => {
     await writeTree(other, { 'b/2.png': picture('9') });
     const files = { 'train/a/1.png': picture('1'), 'train/b/1.png': picture('2'), 'val/a/1.png': picture('3') };
     const set = await scan(files, { validation: other });
-    expect(shown(set.validation)).toEqual([`1 ${other}/b/2.png`]);
+    expect(shown(set.validation)).toEqual([`1 ${basename(other)}/b/2.png`]);
     expect(set.skipped).toEqual([{ file: 'val/a', reason: 'a part of the set that is not used' }]);
   });
 
@@ -146,8 +146,14 @@ describe('what is not used', () => {
       'val/a/1.png': picture('5'),
     });
     expect(set.conflicts).toEqual([
-      ['val/b/1.png', 'train/c/1.png'],
-      ['train/a/1.png', 'train/b/1.png'],
+      [
+        { file: 'val/b/1.png', split: 'val', label: 'b' },
+        { file: 'train/c/1.png', split: 'train', label: 'c' },
+      ],
+      [
+        { file: 'train/a/1.png', split: 'train', label: 'a' },
+        { file: 'train/b/1.png', split: 'train', label: 'b' },
+      ],
     ]);
     expect(set.classes).toEqual(['b', 'd']);
     expect(set.emptyClasses).toEqual(['a', 'c']);
