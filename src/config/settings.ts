@@ -83,7 +83,7 @@ export const SETTINGS = {
     pattern: /^\S{16,}$/,
     rule: 'at least 16 characters without spaces',
     about:
-      'Bearer token for loading, unloading, downloading and changing models over HTTP. If not set, these are disabled.',
+      'Bearer token for loading, unloading, training, downloading and changing models over HTTP. If not set, these are disabled.',
   },
   workers: {
     env: 'MENAGERIE_WORKERS',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Manifest } from '../core/manifest/manifest.js';
+import { asPercent } from '../core/units.js';
 import { DISTANCE, LOGITS } from '../onnx/cut/head-file.js';
 import type { ServedModel } from '../serving/models/model.js';
 import type { NewFile, NewModel } from '../zoo/model-folder.js';
@@ -62,9 +63,8 @@ export async function newModel({ base, title, file, classes, unknownAbove, golde
 }
 
 function notesOf({ data, seed, depth, cross_validation: { accuracy } }: TrainingReport): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return (
     `${data.classes.length} classes, ${data.train} pictures, trained: ${depth.chosen}, seed ${seed}. top1 is cross-validated: ` +
-    `${percent(accuracy.value)} (${percent(accuracy.low)} to ${percent(accuracy.high)}).`
+    `${asPercent(accuracy.value)} (${asPercent(accuracy.low)} to ${asPercent(accuracy.high)}).`
   );
 }
