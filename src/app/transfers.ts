@@ -4,6 +4,7 @@ import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { countOf } from '../core/shape.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
+import { noFeatures } from '../training/base-network.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
 import { JobStore } from '../training/jobs/job-store.js';
@@ -32,9 +33,9 @@ export async function transferTools(
     openBase: async ({ base, variant: named, depth }) => {
       // Layers can only learn in fp32.
       const variant = named ?? (depth === 'head' ? undefined : 'fp32');
-      const { served } = await registry.status(base);
-      if (!served) await registry.load(base, variant);
-      else if (variant !== undefined && variant !== served.variant) {
+      const served = (await registry.status(base)).served ?? (await registry.load(base, variant));
+      if (served.info.features === undefined) throw noFeatures(base);
+      if (variant !== undefined && variant !== served.variant) {
         return await features.openOwn(base, variant, undefined, background);
       }
       return await features.open(base, background);

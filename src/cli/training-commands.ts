@@ -34,7 +34,7 @@ export function addTrainingCommands(
     )
     .option(
       '--augment <list>',
-      'distort pictures while layers learn: mirror,crops:1,rotate:10,shear:5,colour:0.1,warp:3',
+      'distort pictures while the model learns: mirror,crops:1,rotate:10,shear:5,colour:0.1,warp:3',
       '',
     )
     .option('--hidden <sizes>', 'sizes of a hidden layer to try, separated by commas', hiddenSizes, [])

@@ -40,7 +40,8 @@ export async function baseNetwork(source: FeatureSource): Promise<BaseNetwork> {
   };
 }
 
-function noFeatures(id: string): MenagerieError {
+/** The error for a network without a layer to replace. */
+export function noFeatures(id: string): MenagerieError {
   return new MenagerieError(
     'not_trainable',
     `"${id}" has no last layer with weights that a new classifier could replace.`,

@@ -239,6 +239,7 @@ async function relearned(
     folds,
     known: unknown.known,
     golden: surest(train, labels, await applyHead(head, own, size)),
+    views: undefined,
   };
 }
 

@@ -15,7 +15,7 @@ export interface TransferRequest {
   /** The same for pictures that only measure. */
   val: string | undefined;
   depth: Depth;
-  /** Augmentation while layers of the network learn, as for test-time augmentation; '' for none. */
+  /** How pictures are distorted while the model learns, as for test-time augmentation; empty: not at all. */
   augment: string;
   /** Sizes of the hidden layer to try; empty: none. */
   hidden: readonly number[];

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FeatureSource } from '../serving/features.js';
@@ -12,7 +13,7 @@ import { learnTail, type TailOutcome, type TailTools } from './learn-tail.js';
 import { newModel } from './new-model.js';
 import { scanClasses } from './pictures/scan.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
-import { type FeatureTable, readFeatures } from './read-features.js';
+import { readTables, type Tables } from './read-tables.js';
 import { buildReport } from './report/build-report.js';
 import { thumbnailUrl } from './report/report-parts.js';
 import type { TrainingReport } from './report/training-report.js';
@@ -55,11 +56,6 @@ interface Found {
   file: string;
 }
 
-interface Tables {
-  train: FeatureTable;
-  val: FeatureTable;
-}
-
 /**
  * Trains a model on pictures that are sorted into folders, and makes it serve.
  * @throws MenagerieError `invalid_data`, `not_trainable`, `too_little_disk`, `training_failed`, `memory_exceeded`; errors of the base, and of
@@ -71,6 +67,8 @@ export async function transfer(
   { onProgress, keepReport }: TransferListener,
   signal: AbortSignal,
 ): Promise<TransferResult> {
+  // All pictures of a batch listen to it, so many listeners are not a leak.
+  setMaxListeners(0, signal);
   const times = new StepTimes(onProgress);
   await tools.assertFree(request.id);
   const set = await readSet(request, tools, times, signal);
@@ -80,7 +78,7 @@ export async function transfer(
   const folder = join(tools.models, ownPartial(`.${request.id}`));
   try {
     const base = await baseNetwork(source);
-    const tables = await readTables(set, base, tools, times, signal);
+    const tables = await readTables(request, set, base, tools, times, signal);
     const alone = await learnHead(request, set, tables, trainer, times, signal);
     const tail = await learnTail(request, base, tables, alone, trainer, tools, times, signal);
     const learned = tail.kept?.learned ?? alone;
@@ -133,31 +131,6 @@ async function readSet(
   });
 }
 
-async function readTables(
-  { pictures, validation }: TrainingSet,
-  { source, key, size }: BaseNetwork,
-  { cache, maxBytes, width }: TransferTools,
-  times: StepTimes,
-  signal: AbortSignal,
-): Promise<Tables> {
-  times.begin('features');
-  const total = pictures.length + validation.length;
-  await cache.assertRoom([{ pictures: total, size }]);
-  const read = (of: readonly TrainingPicture[], before: number) =>
-    readFeatures(of, {
-      source,
-      cache,
-      key,
-      size,
-      maxBytes,
-      width,
-      onProgress: (done) => times.progress(before + done, total),
-      signal,
-    });
-  const train = await read(pictures, 0);
-  return { train, val: await read(validation, pictures.length) };
-}
-
 async function reportOf(
   { id, augment, seed }: TransferRequest,
   { base, tables, learned, tail, file }: Found,
@@ -181,8 +154,8 @@ async function reportOf(
     finished_at: new Date().toISOString(),
     base: { model: model.id, variant: model.variant, sha256: base.file.fileSha256 },
     result: { sha256, bytes, features: base.size },
-    depth: tail.depth,
-    augment: tail.report && augment !== '' ? augment.split(',') : [],
+    depth: { ...tail.depth, why: [tail.depth.why, learned.views?.why].filter(Boolean).join(' ') },
+    augment: augment !== '' && (tail.report || learned.views?.used) ? augment.split(',') : [],
     tail: tail.report,
     cost: {
       ...times.elapsed,

@@ -80,3 +80,21 @@ it('gives in the background the features that a request gets, and keeps its mode
   source.close();
   await unloading;
 });
+
+it('opens another variant, or the values of a tensor, in a network of its own', async () => {
+  const { pool, features } = await start();
+  const other = await features.openOwn('cifar10-resnet20', 'int8', undefined, true);
+  expect(other.model.variant).toBe('int8');
+  expect((await other.of(new Pieces([PICTURE]), never)).mean).toHaveLength(64);
+  other.close();
+
+  const layer = { tensor: 'flatten', size: 64 };
+  const inner = await features.openOwn('cifar10-resnet20', 'fp32', layer, false);
+  expect((await inner.of(new Pieces([PICTURE]), never)).mean).toHaveLength(64);
+  inner.close();
+  await expect.poll(() => pool.holds(inner.model.key)).toBe(false);
+  await expect(features.openOwn('cifar10-resnet20', 'fp32', { tensor: 'none', size: 1 }, true)).rejects.toThrow();
+  await expect(features.openOwn('no-such-model', 'fp32', undefined, true)).rejects.toMatchObject({
+    code: 'unknown_model',
+  });
+});

@@ -25,7 +25,7 @@ const PARAMETERS = {
     Type.String({
       maxLength: 200,
       description:
-        'Distortions of the pictures while layers of the network learn, drawn anew in each epoch, as for tta.',
+        'How pictures are distorted while the model learns, as for tta. Layers see them anew in each epoch, a classifier alone four views.',
     }),
   ),
   hidden: Type.Optional(
