@@ -76,7 +76,9 @@ export async function removeAbandoned(folder: string): Promise<void> {
       ({ mtimeMs }) => mtimeMs,
       () => Date.now(),
     );
-    const abandoned = writer.here ? !processExists(writer.pid) : Date.now() - changed > FOREIGN_MS;
+    // In a container every start has the same id.
+    const gone = writer.pid === process.pid ? changed < performance.timeOrigin : !processExists(writer.pid);
+    const abandoned = writer.here ? gone : Date.now() - changed > FOREIGN_MS;
     if (abandoned) await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }

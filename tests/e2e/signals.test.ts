@@ -1,28 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/model-folders.js';
-import { type Running, serve, start } from '../support/process.js';
+import { childrenOf, serve, start } from '../support/process.js';
 import { until } from '../support/worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
-/** Processes whose parent is this one. */
-function childrenOf({ child }: Running): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return (
-        /^\d+$/.test(pid) &&
-        new RegExp(`^PPid:\\s+${child.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-      );
-    } catch {
-      return false;
-    }
-  });
-}
 
 describe('SIGHUP', () => {
   it('drains like SIGTERM, however often it comes', async () => {

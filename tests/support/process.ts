@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { until } from './worker-script.js';
@@ -93,4 +94,18 @@ async function ready(running: Running): Promise<RunningServer> {
   await until(() => isReady().catch(() => false), 'the server to be ready');
   const url = address() as string;
   return { ...running, url, port: Number(new URL(url).port) };
+}
+
+/** Processes whose parent is this one. */
+export function childrenOf({ child }: Running): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return (
+        /^\d+$/.test(pid) &&
+        new RegExp(`^PPid:\\s+${child.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+      );
+    } catch {
+      return false;
+    }
+  });
 }

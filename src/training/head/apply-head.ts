@@ -4,7 +4,7 @@ import { softmax } from '../../core/scores/activation.js';
 import type { HeadWeights } from '../../onnx/cut/head-file.js';
 
 /** Multiply-accumulates after which other work of this thread gets a turn: some milliseconds. */
-const MACS_AT_ONCE = 4_000_000;
+const MACS_AT_ONCE = 1_000_000;
 
 /**
  * The probabilities of pictures by a head.

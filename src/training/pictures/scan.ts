@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { MenagerieError } from '../../core/errors.js';
+import { inOrder } from '../../core/queues/in-order.js';
 import { invalidData } from '../../datasets/labelled-picture.js';
-import { walk } from '../../datasets/walk.js';
+import { type Entry, walk } from '../../datasets/walk.js';
 import { ioError } from '../../system/errors.js';
 import { joinPath, pathText } from '../../system/paths.js';
 import { type ClassFolder, type ClassFolders, findClassFolders, UNUSED_PART } from './class-folders.js';
@@ -24,6 +25,8 @@ export interface ScanOptions {
   signal?: AbortSignal;
 }
 
+/** Small files take a thread several turns each; the next ones need not wait for that. */
+const FILES_AT_ONCE = 4;
 /** Orders names as people do: `2` before `10`. The language is fixed, so that classes have the same order on every machine. */
 const NATURAL = new Intl.Collator('en', { numeric: true });
 
@@ -81,11 +84,15 @@ class Scan {
 
   async *#picturesIn(folder: ClassFolder, index: number): AsyncGenerator<TrainingPicture> {
     const { maxBytes, onProgress, signal } = this.#options;
-    for await (const entry of walk(folder.path)) {
+    // It fails only when aborted, and then nothing is made of it.
+    const look = async (entry: Entry) => ({
+      entry,
+      looked: await lookAtFile(entry, maxBytes, signal).catch(() => ({ reason: 'aborted' })),
+    });
+    for await (const { entry, looked } of inOrder(walk(folder.path), FILES_AT_ONCE, look)) {
       signal?.throwIfAborted();
       // The entry of a folder that cannot be listed is the folder itself.
       const file = pathText(entry.path.equals(folder.path) ? folder.below : joinPath(folder.below, entry.below));
-      const looked = await lookAtFile(entry, maxBytes, signal);
       if ('reason' in looked) this.skipped.push({ file, reason: looked.reason });
       else {
         this.#pictures++;
