@@ -14,8 +14,9 @@ import type { NetworkToAdd } from './network-to-add.js';
 import { type Preparation, rangesFor, resizesFor } from './preparations.js';
 import { type Attempt, type TryOptions, tryPreparations } from './try-preparations.js';
 
-/** If so many pictures decide, no more are tried. */
+/** If so many pictures decide, no more are tried: with this p-value, so that not much of SIGNIFICANT is spent on asking early. */
 const ENOUGH = 200;
+const SIGNIFICANT_EARLY = 0.01;
 /** Numbers of pictures after which preparations that are clearly worse are given up. */
 const ROUNDS = [32, 96, ENOUGH];
 const CLEARLY_WORSE = { p: 0.001, log: 0.1 };
@@ -90,7 +91,7 @@ export async function decide(
 
 /**
  * Tries all preparations on a few pictures, and goes on with those that are not clearly worse than the best, until the pictures decide
- * or there are no more. Where they are asked twice, each time must be half as likely to be chance (Bonferroni).
+ * or there are no more. Where they are asked twice, the p-values together are SIGNIFICANT (Bonferroni).
  * @returns of what was given up, what the pictures so far say
  */
 async function eliminate(
@@ -100,10 +101,14 @@ async function eliminate(
   forced: Preparation | undefined,
   options: TryOptions,
 ): Promise<Findings> {
-  const significant = pictures.length > ENOUGH ? SIGNIFICANT / 2 : SIGNIFICANT;
-  const [first = 0, ...ends] = [...ROUNDS.filter((round) => round < pictures.length), pictures.length];
+  const { length } = pictures;
+  const compare = (attempts: readonly Attempt[], tried: number) => {
+    const last = length > ENOUGH ? SIGNIFICANT - SIGNIFICANT_EARLY : SIGNIFICANT;
+    return choose(attempts, tried < length ? SIGNIFICANT_EARLY : last);
+  };
+  const [first = 0, ...ends] = [...ROUNDS.filter((round) => round < length), length];
   let all = await tryCandidates(network, preparations, candidates, pictures.slice(0, first), options);
-  let findings = choose(all, significant);
+  let findings = compare(all, first);
   let going = preparations;
   let from = first;
   for (const end of ends) {
@@ -115,8 +120,8 @@ async function eliminate(
     );
     const fresh = await tryCandidates(network, going, candidates, pictures.slice(from, end), options);
     all = all.map((attempt) => continued(attempt, fresh));
-    findings = choose(all, significant);
     from = end;
+    findings = compare(all, from);
   }
   return findings;
 }
