@@ -105,6 +105,7 @@ export async function readReply(socket: Socket): Promise<RawReply> {
       if (!reply) return;
       socket.off('data', onData);
       socket.off('close', onClose);
+      socket.off('end', onClose);
       resolve(reply);
     };
     const onClose = () => reject(new Error(`the connection closed; received so far: ${JSON.stringify(text)}`));
