@@ -13,7 +13,7 @@ import { tarOf, zipOf } from '../support/archives.js';
 import { colourNetwork, SIDE } from '../support/colour-networks.js';
 import { type ClassifyReply, codeOf, postPicture } from '../support/http-client.js';
 import { manifestOf, PREPROCESS, writeTree } from '../support/model-folders.js';
-import { serveLasting } from '../support/process.js';
+import { childrenOf, serveLasting } from '../support/process.js';
 import {
   ADMIN,
   type Colour,
@@ -26,8 +26,10 @@ import {
   startTraining,
   type Training,
   train,
+  untilOver,
   writeSet,
 } from '../support/trainings.js';
+import { until } from '../support/worker-script.js';
 
 // One server with two workers for all tests, as users start it. The base is small, and pictures are drawn.
 
@@ -322,6 +324,34 @@ test('two clients train at once while a third classifies and many follow; one is
   const forgotten = await fetch(`${server.url}/transfers/${one.id}`, { method: 'DELETE', headers: ADMIN });
   expect(forgotten.status).toBe(200);
   expect((await fetch(`${server.url}/transfers/${one.id}`)).status).toBe(404);
+});
+
+test('a training that is cancelled in any step leaves no model, or a whole one', async () => {
+  for (const [i, step] of ['reading', 'head', 'writing', 'loading'].entries()) {
+    const id = `cancelled-${i}`;
+    const response = await startTraining(server.url, BASE, { data: 'sets/many', id, seed: i });
+    const started = (await response.json()) as Training;
+    for await (const { progress } of eventsOf(server.url, started.id)) if (progress?.step === step) break;
+    const reply = await fetch(`${server.url}/transfers/${started.id}`, { method: 'DELETE', headers: ADMIN });
+    const { state } = (await reply.json()) as Training;
+    // It may have been at its end.
+    expect(['cancelled', 'done']).toContain(state);
+    if (state === 'done') await expectKnows(id);
+    else expect((await fetch(`${server.url}/models/${id}`)).status).toBe(404);
+  }
+});
+
+test.runIf(process.platform === 'linux')('a trainer that ends fails its training alone', async () => {
+  const response = await startTraining(server.url, BASE, { data: 'sets/many', id: 'lost', seed: 99 });
+  const started = (await response.json()) as Training;
+  const isTrainer = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('trainer-main');
+  await until(() => {
+    const trainer = childrenOf(server).find(isTrainer);
+    return trainer !== undefined && process.kill(Number(trainer), 'SIGKILL');
+  }, 'the trainer');
+  const failed = await untilOver(server.url, started.id);
+  expect(failed).toMatchObject({ state: 'failed', error: { code: 'training_failed' } });
+  expect(await train(server.url, BASE, { data: 'sets/many', id: 'lost' })).toMatchObject({ state: 'done' });
 });
 
 test('nothing is left of all this but models, features and reports', () => {
