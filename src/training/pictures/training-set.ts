@@ -24,7 +24,7 @@ export interface SkippedFile {
 }
 
 /** A file that is left out because one of another class has the same bytes. */
-export interface ConflictingFile {
+interface ConflictingFile {
   file: string;
   split: 'train' | 'val';
   /** The name of its class. */
