@@ -18,6 +18,8 @@ import { createLogger } from '../../dist/observability/logger.js';
 import { Classifier } from '../../dist/serving/classifier.js';
 import { ModelRegistry } from '../../dist/serving/loading/model-registry.js';
 import { Summaries } from '../../dist/serving/summaries.js';
+import { JobQueue } from '../../dist/training/jobs/job-queue.js';
+import { JobStore } from '../../dist/training/jobs/job-store.js';
 import { openRepository } from '../../dist/zoo/open-repository.js';
 import { benchmarksPage } from '../bench/page.mjs';
 import { untrainedModels } from '../measure/untrained-models.mjs';
@@ -213,6 +215,8 @@ async function openapi() {
     classifier: idle(Classifier),
     registry: idle(ModelRegistry),
     summaries: idle(Summaries),
+    jobs: idle(JobQueue),
+    store: idle(JobStore),
     budget: idle(ByteBudget),
     events: { requestStarted() {}, requestFinished() {}, requestFailed() {}, connectionFailed() {} },
     metrics: async () => ({ contentType: '', body: '' }),

@@ -1,5 +1,6 @@
 """Runs the last layers of an ONNX network in PyTorch, so that autograd gives the gradients by their weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def compute(node: onnx.NodeProto, x: list, rows: int = 1) -> object:
 class Tail:
     """The layers from a tensor to the input of the classifier, with batch normalisation folded into convolutions."""
 
-    def __init__(self, file: Path, start: str, frozen: list[str]):
+    def __init__(self, file: Path, start: str):
         graph = onnx.load(file).graph
         by_output = {name: node for node in graph.node for name in node.output}
         node = by_output[graph.output[0].name]
@@ -142,16 +143,14 @@ class Tail:
                 self.constants[node.output[0]] = compute(node, [self.constants[name] for name in node.input])
         self.nodes = self._leading_to(self.end)
         self._fold()
-        self.weights: dict[str, torch.Tensor] = {}
-        for node in self.nodes:
-            if node.op_type in ("Conv", "Gemm", "MatMul") and node.name not in frozen:
-                for name, role in zip(node.input[1:], ("weight", "bias"), strict=False):
-                    self.weights[f"tail/{self.names[node.output[0]]}.{role}"] = self.constants[name]
+        layers = [node for node in self.nodes if node.op_type in ("Conv", "Gemm", "MatMul")]
         self.trained = {
-            node.output[0]: [f"tail/{self.names[node.output[0]]}.{role}" for role in ("weight", "bias")]
-            for node in self.nodes
-            if node.op_type in ("Conv", "Gemm", "MatMul") and node.name not in frozen
+            node.output[0]: [f"tail/{self.names[node.output[0]]}.{role}" for role in ("weight", "bias")] for node in layers
         }
+        self.weights: dict[str, torch.Tensor] = {}
+        for node in layers:
+            for trained, name in zip(self.trained[node.output[0]], node.input[1:], strict=False):
+                self.weights[trained] = self.constants[name]
 
     def _leading_to(self, end: str) -> list[onnx.NodeProto]:
         needed, kept = {end}, []
@@ -183,14 +182,31 @@ class Tail:
 
     def gradients(self, activations: np.ndarray, targets: np.ndarray, head: list[np.ndarray], dtype: torch.dtype) -> tuple:
         """The loss, and its gradient by every weight, at weights rounded to float32."""
+        weights = self._leaves(head, dtype)
+        loss, found = self._step(activations, targets, weights, dtype)()
+        return loss.item(), dict(zip(weights, found, strict=True))
+
+    def step(self, activations: np.ndarray, targets: np.ndarray, head: list[np.ndarray]) -> Callable[[], tuple]:
+        """A training step in float32, to be timed."""
+        dtype = torch.float32
+        self.constants = {k: v.float() if v.is_floating_point() else v for k, v in self.constants.items()}
+        return self._step(activations, targets, self._leaves(head, dtype), dtype)
+
+    def _leaves(self, head: list[np.ndarray], dtype: torch.dtype) -> dict[str, torch.Tensor]:
         weights = {k: v.float().to(dtype).requires_grad_() for k, v in self.weights.items()}
         for name, values in zip(("head.weight", "head.bias"), head, strict=True):
             weights[name] = torch.from_numpy(values).float().to(dtype).requires_grad_()
-        x = torch.from_numpy(activations).float().to(dtype).requires_grad_()
+        return weights
+
+    def _step(self, activations: np.ndarray, targets: np.ndarray, weights: dict, dtype: torch.dtype) -> Callable[[], tuple]:
+        x = torch.from_numpy(activations).float().to(dtype)
         goal = torch.from_numpy(targets).float().to(dtype)
-        loss = self.loss(x, goal, weights, dtype)
-        found = torch.autograd.grad(loss, list(weights.values()))
-        return loss.item(), dict(zip(weights, found, strict=True))
+
+        def run() -> tuple:
+            loss = self.loss(x, goal, weights, dtype)
+            return loss, torch.autograd.grad(loss, list(weights.values()))
+
+        return run
 
     def loss(self, x: torch.Tensor, goal: torch.Tensor, weights: dict, dtype: torch.dtype) -> torch.Tensor:
         features = self.features(x, weights, dtype)

@@ -2,7 +2,8 @@
 
 tests/golden/tail-gradients.test.ts compares the training graphs with these answers. Needs PyTorch and onnx:
 
-    python scripts/reference/tail_gradients.py --assets ../shared/assets tests/fixtures/tail-gradients
+    python scripts/reference/tail_gradients.py --assets <folder of networks> tests/fixtures/tail-gradients
+    npx biome check --write tests/fixtures/tail-gradients
 """
 
 import argparse
@@ -41,7 +42,7 @@ def number(value: float) -> float:
 
 
 def reference(file: Path, start: str, dims: list[int]) -> dict:
-    tail = Tail(file, start, [])
+    tail = Tail(file, start)
     activations = (noise(1, ROWS * int(np.prod(dims))) * 3 - 1).reshape(ROWS, *dims)
     targets = noise(2, ROWS * CLASSES).reshape(ROWS, CLASSES)
     size = tail.features(torch.from_numpy(activations), {}, torch.float64).shape[1]

@@ -1,13 +1,24 @@
 import { MenagerieError } from '../core/errors.js';
-import { choose, type Findings, LEAST_CLASSES, LEAST_PICTURES, type Ranked, usualUnlessBetter } from './choose.js';
-import type { Known, KnownPicture } from './known-pictures.js';
+import {
+  choose,
+  type Findings,
+  LEAST_CLASSES,
+  LEAST_PICTURES,
+  type Ranked,
+  SIGNIFICANT,
+  usualUnlessBetter,
+} from './choose.js';
+import { classesOf, type Known, type KnownPicture } from './known-pictures.js';
 import { areDigits, type LabelCandidate } from './label-candidates.js';
 import type { NetworkToAdd } from './network-to-add.js';
 import { type Preparation, rangesFor, resizesFor } from './preparations.js';
 import { type Attempt, type TryOptions, tryPreparations } from './try-preparations.js';
 
+/** If so many pictures decide, no more are tried: with this p-value, so that not much of SIGNIFICANT is spent on asking early. */
+const ENOUGH = 200;
+const SIGNIFICANT_EARLY = 0.01;
 /** Numbers of pictures after which preparations that are clearly worse are given up. */
-const ROUNDS = [32, 96];
+const ROUNDS = [32, 96, ENOUGH];
 const CLEARLY_WORSE = { p: 0.001, log: 0.1 };
 
 /** How to feed a network. */
@@ -29,7 +40,7 @@ export interface Decision {
  */
 export async function decide(
   network: NetworkToAdd,
-  { candidates, pictures, classes }: Known,
+  { candidates, pictures }: Known,
   force: string | undefined,
   options: TryOptions,
 ): Promise<{ choice: Findings | undefined; decision: Decision | undefined }> {
@@ -53,6 +64,7 @@ export async function decide(
     }
     return { choice: undefined, decision: withResize(network, forced, only, undefined) };
   }
+  const classes = classesOf(pictures);
   const most = Math.max(...candidates.map(({ labels }) => labels.length));
   if (!forced && (pictures.length < LEAST_PICTURES || classes < Math.min(LEAST_CLASSES, most))) {
     const least = `${LEAST_PICTURES} pictures of ${Math.min(LEAST_CLASSES, most)} classes`;
@@ -61,13 +73,14 @@ export async function decide(
       `At least ${least} are needed; these are ${pictures.length} of ${classes}.`,
     );
   }
-  const attempts = await eliminate(network, preparations, { candidates, pictures, classes }, forced, options);
-  const choice = choose(attempts);
+  const choice = await eliminate(network, preparations, { candidates, pictures }, forced, options);
   const winner = choice.ranked.find(({ preparation }) => force === undefined || preparation.name === force);
   if (!winner || (force === undefined && !choice.decided)) return { choice, decision: undefined };
   const { preparation, candidate } = winner;
   const truths = candidates.indexOf(candidate);
-  const known = pictures.map((picture) => ({ ...picture, truths: [picture.truths[truths] ?? -1] }));
+  const known = pictures
+    .slice(0, winner.logs.length)
+    .map((picture) => ({ ...picture, truths: [picture.truths[truths] ?? -1] }));
   const resizes = resizesFor(network.form, digits).map(({ name, resize }) => ({
     name,
     preprocess: { ...preparation.preprocess, resize },
@@ -77,7 +90,8 @@ export async function decide(
 }
 
 /**
- * Tries all preparations on a few pictures, and goes on with those that are not clearly worse than the best.
+ * Tries all preparations on a few pictures, and goes on with those that are not clearly worse than the best, until the pictures decide
+ * or there are no more. Where they are asked twice, the p-values together are SIGNIFICANT (Bonferroni).
  * @returns of what was given up, what the pictures so far say
  */
 async function eliminate(
@@ -86,23 +100,30 @@ async function eliminate(
   { candidates, pictures }: Known,
   forced: Preparation | undefined,
   options: TryOptions,
-): Promise<Attempt[]> {
-  let all: Attempt[] = [];
-  let going = [...preparations];
-  let from = 0;
-  for (const end of [...ROUNDS.filter((round) => round < pictures.length), pictures.length]) {
-    if (from > 0) {
-      const { ranked } = choose(all);
-      going = going.filter(
-        (preparation) =>
-          preparation === forced || ranked.some((each) => each.preparation === preparation && !isClearlyWorse(each)),
-      );
-    }
+): Promise<Findings> {
+  const { length } = pictures;
+  const compare = (attempts: readonly Attempt[], tried: number) => {
+    const last = length > ENOUGH ? SIGNIFICANT - SIGNIFICANT_EARLY : SIGNIFICANT;
+    return choose(attempts, tried < length ? SIGNIFICANT_EARLY : last);
+  };
+  const [first = 0, ...ends] = [...ROUNDS.filter((round) => round < length), length];
+  let all = await tryCandidates(network, preparations, candidates, pictures.slice(0, first), options);
+  let findings = compare(all, first);
+  let going = preparations;
+  let from = first;
+  for (const end of ends) {
+    if (from >= ENOUGH && (forced || findings.decided)) break;
+    const { ranked } = findings;
+    going = going.filter(
+      (preparation) =>
+        preparation === forced || ranked.some((each) => each.preparation === preparation && !isClearlyWorse(each)),
+    );
     const fresh = await tryCandidates(network, going, candidates, pictures.slice(from, end), options);
-    all = from === 0 ? fresh : all.map((attempt) => continued(attempt, fresh));
+    all = all.map((attempt) => continued(attempt, fresh));
     from = end;
+    findings = compare(all, from);
   }
-  return all;
+  return findings;
 }
 
 /** Easy pictures tell little: there more contrast makes every answer a little surer. */

@@ -7,24 +7,35 @@ import type { LabelCandidate } from './label-candidates.js';
 
 /** A picture and, for each label candidate, the index of its label. */
 export interface KnownPicture {
-  bytes: Uint8Array;
+  /** The bytes of the file, which are not kept: a thousand photographs take gigabytes. */
+  read(): Promise<Uint8Array>;
   /** Of the file's name: `.jpg`. */
   ending: string;
   truths: readonly number[];
 }
 
-/** The pictures, and the candidates that have labels for all of them. */
+/** The pictures, and the candidates that have labels for all of them, each another one for some picture. */
 export interface Known {
   candidates: LabelCandidate[];
   pictures: KnownPicture[];
-  classes: number;
+}
+
+/** Number of classes that pictures show. */
+export function classesOf(pictures: readonly KnownPicture[]): number {
+  return new Set(pictures.map(({ truths }) => truths[0])).size;
+}
+
+interface Usable {
+  candidate: LabelCandidate;
+  pictures: LabelledPicture[];
+  form: Dataset['form'];
 }
 
 /** The shared labels of data sets that number their classes. */
 const LABELS_OF: Partial<Record<Dataset['form'], string>> = { idx: 'digits', cifar: 'cifar10' };
 
 /**
- * Reads labelled pictures with every label candidate that knows their classes.
+ * Lists labelled pictures with every label candidate that knows their classes.
  * @param data as openDataset takes it
  * @param limit largest number of pictures, spread over all
  * @param read the bytes of a picture's file
@@ -36,7 +47,7 @@ export async function readKnown(
   limit: number,
   read: (picture: LabelledPicture) => Promise<Uint8Array>,
 ): Promise<Known> {
-  let usable: { candidate: LabelCandidate; pictures: LabelledPicture[]; form: Dataset['form'] }[] = [];
+  let usable: Usable[] = [];
   let fault: unknown;
   for (const candidate of candidates) {
     try {
@@ -52,6 +63,8 @@ export async function readKnown(
     ({ candidate, form }) => candidate.shared !== undefined && LABELS_OF[form] === candidate.shared,
   );
   if (own.length > 0) usable = own;
+  // Labels of a data set may also be the names of the folders, in the same order.
+  usable = usable.filter((each, i) => usable.findIndex((other) => sayTheSame(each, other)) === i);
   const [first] = usable;
   if (!first) throw fault;
   // Every candidate lists the same pictures in the same order.
@@ -60,13 +73,18 @@ export async function readKnown(
   // Shuffled, so that the first few are of all classes too.
   for (const [place, picture] of shuffled(spreadOver(places, limit))) {
     const truths = usable.map((each) => each.pictures[place]?.label ?? -1);
-    pictures.push({ bytes: await read(picture), ending: extname(picture.name).toLowerCase() || '.png', truths });
+    pictures.push({ read: () => read(picture), ending: extname(picture.name).toLowerCase() || '.png', truths });
   }
-  return {
-    candidates: usable.map(({ candidate }) => candidate),
-    pictures,
-    classes: new Set(pictures.map(({ truths }) => truths[0])).size,
-  };
+  return { candidates: usable.map(({ candidate }) => candidate), pictures };
+}
+
+/** Whether no picture can tell one candidate from the other. */
+function sayTheSame({ candidate, pictures }: Usable, other: Usable): boolean {
+  return (
+    candidate.labels.length === other.candidate.labels.length &&
+    candidate.offset === other.candidate.offset &&
+    pictures.every(({ label }, i) => label === other.pictures[i]?.label)
+  );
 }
 
 /** In an order that is random, and always the same. */

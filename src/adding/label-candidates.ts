@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
+import { ClassNames } from '../datasets/class-names.js';
+import { classFolders } from '../datasets/dataset.js';
 import { type Label, named, readLabels } from '../zoo/labels.js';
 import type { WordNet } from '../zoo/wordnet.js';
 
@@ -60,14 +62,19 @@ export async function labelCandidates(
     const shared = entry.replace(/\.txt$/, '');
     if (fits(labels.length)) found.push(candidate(shared, labels, shared));
   }
-  const folders = data === undefined ? [] : await subfolders(data);
-  if (folders.length < 2 || !fits(folders.length)) return found;
-  const orders = ORDERS.map(({ name, compare }) => ({ name, names: folders.toSorted(compare) }));
+  const folders = data === undefined ? [] : await classFolders(data).catch(() => []);
+  // Labels that name the folders go before those for which the folders' names could be indices.
+  const namesFolders = ({ labels }: LabelCandidate) => {
+    const names = new ClassNames(labels);
+    return folders.every((folder) => names.hasName(folder));
+  };
+  const ofFolders = folders.length >= 2 && fits(folders.length) ? ORDERS : [];
+  const orders = ofFolders.map(({ name, compare }) => ({ name, names: folders.toSorted(compare) }));
   for (const [i, { name, names }] of orders.entries()) {
     if (orders.findIndex((other) => other.names.join('\n') === names.join('\n')) < i) continue;
     found.push(candidate(name, named(names.map((folder) => ({ name: folder })))));
   }
-  return found;
+  return found.toSorted((a, b) => Number(namesFolders(b)) - Number(namesFolders(a)));
 }
 
 /** Only names matter here, not what they are kinds of. */
@@ -80,9 +87,4 @@ function offsetOf(scores: number, labels: number): number | undefined {
   if (scores === labels || (scores === 1 && labels === 2)) return 0;
   // A class for the background, as in TensorFlow's networks.
   return scores === labels + 1 ? 1 : undefined;
-}
-
-async function subfolders(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
 }

@@ -1,4 +1,5 @@
 import type { Manifest } from '../core/manifest/manifest.js';
+import type { NetworkSpec } from '../runtime/networks/network-spec.js';
 import type { LabelCandidate } from './label-candidates.js';
 import type { Preparation } from './preparations.js';
 import type { NetworkForm } from './read-form.js';
@@ -10,6 +11,25 @@ export interface NetworkToAdd {
   /** Size of the weights. */
   bytes: number;
   form: NetworkForm;
+}
+
+/**
+ * A network to load, fed in one way.
+ * @param n a number that no other network has which is loaded at the same time
+ */
+export function specOf(
+  network: NetworkToAdd,
+  preparation: Preparation,
+  candidate: LabelCandidate,
+  n: number,
+): NetworkSpec {
+  return {
+    key: `${network.form.input.name}@${n}`,
+    file: network.file,
+    bytes: network.bytes,
+    labels: candidate.labels.length,
+    ...statedParts(network, preparation, candidate),
+  };
 }
 
 /** What a manifest states of a network's input and output, for one way to feed it. */

@@ -56,17 +56,23 @@ const GREY_RANGES: readonly Range[] = [
 const SMALL_SIDE = 64;
 
 /**
- * Preparations by range and order of the channels, with the usual resize rule: of these the right one must show.
+ * Preparations by range and order of the channels, with the usual resize rule: of these the right one must show. Digits may also be shown
+ * as they are, because looking for the digit changes a picture more than any other rule.
  * @param digits whether the labels are the digits
  */
 export function rangesFor(form: NetworkForm, digits: boolean): Preparation[] {
   const small = Math.max(form.input.height, form.input.width) <= SMALL_SIDE;
   const ofColour = small ? [...RANGES, ...SMALL_RANGES] : RANGES;
   const ranges = (form.channels === 1 ? GREY_RANGES : ofColour).filter(({ name }) => !form.bytes || name === '0..255');
-  const [{ resize }] = resizesFor(form, digits);
+  const [usual, other] = resizesFor(form, digits);
+  const { resize } = usual;
   return ranges.flatMap(({ name, scale, mean, std }): Preparation[] => {
     const numbers = { scale, mean: [...mean], std: [...std] };
-    if (form.channels === 1) return [{ name, preprocess: { resize, color: 'GRAY', ...numbers } }];
+    if (form.channels === 1) {
+      const grey = (resize: Resize) => ({ resize, color: 'GRAY' as const, ...numbers });
+      const whole = { name: `${name} exact`, preprocess: grey(other.resize) };
+      return [{ name, preprocess: grey(resize) }, ...(digits ? [whole] : [])];
+    }
     const reversed = { scale, mean: mean.toReversed(), std: std.toReversed() };
     return [
       { name: `RGB ${name}`, preprocess: { resize, color: 'RGB', ...numbers } },
@@ -83,7 +89,10 @@ interface NamedResize {
 }
 
 /** Resize rules, the usual one first. @param digits whether the labels are the digits */
-export function resizesFor({ channels, input }: NetworkForm, digits: boolean): [NamedResize, ...NamedResize[]] {
+export function resizesFor(
+  { channels, input }: NetworkForm,
+  digits: boolean,
+): [NamedResize, NamedResize, ...NamedResize[]] {
   const side = Math.max(input.height, input.width);
   const shorter = (size: number, filter: 'bilinear' | 'bicubic'): NamedResize => ({
     name: `shorter side ${size}, ${filter}`,
@@ -105,9 +114,9 @@ export function resizesFor({ channels, input }: NetworkForm, digits: boolean): [
 /** Largest difference between preparations that hardly changes an answer, relative to the range of values: the statistics in use. */
 const ALIKE = 0.15;
 
-/** Whether two preparations give nearly the same tensors, so that few answers tell them apart. */
+/** Whether two preparations give nearly the same tensors, but for the resize rule, so that few answers tell them apart. */
 export function areAlike({ preprocess: a }: Preparation, { preprocess: b }: Preparation): boolean {
-  if (a.color !== b.color || a.resize.mode !== b.resize.mode) return false;
+  if (a.color !== b.color) return false;
   return a.mean.every((_, c) => {
     const [lowA, highA, lowB, highB] = [
       normalised(a, c, 0),
@@ -118,6 +127,11 @@ export function areAlike({ preprocess: a }: Preparation, { preprocess: b }: Prep
     const apart = Math.max(Math.abs(lowA - lowB), Math.abs(highA - highB));
     return apart <= ALIKE * Math.max(highA - lowA, highB - lowB);
   });
+}
+
+/** Whether two preparations are the same but for the resize rule. */
+export function differOnlyInResize({ preprocess: a }: Preparation, { preprocess: b }: Preparation): boolean {
+  return JSON.stringify({ ...a, resize: b.resize }) === JSON.stringify(b);
 }
 
 function normalised({ scale, mean, std }: Preprocess, channel: number, byte: number): number {

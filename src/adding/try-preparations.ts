@@ -1,13 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { createFlow } from '../core/queues/fair-queue.js';
+import { Semaphore } from '../core/queues/semaphore.js';
 import { viewMean } from '../core/scores/multi-label.js';
 import { topK } from '../core/scores/top-k.js';
 import { PLAIN_VIEW_OPTIONS } from '../core/views/test-time.js';
-import { geometryOf } from '../core/views/views.js';
+import { type Geometry, geometryOf } from '../core/views/views.js';
 import type { WorkerPool } from '../runtime/workers/pool.js';
 import type { KnownPicture } from './known-pictures.js';
 import type { LabelCandidate } from './label-candidates.js';
-import { type NetworkToAdd, statedParts } from './network-to-add.js';
+import { type NetworkToAdd, specOf } from './network-to-add.js';
 import type { Preparation } from './preparations.js';
 
 /** A way to feed a network and to read its scores, and how well that answers the known pictures. */
@@ -51,17 +52,11 @@ export async function tryPreparations(
   const views = new Map<string, Promise<Uint8Array[]>>();
   for (const [i, preparation] of preparations.entries()) {
     options.signal.throwIfAborted();
-    const spec = {
-      key: `${network.form.input.name}@${i}`,
-      file: network.file,
-      bytes: network.bytes,
-      labels: first.labels.length,
-      ...statedParts(network, preparation, first),
-    };
+    const spec = specOf(network, preparation, first, i);
     // Preparations that differ only in their numbers see the same pixels.
     const geometry = geometryOf(spec);
     const seen = JSON.stringify(geometry);
-    const rendered = views.get(seen) ?? Promise.all(pictures.map(({ bytes }) => renderOne(bytes, geometry, options)));
+    const rendered = views.get(seen) ?? renderAll(pictures, geometry, options);
     views.set(seen, rendered);
     const pixels = await rendered;
     await options.pool.load(spec, options.pool.size);
@@ -95,11 +90,14 @@ function score(answers: readonly Float32Array[], truths: readonly number[]): Pic
   return { logs, hits };
 }
 
-async function renderOne(
-  bytes: Uint8Array,
-  geometry: ReturnType<typeof geometryOf>,
-  options: TryOptions,
-): Promise<Uint8Array> {
+function renderAll(pictures: readonly KnownPicture[], geometry: Geometry, options: TryOptions): Promise<Uint8Array[]> {
+  const aFew = new Semaphore(2 * options.pool.size);
+  return Promise.all(
+    pictures.map(({ read }) => aFew.run(async () => renderOne(await read(), geometry, options), options.signal)),
+  );
+}
+
+async function renderOne(bytes: Uint8Array, geometry: Geometry, options: TryOptions): Promise<Uint8Array> {
   const renderings = [{ geometry, viewOptions: PLAIN_VIEW_OPTIONS }];
   const result = await options.pool.render({ bytes, heavy: false }, { autoOrient: true, renderings }, turn(options));
   const [rendered] = result.renderings;

@@ -157,7 +157,7 @@ export async function createEngine({
     speed: new ReadingSpeed(),
   };
   const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
-  const features = new Features(tools);
+  const features = new Features({ ...tools, pool, repository, instances: layersEverywhere ? workers : 1 });
   const startTrainer = () =>
     Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));

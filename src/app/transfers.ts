@@ -2,8 +2,8 @@ import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/load-config.js';
 import { MenagerieError, toMenagerieError } from '../core/errors.js';
+import { countOf } from '../core/shape.js';
 import { runtimeVersion } from '../runtime/device/machine.js';
-import type { ServedModel } from '../serving/models/model.js';
 import { noFeatures } from '../training/base-network.js';
 import { FeatureCache } from '../training/cache/feature-cache.js';
 import { JobQueue, type JobQueueOptions, type RunTransfer } from '../training/jobs/job-queue.js';
@@ -30,12 +30,18 @@ export async function transferTools(
   const models = writableModels(config);
   return {
     assertFree: (id) => assertFree(engine, config, id),
-    openBase: async ({ base, variant }) => {
+    openBase: async ({ base, variant: named, depth }) => {
+      // Layers can only learn in fp32.
+      const variant = named ?? (depth === 'head' ? undefined : 'fp32');
       const served = (await registry.status(base)).served ?? (await registry.load(base, variant));
-      if (variant !== undefined && served.variant !== variant) throw servesAs(served, variant);
       if (served.info.features === undefined) throw noFeatures(base);
+      if (variant !== undefined && variant !== served.variant) {
+        return await features.openOwn(base, variant, undefined, background);
+      }
       return await features.open(base, background);
     },
+    openCut: ({ source: { model } }, { tensor, dims }) =>
+      features.openOwn(model.id, model.variant, { tensor, size: countOf(dims) }, background),
     adopt: (staged) => registry.adopt(staged),
     startTrainer,
     cache: await FeatureCache.open(join(config.dataDir, 'features'), { bytes: config.featureCache }),
@@ -52,13 +58,6 @@ async function assertFree({ repository }: Engine, config: Config, id: string): P
   const models = writableModels(config);
   const root = await realpath(models).catch(() => resolve(models));
   repository.assertFree({ id, folder: join(root, id) });
-}
-
-function servesAs({ id, variant }: ServedModel, asked: string): MenagerieError {
-  return new MenagerieError(
-    'model_busy',
-    `"${id}" serves as ${variant}. To train on ${asked}, load that first, or leave the variant out.`,
-  );
 }
 
 /** The trainings of a server. */

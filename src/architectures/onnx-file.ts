@@ -1,5 +1,5 @@
 import { countOf } from '../core/shape.js';
-import { attributeFields, tensorFields, valueInfo } from '../onnx/file/fields.js';
+import { nodeField, tensorFields, valueInfo } from '../onnx/file/fields.js';
 import { UNTRAINED } from '../onnx/file/model.js';
 import { FLOAT, INT64 } from '../onnx/file/tensor-types.js';
 import { type Encodable, encode } from '../onnx/file/wire.js';
@@ -69,7 +69,7 @@ function modelHead(): Uint8Array {
 /** GraphProto without initializers. */
 function graphFields({ name, nodes, input, outputs }: Graph): Encodable[] {
   return [
-    ...nodes.map((node): Encodable => [1, nodeFields(node)]),
+    ...nodes.map(nodeOf),
     [2, name],
     [11, tensorInfo(input)],
     ...outputs.map((output): Encodable => [12, tensorInfo(output)]),
@@ -84,20 +84,14 @@ function constantGraphFields(graph: Graph): Encodable[] {
       [5, shapeTensor(parameter)],
       [1, constantOfShape(parameter)],
     ]),
-    [1, nodeFields(node)],
+    nodeOf(node),
   ]);
   return [...fields, ...graphFields({ ...rest, input: graph.input, nodes: [] })];
 }
 
-/** NodeProto. */
-function nodeFields({ operator, inputs, parameters, attributes, output }: GraphNode): Encodable[] {
-  return [
-    ...[...inputs, ...parameters].map(({ name }): Encodable => [1, name]),
-    [2, output.name],
-    [3, output.name],
-    [4, operator],
-    ...Object.entries(attributes).map(([name, value]): Encodable => [5, attributeFields(name, value)]),
-  ];
+function nodeOf({ operator, inputs, parameters, attributes, output }: GraphNode): Encodable {
+  const names = [...inputs, ...parameters].map(({ name }) => name);
+  return nodeField(operator, names, [output.name], attributes);
 }
 
 /** NodeProto of the ConstantOfShape that fills a parameter with one value. */

@@ -44,7 +44,12 @@ export function addModelCommands(
     .option('--force <name>', 'take this preparation, whatever the pictures say')
     .option('--output <name>', 'the output with the scores; default: the first that can have them')
     .option('--side <pixels>', 'height and width of the input, if the file leaves them open', positiveInteger)
-    .option('--limit <n>', 'largest number of pictures to try', positiveInteger, 200)
+    .option(
+      '--limit <n>',
+      'largest number of pictures to try; of more than 200 only if they do not decide',
+      positiveInteger,
+      1000,
+    )
     .option('--licence <spdx>', 'licence of the weights', 'NOASSERTION')
     .option('--json', 'print JSON', false)
     .addHelpText(

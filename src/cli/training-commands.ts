@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { loadConfig } from '../config/load-config.js';
-import { DEPTHS } from '../training/transfer-request.js';
+import { DEPTHS } from '../training/tail/choose-depth.js';
 import { commands } from './commands.js';
 import { wholeNumber } from './shared/flag-values.js';
 import type { CommandIo, ExitCode } from './shared/io.js';
@@ -34,7 +34,7 @@ export function addTrainingCommands(
     )
     .option(
       '--augment <list>',
-      'distort pictures while layers learn: mirror,crops:1,rotate:10,shear:5,colour:0.1,warp:3',
+      'distort pictures while the model learns: mirror,crops:1,rotate:10,shear:5,colour:0.1,warp:3',
       '',
     )
     .option('--hidden <sizes>', 'sizes of a hidden layer to try, separated by commas', hiddenSizes, [])

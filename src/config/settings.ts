@@ -2,7 +2,6 @@ import { MIB } from '../core/units.js';
 import { DATA_SETTINGS } from './data-settings.js';
 import { isProxy } from './proxy-entry.js';
 import type { Setting } from './setting.js';
-import { TRAINING_SETTINGS } from './training-settings.js';
 
 // All settings. `menagerie serve --help`, docs/configuration.md and the checks are generated from this table.
 
@@ -84,7 +83,7 @@ export const SETTINGS = {
     pattern: /^\S{16,}$/,
     rule: 'at least 16 characters without spaces',
     about:
-      'Bearer token for loading, unloading, downloading and changing models over HTTP. If not set, these are disabled.',
+      'Bearer token for loading, unloading, training, downloading and changing models over HTTP. If not set, these are disabled.',
   },
   workers: {
     env: 'MENAGERIE_WORKERS',
@@ -281,7 +280,6 @@ export const SETTINGS = {
     default: 'info',
     about: 'Lowest level that is logged.',
   },
-  ...TRAINING_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;

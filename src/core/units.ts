@@ -8,3 +8,8 @@ export function inMib(bytes: number): number {
 
 /** Typical milliseconds per billion multiply-accumulates on one core, to convert time to cost where nothing was measured. */
 export const NOMINAL_MS_PER_GMAC = 15;
+
+/** A share as text: 0.967 is "96.7 %". @param share 0..1 */
+export function asPercent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -44,9 +44,14 @@ export class ClassNames {
     throw invalidData(`${where}: there is no class "${text}" among the ${this.size} of the model.`);
   }
 
+  /** Whether `text` is the name of a class, or a name that several share. An index is no name. */
+  hasName(text: string): boolean {
+    return this.#byKey.has(comparableName(text));
+  }
+
   /** Whether `text` is the name or index of a class, or a name that several share. */
   has(text: string): boolean {
-    return this.#byKey.has(comparableName(text)) || this.#asIndex(text) !== undefined;
+    return this.hasName(text) || this.#asIndex(text) !== undefined;
   }
 
   #asIndex(text: string): number | undefined {

@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MenagerieError } from '../core/errors.js';
@@ -57,6 +58,29 @@ export async function openDataset(path: string, labels: readonly Named[]): Promi
   }
 }
 
+/**
+ * The names of the folders of classes, for a data set whose classes are not known: of the part that openDataset opens, where it is
+ * divided into parts. Empty if there are no folders.
+ * @throws a system error
+ */
+export async function classFolders(path: string): Promise<string[]> {
+  const folders = foldersAmong(await readdir(path, { withFileTypes: true }));
+  const part = partAmong(folders);
+  // A folder `train` of pictures is of a class.
+  const below = part === undefined ? [] : foldersAmong(await readdir(join(path, part), { withFileTypes: true }));
+  return below.length > 0 ? below : folders;
+}
+
+function foldersAmong(entries: readonly Dirent[]): string[] {
+  return entries.filter((entry) => entry.isDirectory() && !leftOutByName(entry.name)).map(({ name }) => name);
+}
+
+function partAmong(folders: readonly string[]): string | undefined {
+  return PARTS.map((part) => folders.find((folder) => folder.toLowerCase() === part)).find(
+    (part) => part !== undefined,
+  );
+}
+
 async function openFile(path: string, names: ClassNames): Promise<Dataset> {
   const file = { path, leftOut: new Map() };
   if (/\.csv$/i.test(path)) return { ...file, form: 'csv', pictures: await openCsv(path, names) };
@@ -73,7 +97,7 @@ async function openPictureFolder(path: string, names: ClassNames): Promise<Datas
   const idx = test ?? known(/images[.-]idx3/)[0];
   if (idx !== undefined) return openFile(join(path, idx), names);
   if (files.includes('test_batch.bin')) return openFile(join(path, 'test_batch.bin'), names);
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const folders = foldersAmong(entries);
   const part = partOf(folders, names);
   if (part !== undefined) return openPictureFolder(join(path, part), names);
   if (folders.length > 0) return { form: 'folders', path, ...(await picturesOfFolders(path, folders, names)) };
@@ -82,10 +106,7 @@ async function openPictureFolder(path: string, names: ClassNames): Promise<Datas
 
 /** The folder to evaluate where a data set is divided into parts (`train`, `val`): none is a class. */
 function partOf(folders: readonly string[], names: ClassNames): string | undefined {
-  if (folders.some((folder) => names.has(folder))) return undefined;
-  return PARTS.map((part) => folders.find((folder) => folder.toLowerCase() === part)).find(
-    (part) => part !== undefined,
-  );
+  return folders.some((folder) => names.has(folder)) ? undefined : partAmong(folders);
 }
 
 async function picturesOfFolders(root: string, folders: readonly string[], names: ClassNames): Promise<Found> {

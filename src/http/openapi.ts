@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { TransferBodySchema } from './rest/schemas/transfer-schemas.js';
 
 /** GET /openapi.json, and GET /docs, a page that shows it. Must be registered before the routes it describes. */
 export async function openapi(app: FastifyInstance, version: string): Promise<void> {
@@ -13,7 +14,7 @@ export async function openapi(app: FastifyInstance, version: string): Promise<vo
         description: 'The classic convolutional networks for image classification, served over HTTP.',
         license: { name: 'MIT' },
       },
-      tags: [{ name: 'classify' }, { name: 'models' }, { name: 'operation' }],
+      tags: [{ name: 'classify' }, { name: 'models' }, { name: 'transfers' }, { name: 'operation' }],
       components: { securitySchemes: { adminKey: { type: 'http', scheme: 'bearer' } } },
     },
     refResolver: {
@@ -26,6 +27,7 @@ export async function openapi(app: FastifyInstance, version: string): Promise<vo
       for (const path of ['/classify', '/ensemble', '/models/{id}/features']) {
         Object.assign(openapiObject.paths?.[path]?.post ?? {}, { requestBody: PICTURES_BODY });
       }
+      Object.assign(openapiObject.paths?.['/models/{id}/transfers']?.post ?? {}, { requestBody: TRAINING_BODY });
       // Relative to the document, so that it holds behind a proxy that adds a prefix to the path.
       return { ...openapiObject, servers: [{ url: '.' }] };
     },
@@ -72,5 +74,29 @@ const PICTURES_BODY = {
     'image/gif': binary,
     'image/tiff': binary,
     'application/octet-stream': binary,
+  },
+};
+const TRAINING_BODY = {
+  required: true,
+  description:
+    'JSON that names a folder on the server, or the pictures. Of a form, any parameter of the query may be a field.',
+  content: {
+    'application/json': { schema: TransferBodySchema },
+    'multipart/form-data': {
+      schema: {
+        type: 'object',
+        required: ['file'],
+        properties: {
+          file: {
+            type: 'array',
+            items: { type: 'string', format: 'binary' },
+            description: 'Files named class/picture.jpg, or one archive of such files.',
+          },
+        },
+      },
+    },
+    'application/gzip': binary,
+    'application/x-tar': binary,
+    'application/zip': binary,
   },
 };

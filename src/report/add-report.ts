@@ -1,5 +1,6 @@
 import type { Findings } from '../adding/choose.js';
 import { SIGNIFICANT } from '../adding/choose.js';
+import { asPercent } from '../core/units.js';
 import { table } from './format.js';
 
 /** What `menagerie add` found. */
@@ -53,7 +54,7 @@ export function addText(report: AddReport): string {
         preparation,
         labels,
         String(row.pictures),
-        `${((100 * right) / row.pictures).toFixed(1)} %`,
+        asPercent(right / row.pictures),
         mean_log.toFixed(3),
         i === 0 ? 'best' : p === null ? 'alike' : shownP(p),
       ]);

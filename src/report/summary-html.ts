@@ -1,3 +1,4 @@
+import { asPercent } from '../core/units.js';
 import type { Part } from '../onnx/layers/blocks.js';
 import { formatBytes } from './format.js';
 import { escapeHtml, htmlTable, page } from './html.js';
@@ -70,5 +71,5 @@ function layersHtml(layers: readonly LayerReport[], timed: boolean): string {
 function shareHtml({ macs, macs_share: share }: LayerReport): string {
   if (macs === 0) return '';
   const width = Math.max(1, Math.round(share * BAR_PX));
-  return `<svg class="bar" aria-hidden="true" width="${width}"><rect width="${width}" height="100%"/></svg> ${(100 * share).toFixed(1)} %`;
+  return `<svg class="bar" aria-hidden="true" width="${width}"><rect width="${width}" height="100%"/></svg> ${asPercent(share)}`;
 }

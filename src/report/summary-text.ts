@@ -1,3 +1,4 @@
+import { asPercent } from '../core/units.js';
 import type { Block, Part } from '../onnx/layers/blocks.js';
 import { csvField, formatBytes, formatCount, table } from './format.js';
 import type { LayerReport, SummaryReport } from './schemas.js';
@@ -15,7 +16,7 @@ export function summaryText(report: SummaryReport): string {
     times(layer.output),
     layer.parameters > 0 ? layer.parameters.toLocaleString('en') : '',
     layer.macs > 0 ? layer.macs.toLocaleString('en') : '',
-    layer.macs > 0 ? `${(100 * layer.macs_share).toFixed(1)} %` : '',
+    layer.macs > 0 ? asPercent(layer.macs_share) : '',
     times(layer.receptive_field),
     ...(timed
       ? [layer.ms === null ? '' : layer.ms.toFixed(3), layer.gflops === null ? '' : layer.gflops.toFixed(1)]

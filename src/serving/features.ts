@@ -1,15 +1,26 @@
 import type { Pieces } from '../core/byte-source.js';
+import type { VariantName } from '../core/manifest/variant.js';
 import { createFlow, type Flow } from '../core/queues/fair-queue.js';
+import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import { PLAIN_VIEW_OPTIONS, type ViewOptions } from '../core/views/test-time.js';
+import type { LayerTensor } from '../runtime/networks/network-spec.js';
+import type { WorkerPool } from '../runtime/workers/pool.js';
+import { type Repository, unknownModel } from '../zoo/repository.js';
+import { assertPulled, findVariant } from '../zoo/weights.js';
 import type { Answerer, PictureFeatures } from './answering/answerer.js';
 import { planFor } from './asking/plan.js';
 import { PLAIN_QUESTION } from './asking/question.js';
 import type { Admission } from './cost/admission.js';
 import { assertDecodable, type ReadingTools, readingOf } from './cost/reading.js';
+import { networkSpecOf } from './loading/bring-up.js';
 import type { ServedModel } from './models/model.js';
 import type { HeldTarget, Targets } from './targets.js';
 
 export interface FeaturesOptions extends ReadingTools {
+  pool: Pick<WorkerPool, 'load' | 'unload'>;
+  repository: Repository;
+  /** Number of workers that load a network of its own. */
+  instances: number;
   targets: Targets;
   answerer: Answerer;
   admission: Admission;
@@ -18,6 +29,7 @@ export interface FeaturesOptions extends ReadingTools {
 /** Opens models as sources of features, for work in the background such as training. */
 export class Features {
   readonly #options: FeaturesOptions;
+  #opened = 0;
 
   constructor(options: FeaturesOptions) {
     this.#options = options;
@@ -33,6 +45,44 @@ export class Features {
     const [member] = held.target.members;
     if (!member) throw new Error('a target without a member');
     return new FeatureSource(this.#options, held, member.model, background);
+  }
+
+  /**
+   * Loads a network for itself, which serves nobody else: another variant than the one that serves, or one whose features are the values
+   * of a tensor inside the graph. The source must be closed.
+   * @throws MenagerieError `unknown_model`, `unknown_variant`, `model_not_pulled`, and what loading throws
+   */
+  async openOwn(
+    id: string,
+    name: VariantName,
+    layer: LayerTensor | undefined,
+    background: boolean,
+  ): Promise<FeatureSource> {
+    const { pool, repository, instances } = this.#options;
+    const folder = repository.models.get(id);
+    if (!folder) throw unknownModel(id);
+    const variant = findVariant(folder, name);
+    await assertPulled(folder, variant);
+    const key = `${id}@${name}#features-${++this.#opened}`;
+    const spec = networkSpecOf(folder, variant, { key, rows: undefined, base: undefined });
+    // One view at a time: the values of several could be many.
+    const info = await pool.load(layer ? { ...spec, batch: 1, layer } : spec, instances);
+    const gmacs = info.viewMs / NOMINAL_MS_PER_GMAC;
+    const version = info.sha256.slice(0, 12);
+    const model = { id, variant: name, version, key, folder, info, gmacs, viewMs: info.viewMs };
+    const members = [{ model, weight: 1, crops: 1 as const }];
+    const target = {
+      id,
+      named: true,
+      because: undefined,
+      ensemble: undefined,
+      members,
+      missing: [],
+      labels: folder.labels,
+    };
+    const release = () => void pool.unload(key).catch(() => undefined);
+    const held = { target: { ...target, featureShape: [info.features ?? 0] }, release };
+    return new FeatureSource(this.#options, held, model, background);
   }
 }
 

@@ -3,10 +3,10 @@ import { invalidData } from '../datasets/labelled-picture.js';
 import { isUnbalanced } from './examine/class-balance.js';
 import { stratifiedFolds } from './examine/stratified-folds.js';
 import { applyHead } from './head/apply-head.js';
-import { L2_STRENGTHS } from './head/head-task.js';
+import { type HeadResult, L2_STRENGTHS } from './head/head-task.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
 import type { FeatureTable } from './read-features.js';
-import type { Findings } from './report/build-report.js';
+import type { TrainingFindings } from './report/build-report.js';
 import type { StepTimes } from './step-times.js';
 import type { Trainer } from './trainer.js';
 import type { TransferRequest } from './transfer-request.js';
@@ -16,22 +16,26 @@ const FOLDS = 5;
 
 /** A head, and what it was learned from. */
 export interface Learned {
-  findings: Findings;
+  findings: TrainingFindings;
+  /** Fold of each picture. */
+  folds: Int32Array;
   /** Features of known pictures, rows of length 1. */
   known: Float32Array;
   /** The picture that the head is surest of. */
   golden: TrainingPicture;
+  /** Whether the head was trained on distorted views as well, and why; undefined if they were not asked for. */
+  views: { used: boolean; why: string } | undefined;
 }
 
 /**
  * Learns a head from the features of pictures.
- * @param train features of the pictures to learn from; @param val of those that only measure
+ * @param train features of the pictures to learn from; @param val of those that only measure; @param drawn of distorted views
  * @throws MenagerieError `invalid_data` if a class has no picture that could be read; what the trainer throws
  */
 export async function learnHead(
   { hidden, seed }: Pick<TransferRequest, 'hidden' | 'seed'>,
   set: TrainingSet,
-  { train, val }: { train: FeatureTable; val: FeatureTable },
+  { train, val, drawn }: { train: FeatureTable; val: FeatureTable; drawn: readonly Float32Array[] },
   trainer: Trainer,
   times: StepTimes,
   signal: AbortSignal,
@@ -60,7 +64,10 @@ export async function learnHead(
     hidden,
     seed,
   };
-  const head = await trainer.head(task, share(0.1, 0.9), signal);
+  const plain = await trainer.head(task, share(0.1, drawn.length > 0 ? 0.4 : 0.9), signal);
+  const more = { ...task, features: interleaved([features, ...drawn], size), views: 1 + drawn.length };
+  const distorted = drawn.length > 0 ? await trainer.head(more, share(0.4, 0.9), signal) : undefined;
+  const { head, views } = better(plain, distorted);
   const unknown = await trainer.unknownScore({ features, size, folds, seed }, share(0.9, 1), signal);
   return {
     findings: {
@@ -76,9 +83,33 @@ export async function learnHead(
       valProbabilities: await applyHead(head.head, val.features, size),
       unknown: { above: unknown.above, known: unknown.known.length / size, heldOutShare: unknown.heldOutShare },
     },
+    folds,
     known: unknown.known,
     golden: surest(train.pictures, labels, head.heldOut),
+    views,
   };
+}
+
+/** The rows of several tables with equal pictures, those of a picture one after the other. */
+function interleaved(tables: readonly Float32Array[], size: number): Float32Array {
+  const all = new Float32Array(tables.reduce((sum, { length }) => sum + length, 0));
+  for (const [view, table] of tables.entries()) {
+    for (let picture = 0; picture * size < table.length; picture++) {
+      all.set(table.subarray(picture * size, (picture + 1) * size), (picture * tables.length + view) * size);
+    }
+  }
+  return all;
+}
+
+/** The head with the lower cross-validated log-loss, on plain views. */
+function better(plain: HeadResult, distorted: HeadResult | undefined): { head: HeadResult; views: Learned['views'] } {
+  if (!distorted) return { head: plain, views: undefined };
+  const lossOf = ({ candidates }: HeadResult) => Math.min(...candidates.map(({ logLoss }) => logLoss));
+  const [without, withThem] = [lossOf(plain), lossOf(distorted)];
+  const used = withThem < without;
+  const losses = `the cross-validated log-loss is ${withThem.toFixed(3)} with them and ${without.toFixed(3)} without`;
+  const why = `Distorted views of the pictures ${used ? 'help' : 'do not help'}: ${losses}.`;
+  return { head: used ? distorted : plain, views: { used, why } };
 }
 
 /** @throws MenagerieError `invalid_data` */
@@ -89,7 +120,7 @@ function assertAllClasses(classes: readonly string[], labels: Int32Array): void 
 }
 
 /** The picture whose class is the most probable. */
-function surest(
+export function surest(
   pictures: readonly TrainingPicture[],
   labels: Int32Array,
   probabilities: Float32Array,

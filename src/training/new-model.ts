@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Manifest } from '../core/manifest/manifest.js';
+import { asPercent } from '../core/units.js';
+import { DISTANCE, LOGITS } from '../onnx/cut/head-file.js';
 import type { ServedModel } from '../serving/models/model.js';
 import type { NewFile, NewModel } from '../zoo/model-folder.js';
 import type { TrainingPicture } from './pictures/training-set.js';
@@ -42,13 +44,13 @@ export async function newModel({ base, title, file, classes, unknownAbove, golde
       dataset: 'own pictures',
       input: manifest.input,
       preprocess: manifest.preprocess,
-      output: { name: 'logits', kind: 'logits' },
+      output: { name: LOGITS, kind: 'logits' },
       batch: manifest.batch,
       license: manifest.license,
       source: `Trained on ${report.data.train} pictures, from ${base.id}.`,
       ...(manifest.paper !== undefined && { paper: manifest.paper }),
       derived_from: { model: base.id, variant: base.variant, sha256: report.base.sha256 },
-      ...(unknownAbove !== undefined && { unknown: { output: 'distance', above: unknownAbove } }),
+      ...(unknownAbove !== undefined && { unknown: { output: DISTANCE, above: unknownAbove } }),
       notes: notesOf(report),
     } satisfies Omit<Manifest, 'labels' | 'variants' | 'default_variant' | 'golden'>,
     variant: base.variant,
@@ -61,9 +63,8 @@ export async function newModel({ base, title, file, classes, unknownAbove, golde
 }
 
 function notesOf({ data, seed, depth, cross_validation: { accuracy } }: TrainingReport): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return (
     `${data.classes.length} classes, ${data.train} pictures, trained: ${depth.chosen}, seed ${seed}. top1 is cross-validated: ` +
-    `${percent(accuracy.value)} (${percent(accuracy.low)} to ${percent(accuracy.high)}).`
+    `${asPercent(accuracy.value)} (${asPercent(accuracy.low)} to ${asPercent(accuracy.high)}).`
   );
 }

@@ -1,6 +1,7 @@
 import { Pieces } from '../core/byte-source.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import { inOrder } from '../core/queues/in-order.js';
+import type { ViewOptions } from '../core/views/test-time.js';
 import type { FeatureSource } from '../serving/features.js';
 import { ioError, isSystemError } from '../system/errors.js';
 import { RefusedFile, readRegular } from '../system/regular-file.js';
@@ -29,6 +30,8 @@ export interface ReadFeaturesOptions {
   /** What the features depend on. */
   key: FeatureKey;
   size: number;
+  /** Which view the network sees of a picture; undefined: the centre crop. Part of the key. */
+  view?: (picture: TrainingPicture) => ViewOptions;
   /** Most bytes of one picture. */
   maxBytes: number;
   /** Pictures in progress. */
@@ -46,7 +49,7 @@ const FATAL: ReadonlySet<string> = new Set(['shutting_down', 'model_not_loaded',
  */
 export async function readFeatures(
   pictures: readonly TrainingPicture[],
-  { source, cache, key, size, maxBytes, width, onProgress, signal }: ReadFeaturesOptions,
+  { source, cache, key, size, view, maxBytes, width, onProgress, signal }: ReadFeaturesOptions,
 ): Promise<FeatureTable> {
   const rows: Float32Array[] = [];
   const table: Omit<FeatureTable, 'features'> = { pictures: [], size, failed: [], cached: 0, computed: 0 };
@@ -58,7 +61,7 @@ export async function readFeatures(
       const known = await cache.get(key, picture.sha256);
       if (known?.length === size) return { values: known, cached: true };
       const bytes = await readRegular(picture.path, maxBytes, 'too_many_bytes');
-      const { mean } = await source.of(new Pieces([bytes]), signal);
+      const { mean } = await source.of(new Pieces([bytes]), signal, view?.(picture));
       await cache.put(key, picture.sha256, mean);
       return { values: mean, cached: false };
     } catch (error) {

@@ -130,9 +130,19 @@ export class Trainer {
    * @throws MenagerieError as `head`; `not_trainable`; what the source of activations throws
    */
   tail(task: TailTask, onProgress: (share: number) => void, signal?: AbortSignal): Promise<TailResult> {
-    return this.#bounded('Training the last layers', task.file.length, signal, () =>
-      trainTail(this.#takeStep, task, onProgress),
-    );
+    return this.#bounded('Training the last layers', 0, signal, () => trainTail(this.#takeStep, task, onProgress));
+  }
+
+  /**
+   * The features that the tail that was trained last makes of activations.
+   * @param activations pictures x values at the cut
+   * @throws MenagerieError as `head`
+   */
+  tailFeatures(activations: Float32Array, signal?: AbortSignal): Promise<Float32Array> {
+    return this.#bounded('Computing features', 0, signal, async () => {
+      const { tensors } = await this.#takeStep({ kind: 'tail/features' }, [activations]);
+      return tensors[0]?.values ?? new Float32Array();
+    });
   }
 
   /**

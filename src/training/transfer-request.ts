@@ -1,8 +1,5 @@
 import type { VariantName } from '../core/manifest/variant.js';
-
-/** How much of the network learns: the new classifier alone, or also the last layers of the network, if that is better. */
-export const DEPTHS = ['head', 'last-block', 'stage', 'auto'] as const;
-export type Depth = (typeof DEPTHS)[number];
+import type { Depth } from './tail/choose-depth.js';
 
 /** What a training is asked to do. */
 export interface TransferRequest {
@@ -18,7 +15,7 @@ export interface TransferRequest {
   /** The same for pictures that only measure. */
   val: string | undefined;
   depth: Depth;
-  /** Augmentation while layers of the network learn, as for test-time augmentation; '' for none. */
+  /** How pictures are distorted while the model learns, as for test-time augmentation; empty: not at all. */
   augment: string;
   /** Sizes of the hidden layer to try; empty: none. */
   hidden: readonly number[];

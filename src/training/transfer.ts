@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FeatureSource } from '../serving/features.js';
@@ -7,12 +8,12 @@ import { readRegular } from '../system/regular-file.js';
 import { sha256Of } from '../zoo/files.js';
 import { type StagedModel, stageModel } from '../zoo/model-folder.js';
 import { type BaseNetwork, baseNetwork } from './base-network.js';
-import type { FeatureCache } from './cache/feature-cache.js';
 import { type Learned, learnHead } from './learn-head.js';
+import { learnTail, type TailOutcome, type TailTools } from './learn-tail.js';
 import { newModel } from './new-model.js';
 import { scanClasses } from './pictures/scan.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
-import { type FeatureTable, readFeatures } from './read-features.js';
+import { readTables, type Tables } from './read-tables.js';
 import { buildReport } from './report/build-report.js';
 import { thumbnailUrl } from './report/report-parts.js';
 import type { TrainingReport } from './report/training-report.js';
@@ -21,7 +22,7 @@ import type { Trainer } from './trainer.js';
 import type { Progress, TransferRequest, TransferResult } from './transfer-request.js';
 
 /** What a training uses of the application. */
-export interface TransferTools {
+export interface TransferTools extends TailTools {
   /** @throws MenagerieError `model_protected` if a model may not have an id */
   assertFree(id: string): Promise<void>;
   /** Opens the base. @throws MenagerieError if it cannot be used */
@@ -29,11 +30,9 @@ export interface TransferTools {
   /** Makes a staged model serve. @throws MenagerieError if it does not work; the one before it serves on */
   adopt(staged: StagedModel): Promise<ServedModel>;
   startTrainer(): Trainer;
-  cache: FeatureCache;
   /** The model directory for new models. */
   models: string;
-  /** Most bytes and pixels of one picture. */
-  maxBytes: number;
+  /** Most pixels of one picture. */
   maxPixels: number;
   /** Pictures in progress. */
   width: number;
@@ -47,9 +46,14 @@ export interface TransferListener {
   keepReport(report: TrainingReport): Promise<void>;
 }
 
-interface Tables {
-  train: FeatureTable;
-  val: FeatureTable;
+/** What a training has found and written. */
+interface Found {
+  base: BaseNetwork;
+  tables: Tables;
+  learned: Learned;
+  tail: TailOutcome;
+  /** The ONNX file. */
+  file: string;
 }
 
 /**
@@ -63,6 +67,8 @@ export async function transfer(
   { onProgress, keepReport }: TransferListener,
   signal: AbortSignal,
 ): Promise<TransferResult> {
+  // All pictures of a batch listen to it, so many listeners are not a leak.
+  setMaxListeners(0, signal);
   const times = new StepTimes(onProgress);
   await tools.assertFree(request.id);
   const set = await readSet(request, tools, times, signal);
@@ -72,14 +78,17 @@ export async function transfer(
   const folder = join(tools.models, ownPartial(`.${request.id}`));
   try {
     const base = await baseNetwork(source);
-    const tables = await readTables(set, base, tools, times, signal);
-    const learned = await learnHead(request, set, tables, trainer, times, signal);
+    const tables = await readTables(request, set, base, tools, times, signal);
+    const alone = await learnHead(request, set, tables, trainer, times, signal);
+    const tail = await learnTail(request, base, tables, alone, trainer, tools, times, signal);
+    const learned = tail.kept?.learned ?? alone;
     times.begin('writing');
     await mkdir(folder, { recursive: true });
     const file = join(folder, 'model.onnx');
     const { known, findings } = learned;
-    await trainer.writeNetwork({ base: base.file, head: findings.head.head, known, cut: undefined }, file, signal);
-    const report = await reportOf(request, { base, tables, learned, file }, trainer, tools, times, signal);
+    const head = tail.kept?.head ?? findings.head.head;
+    await trainer.writeNetwork({ base: base.file, head, known, cut: tail.kept?.cut }, file, signal);
+    const report = await reportOf(request, { base, tables, learned, tail, file }, trainer, tools, times, signal);
     await keepReport(report);
     const made = {
       base: source.model,
@@ -122,34 +131,9 @@ async function readSet(
   });
 }
 
-async function readTables(
-  { pictures, validation }: TrainingSet,
-  { source, key, size }: BaseNetwork,
-  { cache, maxBytes, width }: TransferTools,
-  times: StepTimes,
-  signal: AbortSignal,
-): Promise<Tables> {
-  times.begin('features');
-  const total = pictures.length + validation.length;
-  await cache.assertRoom([{ pictures: total, size }]);
-  const read = (of: readonly TrainingPicture[], before: number) =>
-    readFeatures(of, {
-      source,
-      cache,
-      key,
-      size,
-      maxBytes,
-      width,
-      onProgress: (done) => times.progress(before + done, total),
-      signal,
-    });
-  const train = await read(pictures, 0);
-  return { train, val: await read(validation, pictures.length) };
-}
-
 async function reportOf(
-  { id, depth, seed }: TransferRequest,
-  { base, tables, learned, file }: { base: BaseNetwork; tables: Tables; learned: Learned; file: string },
+  { id, augment, seed }: TransferRequest,
+  { base, tables, learned, tail, file }: Found,
   trainer: Trainer,
   { maxBytes, maxPixels, versions }: TransferTools,
   times: StepTimes,
@@ -170,9 +154,9 @@ async function reportOf(
     finished_at: new Date().toISOString(),
     base: { model: model.id, variant: model.variant, sha256: base.file.fileSha256 },
     result: { sha256, bytes, features: base.size },
-    depth: { asked: depth, chosen: 'head' as const, why: 'Only a new classifier was asked for.' },
-    augment: [],
-    tail: null,
+    depth: { ...tail.depth, why: [tail.depth.why, learned.views?.why].filter(Boolean).join(' ') },
+    augment: augment !== '' && (tail.report || learned.views?.used) ? augment.split(',') : [],
+    tail: tail.report,
     cost: {
       ...times.elapsed,
       picture_bytes: [...train.pictures, ...val.pictures].reduce((sum, picture) => sum + picture.bytes, 0),

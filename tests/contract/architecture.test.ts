@@ -16,7 +16,6 @@ const ALL = [
   'zoo',
   'datasets',
   'adding',
-  'training',
   'sidecars',
   'serving',
   'training',

@@ -20,8 +20,11 @@ const ALL = { MENAGERIE_MODELS: '', MENAGERIE_WORKERS: '2' };
 const CIFAR10 = { MENAGERIE_MODELS: 'cifar10-all', MENAGERIE_WORKERS: '2' };
 
 describe('the server as it starts', () => {
-  it('answers about a photograph without being told which network to ask, as the command does, and says why', async () => {
+  it('is ready when it can name photographs and read digits, chooses as the command does, and loads the others', async () => {
     const { url } = await serve(ALL);
+    const stateOf = async (id: string) =>
+      ((await (await fetch(`${url}/models/${id}`)).json()) as { state: string }).state;
+    for (const id of ['efficientnet-lite2', 'lenet5']) expect(await stateOf(id)).toBe('ready');
     const reply = await postPicture(url, espresso, { query: 'top_k=1' });
     expect(reply.status).toBe(200);
     const { model, results } = (await reply.json()) as ClassifyReply & { model: { chosen_because: string } };
@@ -30,36 +33,37 @@ describe('the server as it starts', () => {
     expect(model.chosen_because).toMatch(
       /models that serve it is the best for photographs, with 1000 classes and a top-1/,
     );
+    for (const id of ['efficientnet-lite0', ...cifar10])
+      await until(async () => (await stateOf(id)) === 'ready', `${id} to follow`);
+
+    const grouped = await postPicture(url, espresso, { query: 'model=efficientnet-lite&group=broad&min_score=0.2' });
+    const { results: groups } = (await grouped.json()) as ClassifyReply;
+    const food = [{ label: 'food', short_name: 'food', score: expect.any(Number) }];
+    expect(groups[0]?.predictions).toEqual(food);
+
     const { out } = await run(['classify', '--json', join(models, 'golden/coffee.jpg')]);
     const [best] = JSON.parse(out).predictions;
     expect([best.label, best.score]).toEqual(['espresso', results[0]?.predictions?.[0]?.score]);
-  });
-
-  it('is ready when it can name photographs and read digits; the other bundled networks follow', async () => {
-    const { url } = await serve(ALL);
-    const stateOf = async (id: string) =>
-      ((await (await fetch(`${url}/models/${id}`)).json()) as { state: string }).state;
-    for (const id of ['efficientnet-lite2', 'lenet5']) expect(await stateOf(id)).toBe('ready');
-    for (const id of ['efficientnet-lite0', ...cifar10])
-      await until(async () => (await stateOf(id)) === 'ready', `${id} to follow`);
+    const args = ['classify', '-m', 'efficientnet-lite', '--group', 'broad', '--min-score', '0.2', '--json'];
+    const together = JSON.parse((await run([...args, join(models, 'golden/coffee.jpg')])).out);
+    expect(together.predictions).toEqual(groups[0]?.predictions);
+    expect(together.members).toEqual(
+      ['efficientnet-lite0', 'efficientnet-lite2'].map((id) => ({ model: id, predictions: food })),
+    );
   });
 });
 
 describe('the networks for CIFAR-10', () => {
-  it('alone are asked about photographs', async () => {
+  it('alone are asked about photographs, and answer together under one name', async () => {
     const { url } = await serve(CIFAR10);
-    const reply = await postPicture(url, airplane, { query: 'top_k=1' });
-    expect(reply.status).toBe(200);
-    const { model, results } = (await reply.json()) as ClassifyReply & { model: { chosen_because: string } };
-    expect(results[0]?.predictions?.[0]?.label).toBe('airplane');
+    const alone = await postPicture(url, airplane, { query: 'top_k=1' });
+    expect(alone.status).toBe(200);
+    const { model, results: answers } = (await alone.json()) as ClassifyReply & { model: { chosen_because: string } };
+    expect(answers[0]?.predictions?.[0]?.label).toBe('airplane');
     expect(model.id).toMatch(/^cifar10-/);
     expect(model.chosen_because).toMatch(
       /models that serve it is the best for photographs, with 10 classes and a top-1/,
     );
-  });
-
-  it('answer together under one name', async () => {
-    const { url } = await serve(CIFAR10);
     const reply = await postPicture(url, airplane, { query: 'model=cifar10-all&tta=mirror' });
     expect(reply.status).toBe(200);
     const { ensemble, results } = (await reply.json()) as ClassifyReply;

@@ -48,7 +48,9 @@ async function replyToHead(port: number, target: string): Promise<{ status: numb
 
 const noGmacs = ({ url }: TestServer) => metric(url, 'menagerie_pending_gmacs');
 
-describe('POST /estimate', () => {
+describe('POST /estimate', async () => {
+  const server = await startServer({ ...cropped('m', 'n', 'asleep'), load: ['m', 'n'], maxCost: 70 });
+
   it.each([
     ['model=m', 1, 1],
     ['model=m&crops=10', 1, 5.5],
@@ -58,7 +60,6 @@ describe('POST /estimate', () => {
     ['models=m,n', 1, 1.5],
     ['models=m,n&crops=10&images=2', 2, 21],
   ])('says what %s costs without being sent a picture', async (query, images, cost) => {
-    const server = await startServer({ ...cropped('m', 'n'), maxCost: 70 });
     const reply = await post200(server, query);
     expect(reply).toMatchObject({ images, limit_gmacs: 70, wait_ms: 0 });
     expect(reply.cost_gmacs).toBeCloseTo(cost, 9);
@@ -67,7 +68,6 @@ describe('POST /estimate', () => {
   });
 
   it('names who would answer', async () => {
-    const server = await startServer(cropped('m', 'n'));
     expect((await post200(server, 'model=m')).model?.id).toBe('m');
     expect((await post200(server, 'models=m,n')).ensemble?.members.map(({ id }) => id)).toEqual(['m', 'n']);
   });
@@ -103,7 +103,6 @@ describe('POST /estimate', () => {
     ['more views than a picture may have', 'model=m&crops=144&tta=mirror,rotate:5', 400, 'invalid_request'],
     ['no pictures', 'model=m&images=0', 400, 'invalid_request'],
   ])('refuses %s', async (_what, query, status, code) => {
-    const server = await startServer({ ...cropped('m', 'n', 'asleep'), load: ['m', 'n'] });
     const reply = await fetch(`${server.url}/estimate?${query}`, { method: 'POST' });
     expect([reply.status, await codeOf(reply)]).toEqual([status, code]);
   });

@@ -41,9 +41,10 @@ const REFUSALS: [string, number, Uint8Array[]][] = [
   ['headers that are too large', 400, [Buffer.from(`GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`), body]],
 ];
 
-describe('a client that sends everything before it reads', () => {
+describe('a client that sends everything before it reads', async () => {
+  const { port } = await startServer({ models: { m: {}, asleep: {} }, load: ['m'], maxBytes: MIB, maxImages: 1 });
+
   it.each(REFUSALS)('sees why it is refused: %s', async (_what, status, request) => {
-    const { port } = await startServer({ models: { m: {}, asleep: {} }, load: ['m'], maxBytes: MIB, maxImages: 1 });
     const seen: unknown[] = [];
     for (let i = 0; i < TIMES; i++) {
       const text = await sendThenRead(port, ...request);

@@ -17,7 +17,7 @@ async function refusal(response: Response): Promise<[status: number, code: strin
 
 const fifteen = Array.from({ length: 15 }, (_, i) => `m${i}`);
 
-describe('POST /ensemble', () => {
+describe('POST /ensemble', async () => {
   it('answers with what the members say together, and with what each of them says', async () => {
     const server = await startServer({ models: THREE });
     const reply = await ask(server, 'models=a,b,c&top_k=2');
@@ -80,6 +80,15 @@ describe('POST /ensemble', () => {
     expect([members?.length, predictions?.[0]?.index]).toEqual([15, 3]);
   });
 
+  const server = await startServer({
+    models: { a: {}, b: {} },
+    files: {
+      'few/manifest.json': manifestOf('few'),
+      'few/labels.txt': 'one\ntwo',
+      'named/manifest.json': manifestOf('named'),
+      'named/labels.txt': [0, 1, 2, 3, 4, 5, 6, 7, 8, 'nine'].map((name) => `label ${name}`).join('\n'),
+    },
+  });
   it.each([
     ['one model', 'models=a', 400, 'invalid_request', '2 to 15 models; these are 1'],
     ['sixteen models', `models=${fifteen},m15`, 400, 'invalid_request', '2 to 15 models; these are 16'],
@@ -104,15 +113,6 @@ describe('POST /ensemble', () => {
     ['`model` instead', 'model=a', 400, 'invalid_request', 'model'],
     ['several crops of whole pictures', 'models=a,b&crops=10', 400, 'invalid_request', 'crops=1'],
   ])('refuses %s', async (_what, query, status, code, detail) => {
-    const server = await startServer({
-      models: { a: {}, b: {} },
-      files: {
-        'few/manifest.json': manifestOf('few'),
-        'few/labels.txt': 'one\ntwo',
-        'named/manifest.json': manifestOf('named'),
-        'named/labels.txt': [0, 1, 2, 3, 4, 5, 6, 7, 8, 'nine'].map((name) => `label ${name}`).join('\n'),
-      },
-    });
     expect(await refusal(await ask(server, query))).toEqual([status, code, expect.stringContaining(detail)]);
     expect([server.weights.a?.begun, server.admission.pending]).toEqual([[], 0]);
   });

@@ -25,21 +25,25 @@ async function start() {
   const repository = await openRepository([MODELS]);
   const answerer = new Answerer({ pool, viewBytes: 1e8 });
   const nothing = () => {};
-  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing };
+  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing, modelRemoved: nothing };
   const common = { repository, pool, answerer, allowUntrained: false, countMacs: async () => 1e6, instances: 1 };
-  const registry = new ModelRegistry({ ...common, tuned: new Map(), events });
+  const registry = new ModelRegistry({ ...common, named: [], tuned: new Map(), events });
   const admission = new Admission({ capacity: 10, limit: 10, workers: 1 });
   const summaries = { summary: () => Promise.reject(new Error('no summaries here')) };
   const layers = new LayerNetworks({ pool, summaries, admission, instances: 1 });
   const targets = new Targets({ registry, repository, layers, defaultModel: undefined });
   const reading = { costOfDecoding: () => undefined, decodeBytes: () => 2 ** 30, speed: new ReadingSpeed() };
-  return { pool, registry, features: new Features({ ...reading, targets, answerer, admission }) };
+  return {
+    pool,
+    registry,
+    features: new Features({ ...reading, pool, repository, instances: 1, targets, answerer, admission }),
+  };
 }
 
 it('gives in the background the features that a request gets, and keeps its model loaded', async () => {
   const { pool, registry, features } = await start();
   await registry.load('cifar10-resnet20');
-  const source = await features.open('cifar10-resnet20');
+  const source = await features.open('cifar10-resnet20', true);
   expect([source.model.id, source.model.info.features]).toEqual(['cifar10-resnet20', 64]);
 
   const plain = await source.of(new Pieces([PICTURE]), never);
@@ -65,7 +69,7 @@ it('gives in the background the features that a request gets, and keeps its mode
   await expect(source.of(new Pieces([PICTURE]), AbortSignal.abort(new Error('cancelled')))).rejects.toThrow(
     'cancelled',
   );
-  await expect(features.open('cifar10-all')).rejects.toMatchObject({ code: 'invalid_request' });
+  await expect(features.open('cifar10-all', true)).rejects.toMatchObject({ code: 'invalid_request' });
 
   let unloaded = false;
   const unloading = registry.unload('cifar10-resnet20').then(() => {
@@ -75,4 +79,22 @@ it('gives in the background the features that a request gets, and keeps its mode
   expect(unloaded).toBe(false);
   source.close();
   await unloading;
+});
+
+it('opens another variant, or the values of a tensor, in a network of its own', async () => {
+  const { pool, features } = await start();
+  const other = await features.openOwn('cifar10-resnet20', 'int8', undefined, true);
+  expect(other.model.variant).toBe('int8');
+  expect((await other.of(new Pieces([PICTURE]), never)).mean).toHaveLength(64);
+  other.close();
+
+  const layer = { tensor: 'flatten', size: 64 };
+  const inner = await features.openOwn('cifar10-resnet20', 'fp32', layer, false);
+  expect((await inner.of(new Pieces([PICTURE]), never)).mean).toHaveLength(64);
+  inner.close();
+  await expect.poll(() => pool.holds(inner.model.key)).toBe(false);
+  await expect(features.openOwn('cifar10-resnet20', 'fp32', { tensor: 'none', size: 1 }, true)).rejects.toThrow();
+  await expect(features.openOwn('no-such-model', 'fp32', undefined, true)).rejects.toMatchObject({
+    code: 'unknown_model',
+  });
 });

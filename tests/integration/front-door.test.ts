@@ -23,9 +23,10 @@ const REFUSED: [string, [status: number, code: string], string][] = [
   ],
 ];
 
-describe('a request with', () => {
+describe('a request with', async () => {
+  const { port } = await startServer({ models: {}, load: [] });
+
   it.each(REFUSED)('%s is refused with a problem document: %j', async (_what, expected, request) => {
-    const { port } = await startServer({ models: {}, load: [] });
     expectProblem(await exchange(port, request), expected);
   });
 
@@ -42,7 +43,6 @@ describe('a request with', () => {
   });
 
   it('no Host is answered if it is of HTTP/1.0, and 100-continue is met', async () => {
-    const { port } = await startServer({ models: {}, load: [] });
     expect((await exchange(port, 'GET /livez HTTP/1.0\r\n\r\n')).status).toBe(200);
     const text = 'GET /livez HTTP/1.1\r\nhost: x\r\nexpect: 100-Continue\r\ncontent-length: 0\r\n\r\n';
     const { status } = await exchange(port, text);

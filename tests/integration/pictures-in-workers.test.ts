@@ -108,7 +108,12 @@ describe('a worker', () => {
       return (await promisify(execFile)(process.execPath, args)).stdout.trim();
     };
     expect(await said('')).toBe('loaded');
-    expect(await said(`await import(${JSON.stringify(calls)});`)).toMatch(/blocked|unsupported/);
+    // What the first call to a worker that reads pictures does.
+    const start = `
+      const { answerCall } = await import(${JSON.stringify(calls)});
+      await answerCall({ kind: 'start', id: 1, ask: { settings: { decode: {} } } }, []);
+    `;
+    expect(await said(start)).toMatch(/blocked|unsupported/);
   });
 
   it('says what is wrong with a picture, and goes on', async () => {

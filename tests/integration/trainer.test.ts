@@ -164,7 +164,7 @@ describe('similarity', () => {
       for (let j = 0; j < size; j++)
         features[copy * size + j] = 3 * (features[of * size + j] ?? 0) + 0.2 * random.normal();
     }
-    const groups = await trainer.nearDuplicates({ features: features.slice(), size, seed: 1 }, silent);
+    const { groups } = await trainer.nearDuplicates({ features: features.slice(), size, seed: 1 }, silent);
     const expected = Array.from({ length: pictures }, (_, i) => i);
     Object.assign(expected, { 599: 3, 400: 3, 17: 16 });
     expect([...groups]).toEqual(expected);
@@ -174,7 +174,7 @@ describe('similarity', () => {
     const random = createRandom(9);
     const features = Float32Array.from({ length: 100 * 32 }, () => 1 + 0.2 * random.normal());
     features.copyWithin(32 * 99, 0, 32);
-    const groups = await trainer.nearDuplicates({ features, size: 32, seed: 1 }, silent);
+    const { groups } = await trainer.nearDuplicates({ features, size: 32, seed: 1 }, silent);
     expect(groups[99]).toBe(0);
     expect(new Set(groups).size).toBe(99);
   });

@@ -16,7 +16,7 @@ export function floats(values: ArrayLike<number>, dims: readonly number[]): Tens
   return new Tensor('float32', Float32Array.from(values), dims);
 }
 
-export function zeros(dims: readonly number[]): Tensor {
+function zeros(dims: readonly number[]): Tensor {
   return floats(new Float32Array(countOf(dims)), dims);
 }
 

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { onTestFinished, vi } from 'vitest';
+import { vi } from 'vitest';
 import { type App, createApp } from '../../src/http/app.js';
 import { ByteBudget } from '../../src/http/body/memory/byte-budget.js';
 import { createLogger } from '../../src/observability/logger.js';
@@ -21,7 +21,7 @@ import { Targets } from '../../src/serving/targets.js';
 import { JobQueue } from '../../src/training/jobs/job-queue.js';
 import { JobStore } from '../../src/training/jobs/job-store.js';
 import { openRepository } from '../../src/zoo/open-repository.js';
-
+import { atTheEnd } from './at-the-end.js';
 import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from './model-folders.js';
 import { type LoadScript, readLines, SCRIPTED_WORKER, Weights } from './worker-script.js';
 
@@ -46,7 +46,7 @@ export const CROPPED = {
 /** Cost of one view by a scripted network: together with reading it, a picture costs 1. */
 const SCRIPTED_GMACS = 1 - READING_GMACS;
 
-/** Starts workers that end with the test. */
+/** Starts workers that end with the test, or with the file if they are started outside a test. */
 export function startPool(
   options: {
     workers?: number;
@@ -83,7 +83,7 @@ export function startPool(
     loadTimeoutMs: options.loadTimeoutMs ?? 20_000,
     events: { ...SILENT, ...options.events },
   });
-  onTestFinished(() => pool.stop());
+  atTheEnd(() => pool.stop());
   return pool;
 }
 
@@ -128,7 +128,7 @@ export interface ServerOptions {
   script?: URL;
 }
 
-/** The whole service over scripted workers, listening on a free port; it ends with the test. */
+/** The whole service over scripted workers, listening on a free port; it ends as startPool's workers do. */
 export async function startServer(options: ServerOptions = {}) {
   const { models = { m: {} }, workers = 1, maxPixels = 1_000_000 } = options;
   const folder = await temporaryFolder();
@@ -245,7 +245,7 @@ export async function startServer(options: ServerOptions = {}) {
     adminKey: 'adminKey' in options ? options.adminKey : ADMIN_KEY,
     trustedProxies: options.trustedProxies ?? [],
   });
-  onTestFinished(async () => {
+  atTheEnd(async () => {
     app.server.server.closeAllConnections();
     await app.server.close();
   });

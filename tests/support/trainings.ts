@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { createRandom } from '../../src/core/random.js';
-import type { JobState } from '../../src/training/jobs/transfer-job.js';
+import type { TransferJob } from '../../src/training/jobs/transfer-job.js';
 import type { TrainingReport } from '../../src/training/report/training-report.js';
 import { writeTree } from './model-folders.js';
 
@@ -58,7 +58,7 @@ export interface Training {
   id: string;
   model: string;
   base: string;
-  state: JobState;
+  state: TransferJob['state'];
   progress: { step: string; done: number; total: number; note: string } | null;
   error: { code: string; detail: string } | null;
   result: { model: string; version: string; accuracy: number; classes: number; pictures: number } | null;

@@ -1,3 +1,4 @@
+import { asPercent } from '../../core/units.js';
 import { formatBytes, printable, table } from '../../report/format.js';
 import type { Shot } from './shoot.js';
 
@@ -107,7 +108,7 @@ function ratioOf({ bareImagesPerS, shot }: BenchLevel): number | undefined {
   return bareImagesPerS === undefined ? undefined : shot.imagesPerS / bareImagesPerS;
 }
 
-const percent = (value: number | undefined) => (value === undefined ? undefined : `${(100 * value).toFixed(1)} %`);
+const percent = (value: number | undefined) => (value === undefined ? undefined : asPercent(value));
 
 const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 

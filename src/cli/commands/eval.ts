@@ -5,6 +5,7 @@ import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { inOrder } from '../../core/queues/in-order.js';
 import { Evaluation } from '../../core/scores/evaluation.js';
+import { asPercent } from '../../core/units.js';
 import { countViews } from '../../core/views/test-time.js';
 import { type Dataset, openDataset } from '../../datasets/dataset.js';
 import { spreadOver } from '../../datasets/labelled-picture.js';
@@ -103,7 +104,7 @@ async function evaluateOne(
       inferenceMs += last.timings.inference;
       evaluation.add(picture.label, outcome.answer.combined);
     }
-    bar.update(++done, pictures.length, `${done} of ${pictures.length}, ${(100 * evaluation.top1).toFixed(1)} % right`);
+    bar.update(++done, pictures.length, `${done} of ${pictures.length}, ${asPercent(evaluation.top1)} right`);
   }
   bar.clear();
   const images = Math.max(1, done);

@@ -39,7 +39,7 @@ export class RowsInMemory implements UnitRows {
 }
 
 /** The rows of a `.npy` file, of which only those are in memory that are compared just now, and their names. */
-export class FeatureTable implements UnitRows {
+export class StoredFeatures implements UnitRows {
   readonly count: number;
   readonly size: number;
   readonly #names: string;
@@ -60,13 +60,13 @@ export class FeatureTable implements UnitRows {
    * @param path the `.npy` file @param names a text file with a line for each row
    * @throws MenagerieError `invalid_data` if they do not belong together, or a file is not what it should be; `io_error`
    */
-  static async open(path: string, names: string): Promise<FeatureTable> {
+  static async open(path: string, names: string): Promise<StoredFeatures> {
     const { handle, size } = await openRegular(path).catch((error: unknown) => {
       throw ioError(`cannot read ${path}`, error);
     });
     try {
       const header = parseNpyHeader(await readPart(handle, 0, Math.min(size, MOST_NPY_HEADER_BYTES)));
-      const table = new FeatureTable(names, handle, header);
+      const table = new StoredFeatures(names, handle, header);
       if (table.size === 0 || header.shape.length < 2)
         throw notTable(path, `it is an array of ${header.shape.join('x')}`);
       if (header.offset + table.count * table.size * FLOAT_BYTES > size) throw notTable(path, 'it is cut off');

@@ -4,7 +4,7 @@ import type { Similar } from '../../core/features/highest.js';
 import { table } from '../../report/format.js';
 import { type CommandIo, type ExitCode, writeOut } from '../shared/io.js';
 import { ProgressBar } from '../shared/progress.js';
-import type { FeatureTable, UnitRows } from './feature-table.js';
+import type { StoredFeatures, UnitRows } from './feature-table.js';
 import { closestPairs, nearestRows } from './search.js';
 
 /** A name and the features behind it. */
@@ -16,7 +16,7 @@ export interface NamedFeatures {
 /** Prints the most similar rows for each picture, without the row of the picture itself. @param top how many */
 export async function tellNearest(
   queries: readonly NamedFeatures[],
-  rows: FeatureTable,
+  rows: StoredFeatures,
   { top, json }: { top: number; json: boolean },
   io: CommandIo,
 ): Promise<void> {

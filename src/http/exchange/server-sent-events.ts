@@ -13,9 +13,12 @@ export function serverSentEvents(values: AsyncGenerator<object>, heartbeatMs = H
   return Readable.from(textOf(values, heartbeatMs), { highWaterMark: 1 });
 }
 
-/** Sends events. The reply ends with them. */
+/** Sends events. The reply ends with them. Proxies such as nginx are asked to pass on each at once. */
 export function sendEvents(reply: FastifyReply, events: Readable): FastifyReply {
-  return reply.type('text/event-stream').header('cache-control', 'no-store').send(events);
+  return reply
+    .type('text/event-stream')
+    .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+    .send(events);
 }
 
 async function* textOf(values: AsyncGenerator<object>, heartbeatMs: number): AsyncGenerator<string> {

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { TRAINING_FORMS } from '../../report/training/training-forms.js';
 import type { JobQueue } from '../../training/jobs/job-queue.js';
-import { parseTrainingReport } from '../../training/report/training-report.js';
+import { parseTrainingReport, TrainingReportSchema } from '../../training/report/training-report.js';
 import { abortWhenGone } from '../exchange/client-gone.js';
 import { negotiatedForm } from '../exchange/negotiate.js';
 import { chosenForm, mediaTypesOf, sendReport } from '../exchange/report-reply.js';
@@ -89,7 +89,7 @@ export const transferRoutes: FastifyPluginAsyncTypebox<TransferRouteOptions> = a
           { additionalProperties: false },
         ),
         produces: mediaTypesOf(REPORT_FORMS),
-        response: { ...problems(400, 401, 403, 404, 406) },
+        response: { 200: TrainingReportSchema, ...problems(400, 401, 403, 404, 406) },
       },
     },
     async (request, reply) => {

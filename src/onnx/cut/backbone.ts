@@ -1,7 +1,8 @@
 import { type ByteSource, bytesInMemory } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { valueField } from '../file/fields.js';
-import { type OnnxModel, readModel } from '../file/model.js';
+import { readModel } from '../file/model.js';
+import { modelFields } from '../file/model-fields.js';
 import { type Encodable, encodeParts, type Field, fieldsOf, textOf } from '../file/wire.js';
 import { featureNodes } from './features.js';
 import { FEATURES, findCut } from './find-cut.js';
@@ -17,11 +18,9 @@ export interface Backbone {
   size: number;
 }
 
-/** Since this version of the format, stored tensors need not be listed as inputs. */
-const LEAST_IR_VERSION = 4;
 /** The limit of protocol buffers. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
-const [MODEL_IR_VERSION, MODEL_GRAPH, MODEL_OPSETS, MODEL_FUNCTIONS] = [1, 7, 8, 25] as const;
+const MODEL_GRAPH = 7;
 
 /**
  * Cuts a network before its last layer with weights. The bytes are the same for a base and for every file that `headFile` wrote on its
@@ -68,15 +67,6 @@ export function backboneParts(
     );
   }
   return { parts, size: cut.size };
-}
-
-/** The version, operator sets and functions of a file, as a file with a part of its graph needs them. */
-export function modelFields(source: ByteSource, { irVersion }: Pick<OnnxModel, 'irVersion'>): Encodable[] {
-  const fields: Encodable[] = [[MODEL_IR_VERSION, Math.max(LEAST_IR_VERSION, irVersion)]];
-  for (const { number, start, end } of fieldsOf(source)) {
-    if (number === MODEL_OPSETS || number === MODEL_FUNCTIONS) fields.push([number, source.slice(start, end)]);
-  }
-  return fields;
 }
 
 /** The inputs of these names, byte for byte. */

@@ -2,8 +2,9 @@ import { bytesInMemory } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import { floatsField, integersField, nodeField, valueField } from '../file/fields.js';
 import { readModel } from '../file/model.js';
+import { modelFields } from '../file/model-fields.js';
 import { type Encodable, encode, fieldsOf } from '../file/wire.js';
-import { type Backbone, modelFields } from './backbone.js';
+import type { Backbone } from './backbone.js';
 import { FEATURES } from './find-cut.js';
 import { partOf } from './part.js';
 

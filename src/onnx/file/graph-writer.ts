@@ -1,5 +1,4 @@
-import { attributeFields, tensorFields, valueInfo, type WrittenAttribute } from './fields.js';
-import { FLOAT, INT64 } from './tensor-types.js';
+import { floatsField, integersField, nodeField, valueField, type WrittenAttribute } from './fields.js';
 import { type Encodable, encode } from './wire.js';
 
 type Attributes = Readonly<Record<string, WrittenAttribute>>;
@@ -18,7 +17,8 @@ export class GraphWriter {
   readonly #nodes: WrittenNode[] = [];
   readonly #inputs = new Map<string, readonly (number | string)[]>();
   readonly #outputs = new Map<string, string>();
-  readonly #constants = new Map<string, { dims: readonly number[]; values: Float32Array | BigInt64Array }>();
+  /** As fields of the graph. */
+  readonly #constants = new Map<string, Encodable>();
   readonly #small = new Map<string, string>();
 
   /** Declares a float32 input. @returns its name */
@@ -30,7 +30,7 @@ export class GraphWriter {
   /** A float32 constant. @returns the tensor */
   floats(values: Float32Array, dims: readonly number[]): string {
     const name = `constant${this.#constants.size}`;
-    this.#constants.set(name, { dims, values });
+    this.#constants.set(name, floatsField(name, dims, values));
     return name;
   }
 
@@ -43,7 +43,7 @@ export class GraphWriter {
   integers(values: readonly number[]): string {
     return this.#once(`integers ${values}`, () => {
       const name = `constant${this.#constants.size}`;
-      this.#constants.set(name, { dims: [values.length], values: BigInt64Array.from(values.map(BigInt)) });
+      this.#constants.set(name, integersField(name, values));
       return name;
     });
   }
@@ -70,25 +70,19 @@ export class GraphWriter {
   /** The ONNX file: the inputs, and what the outputs need of the rest. */
   bytes(): Uint8Array {
     const needed = new Set(this.#outputs.values());
-    const nodes = this.#nodes
-      .filter(() => true)
-      .reverse()
-      .filter(({ inputs, outputs }) => {
-        if (!outputs.some((name) => needed.has(name))) return false;
-        for (const name of inputs) needed.add(name);
-        return true;
-      });
-    const named = [...this.#outputs].map(([name, tensor]): WrittenNode => {
-      return { operator: 'Identity', inputs: [tensor], outputs: [name], attributes: {} };
+    const nodes = this.#nodes.toReversed().filter(({ inputs, outputs }) => {
+      if (!outputs.some((name) => needed.has(name))) return false;
+      for (const name of inputs) needed.add(name);
+      return true;
     });
-    const constants = [...this.#constants].filter(([name]) => needed.has(name));
     const graph: Encodable[] = [
-      ...[...nodes.reverse(), ...named].map((node): Encodable => [1, nodeFields(node)]),
-      [2, 'graph'],
-      ...constants.map(([name, { dims, values }]): Encodable => {
-        return [5, tensorFields(name, values instanceof Float32Array ? FLOAT : INT64, dims, values)];
+      ...nodes.reverse().map(({ operator, inputs, outputs, attributes }) => {
+        return nodeField(operator, inputs, outputs, attributes);
       }),
-      ...[...this.#inputs].map(([name, dims]): Encodable => [11, valueInfo(name, FLOAT, dims)]),
+      ...[...this.#outputs].map(([name, tensor]) => nodeField('Identity', [tensor], [name])),
+      [2, 'graph'],
+      ...[...this.#constants].flatMap(([name, field]) => (needed.has(name) ? [field] : [])),
+      ...[...this.#inputs].map(([name, dims]) => valueField('input', name, dims)),
       ...[...this.#outputs.keys()].map((name): Encodable => [12, [[1, name]]]),
     ];
     return encode([
@@ -104,14 +98,4 @@ export class GraphWriter {
     this.#small.set(key, name);
     return name;
   }
-}
-
-/** NodeProto. */
-function nodeFields({ operator, inputs, outputs, attributes }: WrittenNode): Encodable[] {
-  return [
-    ...inputs.map((name): Encodable => [1, name]),
-    ...outputs.map((name): Encodable => [2, name]),
-    [4, operator],
-    ...Object.entries(attributes).map(([name, value]): Encodable => [5, attributeFields(name, value)]),
-  ];
 }

@@ -2,9 +2,10 @@ import type { ByteSource } from '../../core/byte-source.js';
 import { countOf } from '../../core/shape.js';
 import { valueInfo } from './fields.js';
 import type { Initializer, OnnxModel } from './model.js';
+import { modelFields } from './model-fields.js';
 import type { Node } from './node.js';
 import { FLOAT, TENSOR_TYPES } from './tensor-types.js';
-import { type Encodable, encode, fieldsOf } from './wire.js';
+import { type Encodable, encode } from './wire.js';
 
 /** An input of a probe model. */
 export interface ProbeFeed {
@@ -57,7 +58,7 @@ export function probeModel(source: ByteSource, model: OnnxModel, inputDims: Read
     ...feeds.map((feed): Encodable => [11, valueInfo(feed.name, feed.dataType, feed.dims)]),
     ...fetches.map((name): Encodable => [12, [[1, name]]]),
   ];
-  return { bytes: encode([...modelFields(source), [7, graph]]), feeds, fetches };
+  return { bytes: encode([...modelFields(source, model), [7, graph]]), feeds, fetches };
 }
 
 /** The output of a node that generates a large constant; undefined for other nodes. The probe model does not generate it. */
@@ -71,14 +72,4 @@ function generatedWeight(
   if (!dims || countOf(dims) <= MAX_KEPT_VALUES || !TENSOR_TYPES[dataType]?.array || name === undefined)
     return undefined;
   return { name, dataType, dims };
-}
-
-/** The versions, operator sets and functions of an ONNX file. */
-export function modelFields(source: ByteSource): Encodable[] {
-  const wanted = new Set([1, 8, 25]);
-  const fields: Encodable[] = [];
-  for (const { number, wireType, value, start, end } of fieldsOf(source)) {
-    if (wanted.has(number)) fields.push([number, wireType === 0 ? value : source.slice(start, end).slice()]);
-  }
-  return fields;
 }

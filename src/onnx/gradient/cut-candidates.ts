@@ -28,7 +28,7 @@ export interface LargeLayer {
  * A layer with more weights is not trained: its gradient and the optimiser's statistics take three times its memory, and a few
  * thousand pictures do not determine so many values.
  */
-export const MAX_TRAINED_WEIGHTS = 10_000_000;
+const MAX_TRAINED_WEIGHTS = 10_000_000;
 
 export function largeLayers({ graph, needed, roles }: Trunk, shapes: Shapes): LargeLayer[] {
   return graph.nodes.flatMap((node, index) => {

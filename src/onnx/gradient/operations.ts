@@ -4,7 +4,7 @@ import { RULES } from './rules/rules.js';
 import { notTrainable, type TailLayer, type Trunk } from './tail.js';
 
 /** What is known of a tensor. */
-export interface KnownTensor {
+interface KnownTensor {
   dims: readonly number[];
   /** Of a constant; undefined if its values are not known yet. */
   values: ArrayLike<number> | undefined;

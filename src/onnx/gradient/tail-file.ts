@@ -1,16 +1,14 @@
 import { type ByteSource, bytesInMemory } from '../../core/byte-source.js';
 import { tensorFields } from '../file/fields.js';
 import { type OnnxModel, readModel } from '../file/model.js';
+import { modelFields } from '../file/model-fields.js';
 import type { Node } from '../file/node.js';
-import { modelFields } from '../file/probe-model.js';
 import { FLOAT } from '../file/tensor-types.js';
 import { type Encodable, encode, fieldsOf } from '../file/wire.js';
 import { type TailCut, type TailLayer, tailLayers, trunkOf, weightNames } from './tail.js';
 
 const [NODE_INPUT, NODE_OUTPUT] = [1, 2];
 const [GRAPH_NODE, GRAPH_NAME, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT] = [1, 2, 5, 11, 12];
-/** The first version of the format in which weights need not be inputs as well. */
-const IR_VERSION = 4;
 
 interface NamedValues {
   name: string;
@@ -62,8 +60,7 @@ export function fileWithTail(bytes: Uint8Array, cut: TailCut, weights: readonly 
     ...added.map(({ name, dims, values }): Encodable => [GRAPH_INITIALIZER, tensorFields(name, FLOAT, dims, values)]),
     ...ports(source, model),
   ];
-  // Of a field that is there twice the last one counts.
-  return encode([...modelFields(source), [1, Math.max(model.irVersion, IR_VERSION)], [7, graph]]);
+  return encode([...modelFields(source, model), [7, graph]]);
 }
 
 /** A layer that takes new weights, and gives what the batch normalisation after it gave. */

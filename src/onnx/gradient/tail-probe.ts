@@ -1,10 +1,9 @@
 import { bytesInMemory } from '../../core/byte-source.js';
 import { valueInfo } from '../file/fields.js';
 import { readModel } from '../file/model.js';
-import { modelFields } from '../file/probe-model.js';
+import { modelFields } from '../file/model-fields.js';
 import { FLOAT } from '../file/tensor-types.js';
-import type { Encodable } from '../file/wire.js';
-import { encode } from '../file/wire.js';
+import { type Encodable, encode } from '../file/wire.js';
 import { notTrainable, type TailCut, tailLayers, trunkOf } from './tail.js';
 
 /** A graph that says what is not in the file as it is: values of weights that are computed, and the shapes of a tail. */
@@ -28,10 +27,7 @@ export function tailProbe(bytes: Uint8Array, cut: TailCut): TailProbe {
   const model = readModel(source);
   const layers = tailLayers(trunkOf(model, cut.output), cut);
   const names = layers.flatMap(({ inputs, outputs, fold }) => [...inputs, ...(fold?.inputs ?? []), ...outputs]);
-  const taken = new Set(model.nodes.flatMap(({ inputs }) => inputs));
-  const wanted = [...new Set(names)].filter(
-    (name) => name !== '' && name !== cut.tensor && (taken.has(name) || ends(name)),
-  );
+  const wanted = [...new Set(names)].filter((name) => name !== '' && name !== cut.tensor);
   const needed = new Set(wanted);
   const nodes = model.nodes.toReversed().filter(({ inputs, outputs }) => {
     if (!outputs.some((name) => needed.has(name) && name !== cut.tensor)) return false;
@@ -52,9 +48,5 @@ export function tailProbe(bytes: Uint8Array, cut: TailCut): TailProbe {
     [11, valueInfo(cut.tensor, FLOAT, dims)],
     ...wanted.map((name): Encodable => [12, [[1, name]]]),
   ];
-  return { bytes: encode([...modelFields(source), [7, graph]]), input: cut.tensor, dims, outputs: wanted };
-
-  function ends(name: string): boolean {
-    return layers.some(({ outputs }) => outputs[0] === name);
-  }
+  return { bytes: encode([...modelFields(source, model), [7, graph]]), input: cut.tensor, dims, outputs: wanted };
 }

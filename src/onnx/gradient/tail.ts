@@ -5,8 +5,7 @@ import { type GraphRoles, rolesOf } from '../layers/graph-roles.js';
 import { type LayerGraph, layerGraphOf } from '../layers/layer-graph.js';
 
 /** How much of a network is trained: its last block, or all layers since the last downsampling. */
-export const TAIL_DEPTHS = ['last-block', 'stage'] as const;
-export type TailDepth = (typeof TAIL_DEPTHS)[number];
+export type TailDepth = 'last-block' | 'stage';
 
 /** Where a network is cut: the layers after it, up to the classifier, are its tail. Plain data. */
 export interface TailCut {

@@ -1,10 +1,10 @@
+import { asPercent } from '../../core/units.js';
 import type { Measures } from '../../training/report/report-parts.js';
 import type { TrainingReport } from '../../training/report/training-report.js';
 import { confusionSvg, MOST_NAMED } from '../confusion-svg.js';
 import { escapeHtml, htmlTable, page } from '../html.js';
 import { answeredHtml, groupsHtml, nameHtml } from './training-pictures.js';
 import {
-  asPercent,
   candidateRows,
   choiceRows,
   classRows,

@@ -1,6 +1,6 @@
+import { asPercent } from '../../core/units.js';
 import type { AnsweredPicture, ReportedPicture } from '../../training/report/report-parts.js';
 import { escapeHtml } from '../html.js';
-import { asPercent } from './training-rows.js';
 
 /** A name of a class or a file, which may be written from right to left. */
 export function nameHtml(name: string): string {

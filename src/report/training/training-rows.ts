@@ -1,3 +1,4 @@
+import { asPercent } from '../../core/units.js';
 import type { MeasuredShare, Measures } from '../../training/report/report-parts.js';
 import type { TailReport, TrainingReport } from '../../training/report/training-report.js';
 import { formatBytes } from '../format.js';
@@ -14,10 +15,6 @@ export interface ReportTable {
   rows: string[][];
   right: number[];
   note?: string;
-}
-
-export function asPercent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 /** A share and its interval: 96.7 % (93.7 to 98.3). */

@@ -1,7 +1,8 @@
+import { asPercent } from '../../core/units.js';
 import type { MeasuredShare } from '../../training/report/report-parts.js';
 import type { TrainingReport } from '../../training/report/training-report.js';
 import { escapeHtml } from '../html.js';
-import { asPercent, withInterval } from './training-rows.js';
+import { withInterval } from './training-rows.js';
 
 // Drawings of the page. Their colours are those of the page, so that they suit a dark screen too.
 

@@ -1,8 +1,8 @@
+import { asPercent } from '../../core/units.js';
 import type { AnsweredPicture, ReportedPicture } from '../../training/report/report-parts.js';
 import type { TrainingReport } from '../../training/report/training-report.js';
 import { printable, shortened, table, wrapped } from '../format.js';
 import {
-  asPercent,
   choiceRows,
   classRows,
   curveRows,

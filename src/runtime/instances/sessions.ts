@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { InferenceSession } from 'onnxruntime-node';
+import { MenagerieError } from '../../core/errors.js';
+import { isMemoryRefused } from '../../core/memory-errors.js';
 import { release } from '../../core/pixels/release.js';
 import { backboneParts } from '../../onnx/cut/backbone.js';
 import { headPart } from '../../onnx/cut/head-file.js';
 import { type BaseFile, type NetworkSpec, sessionName } from '../networks/network-spec.js';
-import { type OpenedSession, openHead, openSession, type RunSettings, readVerified } from '../networks/session.js';
+import { type OpenedSession, openHead, openSession, type RunSettings, tooLittleMemory } from '../networks/session.js';
 import { readWeights, type Weights } from '../weights/weights.js';
 
 /** A session that takes pictures, for one network or several. */
@@ -38,17 +40,20 @@ export class Sessions {
 
   /**
    * Opens what a network runs on. It must be given back.
-   * @throws MenagerieError what readVerified and openSession throw
+   * @throws MenagerieError what readWeights and openSession throw; `memory_exceeded`
    */
   async take(spec: NetworkSpec, settings: RunSettings): Promise<Runnable> {
-    const weights = readVerified(spec);
-    const { sha256 } = weights;
+    let weights: Weights | undefined;
     try {
+      weights = readWeights(spec.file, spec);
+      const { sha256 } = weights;
       const shared = await this.#onBase(spec, weights, settings);
       if (shared) return { ...shared, sha256 };
       return { session: await this.#open(spec, weights, settings), head: undefined, headBytes: 0, sha256 };
+    } catch (error) {
+      throw !(error instanceof MenagerieError) && isMemoryRefused(error) ? tooLittleMemory(spec, error) : error;
     } finally {
-      releaseWeights(weights);
+      if (weights) releaseWeights(weights);
     }
   }
 

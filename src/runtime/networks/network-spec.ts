@@ -76,9 +76,9 @@ export interface NetworkInfo {
  * Names the session that a network is expected to run on, as far as that can be told before it is loaded: its base's, else its own.
  * @returns undefined if no hash is known
  */
-export function expectedSession({ base, fileSha256, sha256, output }: NetworkSpec): string | undefined {
+export function expectedSession({ base, fileSha256, sha256, output, layer }: NetworkSpec): string | undefined {
   const file = base?.fileSha256 ?? fileSha256 ?? sha256;
-  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name);
+  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, layer?.tensor);
 }
 
 /**

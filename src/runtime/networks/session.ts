@@ -11,7 +11,7 @@ import { graphOutput } from '../../onnx/file/graph-output.js';
 import { readModel } from '../../onnx/file/model.js';
 import { cudaObstacle, cudaRequired, type Device, type Provider, planProviders } from '../device/providers.js';
 import { loadFailure, runtimeReason } from '../device/runtime-reason.js';
-import { readWeights, type Weights } from '../weights/weights.js';
+import type { Weights } from '../weights/weights.js';
 import { loadingBytes } from './network-memory.js';
 import { type LayerTensor, type NetworkSpec, nameOf } from './network-spec.js';
 import { layersElsewhere, profiled } from './profile.js';
@@ -36,20 +36,6 @@ export interface OpenedSession {
   layersOnCpu: string[];
   /** The output with the features; undefined if the network has none. */
   features?: { name: string; size: number };
-}
-
-/**
- * Reads and verifies the weights of a network.
- * @throws MenagerieError what readWeights throws; `memory_exceeded`
- */
-export function readVerified(spec: NetworkSpec): Weights {
-  try {
-    return readWeights(spec.file, spec);
-  } catch (error) {
-    throw isMemoryRefused(error)
-      ? memoryExceeded(`Loading ${nameOf(spec)}`, spec.bytes, loadingBytes(spec), error)
-      : error;
-  }
 }
 
 /**
@@ -185,7 +171,8 @@ function optionsFor(provider: Provider, { threads }: RunSettings): InferenceSess
   };
 }
 
-function tooLittleMemory(spec: NetworkSpec, error: unknown): MenagerieError {
+/** The error for a network that was refused memory while it was loaded. */
+export function tooLittleMemory(spec: NetworkSpec, error: unknown): MenagerieError {
   return memoryExceeded(`Loading ${nameOf(spec)}`, bytesAskedFor(error), loadingBytes(spec), error);
 }
 

@@ -39,12 +39,13 @@ export interface Plan {
  * Plans how a target answers a question.
  * @throws MenagerieError `invalid_request` if the view options do not suit a member, or the classes have no groups
  */
-export function planFor({ crops, augmentation, seed, autoOrient, average, group }: Question, target: Target): Plan {
+export function planFor(question: Question, target: Target): Plan {
+  const { crops, augmentation, seed, drawn, autoOrient, average, group } = question;
   const groups = new Map<string, PlannedGroup & { members: Member[] }>();
   const allOptions: ViewOptions[] = [];
   for (const member of target.members) {
     const { model } = member;
-    const viewOptions: ViewOptions = { crops: crops ?? member.crops, augmentation, seed };
+    const viewOptions: ViewOptions = { crops: crops ?? member.crops, augmentation, seed, drawn };
     const geometry = geometryOf(model.folder.manifest);
     assertViewOptions(geometry.resize, viewOptions);
     const views = countViews(viewOptions);

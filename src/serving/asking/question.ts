@@ -13,6 +13,8 @@ export interface Question {
   crops: Crops | undefined;
   augmentation: TestTimeAugmentation;
   seed: number;
+  /** Whether there is one view, drawn at random, as for training. */
+  drawn?: boolean | undefined;
   average: ScoreKind;
   /** The level of groups to sum scores over; undefined: the scores of classes. */
   group: GroupLevel | undefined;

@@ -25,7 +25,7 @@ export interface RecordPlace {
 }
 
 /** Features by the SHA-256 of their picture in hexadecimal. */
-export type Features = ReadonlyMap<string, Float32Array>;
+export type PictureRows = ReadonlyMap<string, Float32Array>;
 
 /** Bytes that the features of some pictures take on disk. @param size values of each picture */
 export function bytesNeeded(pictures: number, size: number): number {
@@ -37,7 +37,7 @@ export function bytesNeeded(pictures: number, size: number): number {
  * @returns their places
  * @throws MenagerieError `io_error`
  */
-export async function writeSegment(file: string, features: Features): Promise<ReadonlyMap<string, RecordPlace>> {
+export async function writeSegment(file: string, features: PictureRows): Promise<ReadonlyMap<string, RecordPlace>> {
   const [first] = features.values();
   const size = first?.length ?? 0;
   const hashes = Buffer.from([...features.keys()].join(''), 'hex');

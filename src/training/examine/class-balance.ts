@@ -1,5 +1,5 @@
 /** From this ratio of the largest class to the smallest on, classes count equally in training. */
-const UNBALANCED = 3;
+export const UNBALANCED = 3;
 
 /** Whether the largest class has at least three times as many pictures as the smallest that has any. */
 export function isUnbalanced(labels: Int32Array): boolean {

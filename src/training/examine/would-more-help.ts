@@ -1,3 +1,4 @@
+import { asPercent } from '../../core/units.js';
 import type { LearningCurvePoint } from '../head/head-task.js';
 
 /** What the learning curve says about more pictures. */
@@ -23,14 +24,13 @@ export function wouldMoreHelp(curve: readonly LearningCurvePoint[]): MorePicture
   const half = curve.findLast(({ perClass }) => perClass <= HALF * (last?.perClass ?? 0));
   if (!last || !half) return { help: 'unclear', reason: 'There are too few pictures to say whether more would help.' };
   const gain = last.accuracy - half.accuracy;
-  const rise = `accuracy went from ${percent(half.accuracy)} with ${half.perClass} pictures of a class to ${percent(last.accuracy)} with ${last.perClass}`;
+  const rise = `accuracy went from ${asPercent(half.accuracy)} with ${half.perClass} pictures of a class to ${asPercent(last.accuracy)} with ${last.perClass}`;
   if (gain >= WORTH_IT) return { help: 'yes', reason: `More pictures would probably help: ${rise}.` };
   if (last.high - last.low > LEAST_WIDTH) {
     return { help: 'unclear', reason: `There are too few pictures to say whether more would help: ${rise}.` };
   }
-  return { help: 'little', reason: `More pictures like these would help little: ${rise}.` };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return {
+    help: 'little',
+    reason: `More pictures like these would help little: ${rise}. Wrong labels, and kinds of pictures that are missing, matter more.`,
+  };
 }

@@ -85,6 +85,14 @@ export class TailFitter {
     return output('logits');
   }
 
+  /** The features that the kept weights make of activations: N x size. */
+  async features(activations: Float32Array): Promise<Float32Array> {
+    const { dims } = this.#graph.activations;
+    const targets = new Float32Array((activations.length / countOf(dims)) * this.#classes);
+    const output = await this.#session.run(this.#feeds(activations, targets, this.#kept), ['features']);
+    return output('features');
+  }
+
   /** Keeps the weights of now as the best. */
   keep(): void {
     this.#kept = this.#weights.map(copied);
@@ -99,13 +107,13 @@ export class TailFitter {
     return this.#session.release();
   }
 
-  #feeds(activations: Float32Array, targets: Float32Array): Record<string, GraphValues> {
+  #feeds(activations: Float32Array, targets: Float32Array, weights = this.#weights): Record<string, GraphValues> {
     const { name, dims } = this.#graph.activations;
     const rows = targets.length / this.#classes;
     return {
       [name]: { values: activations, dims: [rows, ...dims] },
       targets: { values: targets, dims: [rows, this.#classes] },
-      ...Object.fromEntries(this.#weights.map((weight) => [weight.name, weight])),
+      ...Object.fromEntries(weights.map((weight) => [weight.name, weight])),
     };
   }
 }

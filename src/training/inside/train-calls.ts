@@ -5,7 +5,7 @@ import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.
 import { HeadFitter } from './head-fitter.js';
 import { Similarity } from './similarity.js';
 import { TailFitter } from './tail-fitter.js';
-import { writeNetwork } from './write-network.js';
+import { readBase, writeNetwork } from './write-network.js';
 
 // How the trainer takes each kind of step.
 
@@ -73,7 +73,7 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Parti
     }
     case 'tail/open':
       await tail?.release();
-      tail = await TailFitter.open(opened(parts[0]), step.cut, step.classes, [floats(parts, 1), floats(parts, 2)]);
+      tail = await TailFitter.open(readBase(step.base), step.cut, step.classes, [floats(parts, 0), floats(parts, 1)]);
       return {};
     case 'tail/step':
       return { facts: await opened(tail).step(floats(parts, 0), floats(parts, 1), step.learningRate) };
@@ -82,6 +82,8 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Parti
     case 'tail/keep':
       opened(tail).keep();
       return {};
+    case 'tail/features':
+      return one('features', await opened(tail).features(floats(parts, 0)));
     case 'tail/weights':
       return { tensors: opened(tail).kept };
     case 'picture/thumbnail': {

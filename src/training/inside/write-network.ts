@@ -3,6 +3,7 @@ import { MenagerieError } from '../../core/errors.js';
 import { backboneOf } from '../../onnx/cut/backbone.js';
 import { type HeadWeights, headFile } from '../../onnx/cut/head-file.js';
 import { fileWithTail } from '../../onnx/gradient/tail-file.js';
+import type { BaseFile } from '../../runtime/networks/network-spec.js';
 import { readWeights } from '../../runtime/weights/weights.js';
 import type { TrainStep, TrainTensor } from '../protocol/steps.js';
 
@@ -27,6 +28,19 @@ export function writeNetwork(
     );
   }
   writeFileSync(target, headFile(backbone, headOf(parts, classes, hidden)));
+}
+
+/**
+ * The file of a network whose last layers are to be trained.
+ * @throws MenagerieError `not_trainable` for one with external data; what reading it throws
+ */
+export function readBase(base: BaseFile): Uint8Array {
+  const { model, external } = readWeights(base.file, base);
+  if (external.length === 0) return model;
+  throw new MenagerieError(
+    'not_trainable',
+    'The network keeps its weights in external data; only its classifier can be trained.',
+  );
 }
 
 function headOf(parts: readonly Float32Array[], classes: number, units: number): HeadWeights {

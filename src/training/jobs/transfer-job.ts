@@ -2,13 +2,12 @@ import type { ErrorCode } from '../../core/errors.js';
 import type { Progress, TransferRequest, TransferResult } from '../transfer-request.js';
 
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled', 'lost'] as const;
-export type JobState = (typeof JOB_STATES)[number];
 
 /** A training that the server runs, or has run. */
 export interface TransferJob {
   id: string;
   request: TransferRequest;
-  state: JobState;
+  state: (typeof JOB_STATES)[number];
   /** Undefined before it runs. */
   progress: Progress | undefined;
   error: { code: ErrorCode; detail: string } | undefined;

@@ -76,9 +76,10 @@ interface GetShapes {
   file: string;
 }
 
-/** Makes the training graph of a tail. Parts: the ONNX file (bytes), weights (classes x features) and bias of the first head. */
+/** Reads a network and makes the training graph of its tail. Parts: weights (classes x features) and bias of the first head. */
 interface OpenTail {
   kind: 'tail/open';
+  base: BaseFile;
   cut: TailCut;
   classes: number;
 }
@@ -126,6 +127,11 @@ interface WriteFile {
   target: string;
 }
 
+/** Part: activations at the cut. Answers with the features that the kept tail makes of them (pictures x size). */
+interface GetTailFeatures {
+  kind: 'tail/features';
+}
+
 export type TrainStep =
   | OpenHead
   | FitHead
@@ -140,6 +146,7 @@ export type TrainStep =
   | StepTail
   | GetLogits
   | KeepTail
+  | GetTailFeatures
   | GetTail
   | MakeThumbnail
   | WriteFile;
@@ -159,6 +166,7 @@ const KINDS: Readonly<Record<TrainStep['kind'], true>> = {
   'tail/logits': true,
   'tail/keep': true,
   'tail/weights': true,
+  'tail/features': true,
   'picture/thumbnail': true,
   'file/write': true,
 };

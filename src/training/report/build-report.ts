@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
-import { at } from '../../core/at.js';
-import { suspiciousLabels } from '../examine/metrics.js';
+import { type HeldOutAnswer, suspiciousLabels, wrongAnswers } from '../examine/held-out-answers.js';
 import { wouldMoreHelp } from '../examine/would-more-help.js';
 import type { HeadResult } from '../head/head-task.js';
 import type { SkippedFile, TrainingPicture, TrainingSet } from '../pictures/training-set.js';
 import { trainingWarnings, unknownSays } from './findings.js';
-import { answersOf, type HeldOutAnswer, measuresOf } from './measure.js';
+import { measuresOf } from './measure.js';
 import { type AnsweredPicture, MOST_LISTED, type ReportedPicture } from './report-parts.js';
 import type { TrainingReport } from './training-report.js';
 
 /** What a training found, before it is a report. */
-export interface Findings {
+export interface TrainingFindings {
   set: TrainingSet;
   /** The pictures that were trained on, and those of val, each in the order of what follows. */
   train: readonly TrainingPicture[];
@@ -37,7 +36,7 @@ export type MakeThumbnail = (picture: TrainingPicture) => Promise<string | null>
  * @throws the reason of a signal that `thumbnailOf` follows
  */
 export async function buildReport(
-  found: Findings,
+  found: TrainingFindings,
   facts: Pick<
     TrainingReport,
     'id' | 'finished_at' | 'base' | 'result' | 'depth' | 'augment' | 'tail' | 'cost' | 'seed' | 'versions'
@@ -75,7 +74,7 @@ export async function buildReport(
 }
 
 async function dataOf(
-  { set, train, val, failed, groups, similarity }: Findings,
+  { set, train, val, failed, groups, similarity }: TrainingFindings,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']> {
   const [inTrain, inVal] = [train, val].map((pictures) => countsOf(pictures, set.classes.length));
@@ -114,7 +113,7 @@ function countsOf(pictures: readonly TrainingPicture[], classes: number): Int32A
 }
 
 async function nearDuplicatesOf(
-  { set, train, val, groups, similarity }: Pick<Findings, 'set' | 'train' | 'val' | 'groups' | 'similarity'>,
+  { set, train, val, groups, similarity }: Pick<TrainingFindings, 'set' | 'train' | 'val' | 'groups' | 'similarity'>,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['data']['near_duplicates']> {
   const members = new Map<number, number[]>();
@@ -147,7 +146,7 @@ async function nearDuplicatesOf(
 
 /** Pictures answered wrongly, of val if there is one: the surest first. */
 async function wrongOf(
-  { set, train, val, head, valProbabilities }: Findings,
+  { set, train, val, head, valProbabilities }: TrainingFindings,
   labels: Int32Array,
   valLabels: Int32Array,
   thumbnailOf: MakeThumbnail,
@@ -158,12 +157,10 @@ async function wrongOf(
     own: Int32Array,
     scores: Float32Array,
   ) =>
-    answersOf(own, scores)
-      .filter(({ picture, answer }) => answer !== at(own, picture))
-      .flatMap((answer) => {
-        const picture = pictures[answer.picture];
-        return picture ? [{ split, picture, answer }] : [];
-      });
+    wrongAnswers(own, scores).flatMap((answer) => {
+      const picture = pictures[answer.picture];
+      return picture ? [{ split, picture, answer }] : [];
+    });
   const all = [
     ...wrongIn('train', train, labels, head.heldOut),
     ...wrongIn('val', val, valLabels, valProbabilities),
@@ -176,16 +173,15 @@ async function wrongOf(
 }
 
 async function suspiciousOf(
-  { set, train, head }: Findings,
+  { set, train, head }: TrainingFindings,
   labels: Int32Array,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['suspicious']> {
-  const all = suspiciousLabels(labels, head.heldOut, train.length);
+  const all = suspiciousLabels(wrongAnswers(labels, head.heldOut));
   const shown: AnsweredPicture[] = [];
-  for (const { picture: i, answer, ofLabel, ofAnswer } of all.slice(0, MOST_LISTED.suspicious)) {
-    const picture = train[i];
-    const held = { picture: i, answer, probability: ofAnswer, ofLabel };
-    if (picture) shown.push(await answered(picture, 'train', held, set.classes, thumbnailOf));
+  for (const answer of all.slice(0, MOST_LISTED.suspicious)) {
+    const picture = train[answer.picture];
+    if (picture) shown.push(await answered(picture, 'train', answer, set.classes, thumbnailOf));
   }
   return { count: all.length, listed: shown };
 }

@@ -1,10 +1,10 @@
-import type { LearningCurve, Measures } from './report-parts.js';
+import { asPercent } from '../../core/units.js';
+import { UNBALANCED } from '../examine/class-balance.js';
+import type { Measures } from './report-parts.js';
 import type { TrainingReport } from './training-report.js';
 
 /** Below this many pictures of a class its recall says little, and most classes of a curve still rise. */
 const FEW = 20;
-/** Classes this unequal are weighted. */
-const UNBALANCED = 3;
 /** From this share on, one class makes the accuracy look good whatever is learned. */
 const DOMINATES = 0.8;
 /** An interval wider than this tells little. */
@@ -28,24 +28,24 @@ export function trainingWarnings(report: Omit<TrainingReport, 'warnings'>): stri
 
 function accuracyWarnings({ accuracy, base_rate, images, calibration_error }: Measures): string[] {
   const warnings: string[] = [];
-  const always = `Always answering "${base_rate.label}" would be right for ${percent(base_rate.value)}`;
+  const always = `Always answering "${base_rate.label}" would be right for ${asPercent(base_rate.value)}`;
   if (accuracy.low <= base_rate.value) {
     warnings.push(
       `The network is not surely better than a constant answer. ${always}; the network is right for ` +
-        `${percent(accuracy.value)} (${percent(accuracy.low)} to ${percent(accuracy.high)}). Do not use it yet.`,
+        `${asPercent(accuracy.value)} (${asPercent(accuracy.low)} to ${asPercent(accuracy.high)}). Do not use it yet.`,
     );
   } else if (base_rate.value >= DOMINATES) {
     warnings.push(`One class dominates. ${always}. Look at the balanced accuracy and at the recall of each class.`);
   }
   if (accuracy.high - accuracy.low > WIDE) {
     warnings.push(
-      `Only ${pictures(images)} could be tested, so the accuracy may be anything from ${percent(accuracy.low)} to ` +
-        `${percent(accuracy.high)}.`,
+      `Only ${pictures(images)} could be tested, so the accuracy may be anything from ${asPercent(accuracy.low)} to ` +
+        `${asPercent(accuracy.high)}.`,
     );
   }
   if (calibration_error > OFF) {
     warnings.push(
-      `Probabilities are off by ${percent(calibration_error)} on average: an answer of 0.9 is not right nine times in ten.`,
+      `Probabilities are off by ${asPercent(calibration_error)} on average: an answer of 0.9 is not right nine times in ten.`,
     );
   }
   return warnings;
@@ -57,8 +57,8 @@ function valWarnings({ val, cross_validation, data }: Omit<TrainingReport, 'warn
   const [here, there] = [cross_validation.accuracy, val.accuracy];
   if (val.images > 0 && there.high < here.low) {
     warnings.push(
-      `The pictures of val are answered worse (${percent(there.value)}) than those trained on promise ` +
-        `(${percent(here.value)}): they are of another kind. Train on pictures like them.`,
+      `The pictures of val are answered worse (${asPercent(there.value)}) than those trained on promise ` +
+        `(${asPercent(here.value)}): they are of another kind. Train on pictures like them.`,
     );
   }
   if (data.near_duplicates.across_splits > 0) {
@@ -116,23 +116,11 @@ function pictureWarnings({ data, suspicious }: Omit<TrainingReport, 'warnings'>)
   return warnings;
 }
 
-/** Whether more pictures would help, in plain words. @param points by number of pictures */
-export function learningCurveSays({ points, would_help }: Omit<LearningCurve, 'says'>): string {
-  const [before, last] = points.slice(-2);
-  if (would_help === null || !before || !last) return 'There are too few pictures to tell whether more would help.';
-  const rise =
-    `from ${before.per_class} to ${last.per_class} pictures a class the accuracy went from ` +
-    `${percent(before.accuracy.value)} to ${percent(last.accuracy.value)}`;
-  return would_help
-    ? `More pictures would help: ${rise}, and it has not levelled off.`
-    : `More pictures of the same kind would hardly help: ${rise}. Wrong labels and kinds of pictures that are missing matter more.`;
-}
-
 /** What `unknown` in an answer means, in plain words. @param share of held-out pictures that it is said of */
 export function unknownSays(share: number): string {
   return (
     'An answer carries "unknown": true when the picture is less like every picture of the training than nearly all ' +
-    `held-out pictures were. Of pictures of these classes about ${percent(share)} are called unknown by mistake.`
+    `held-out pictures were. Of pictures of these classes about ${asPercent(share)} are called unknown by mistake.`
   );
 }
 
@@ -143,8 +131,4 @@ function named(names: readonly string[]): string {
 
 function pictures(number: number): string {
   return number === 1 ? '1 picture' : `${number.toLocaleString('en')} pictures`;
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }

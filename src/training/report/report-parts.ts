@@ -120,4 +120,3 @@ export type MeasuredShare = Static<typeof MeasuredShareSchema>;
 export type ReportedPicture = Static<typeof PictureSchema>;
 export type AnsweredPicture = Static<typeof AnsweredSchema>;
 export type Measures = Static<typeof MeasuresSchema>;
-export type LearningCurve = Static<typeof LearningCurveSchema>;

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { parseDescription } from '../../core/manifest/parse-description.js';
 import { VariantNameSchema } from '../../core/manifest/variant.js';
 import { nullable, strict } from '../../core/schema-parts.js';
+import { DEPTHS } from '../tail/choose-depth.js';
 import {
   AnsweredSchema,
   countSchema,
@@ -135,7 +136,7 @@ export const TrainingReportSchema = Type.Object(
     learning_curve: LearningCurveSchema,
     depth: Type.Object(
       {
-        asked: Type.Enum(['head', 'last-block', 'stage', 'auto']),
+        asked: Type.Enum([...DEPTHS]),
         chosen: DepthSchema,
         why: Type.String(),
       },

@@ -1,6 +1,7 @@
 import { MenagerieError } from '../../core/errors.js';
 import type { HeadWeights } from '../../onnx/cut/head-file.js';
 import type { TailCut } from '../../onnx/gradient/tail.js';
+import type { BaseFile } from '../../runtime/networks/network-spec.js';
 import type { TrainTensor } from '../protocol/steps.js';
 
 /** Where the activations at the cut come from. */
@@ -14,8 +15,8 @@ export interface ActivationSource {
 
 /** The last layers of a network to train, with a new head. */
 export interface TailTask {
-  /** The network's ONNX file, with all its weights. */
-  file: Uint8Array;
+  /** The network's file. */
+  base: BaseFile;
   cut: TailCut;
   /** A head without a hidden layer, trained without the held-out pictures: training begins with it. */
   head: HeadWeights;
@@ -51,7 +52,13 @@ export interface TailResult {
   /** Probabilities of the held-out pictures at the best epoch: held-out pictures x classes. */
   heldOut: Float32Array;
   /** What the best epoch has, if it is better than the frozen network with the head; else undefined: the head alone is kept. */
-  trained: { weights: TrainTensor[]; head: HeadWeights } | undefined;
+  trained:
+    | {
+        /** By the names of the training graph, without the head's. */
+        weights: TrainTensor[];
+        head: HeadWeights;
+      }
+    | undefined;
   /** Milliseconds for which the trainer waited for activations, and that training took in all. */
   waitedMs: number;
   tookMs: number;

@@ -5,6 +5,7 @@ import { accuracyOf, logLoss, pictureWeights } from '../head/pictures.js';
 import type { StepAnswer, TakeStep } from '../protocol/steps.js';
 import { ahead } from './ahead.js';
 import { checkTailTask, type TailEpoch, type TailResult, type TailTask } from './tail-task.js';
+import { calmingScale } from './temperature.js';
 
 const BATCH = 32;
 /** Batches that are read while the trainer works on others. */
@@ -18,7 +19,8 @@ const WARM_UP = 0.1;
 
 /**
  * Trains the last layers of a network with a new head, and keeps them only if they classify held-out pictures better (by their loss)
- * than the network as it was with the same head.
+ * than the network as it was with the same head. Logits are scaled so that this loss is least, before training too: otherwise the
+ * loss would be that of being too sure, and hide that more answers are right.
  * @param take takes a step in the trainer
  * @param onProgress gets the share done, 0..1
  * @throws MenagerieError `invalid_data`, `not_trainable`; what `take` and the source of activations throw
@@ -30,12 +32,12 @@ export async function trainTail(
 ): Promise<TailResult> {
   checkTailTask(task);
   const startedAt = performance.now();
-  const { file, cut, head, classes, training, epochs: count, seed } = task;
-  await take({ kind: 'tail/open', cut, classes }, [file, head.weights, head.bias]);
+  const { base, cut, head, classes, training, epochs: count, seed } = task;
+  await take({ kind: 'tail/open', base, cut, classes }, [head.weights, head.bias]);
   const random = createRandom(seed);
   const steps = count * Math.ceil(training.length / BATCH);
   const epochs: TailEpoch[] = [];
-  let best: { index: number; probabilities: Float32Array } = { index: 0, probabilities: new Float32Array() };
+  let best: { index: number; tested: Tested } | undefined;
   let [done, waitedMs] = [0, 0];
   for (let index = 0; index <= count; index++) {
     const losses: number[] = [];
@@ -49,20 +51,18 @@ export async function trainTail(
       }
       done += losses.length;
     }
-    const probabilities = await heldOutProbabilities(take, task);
-    const labels = task.heldOut.map((picture) => at(task.labels, picture));
-    epochs.push({
-      trainingLoss: index > 0 ? losses.reduce((sum, loss) => sum + loss, 0) / losses.length : undefined,
-      logLoss: logLoss(labels, probabilities, task.weighted),
-      accuracy: accuracyOf(labels, probabilities),
-    });
-    if (index > 0 && !((epochs[index]?.logLoss ?? 0) < (epochs[best.index]?.logLoss ?? 0))) continue;
-    best = { index, probabilities };
+    const tested = await testHeldOut(take, task);
+    const { logLoss, accuracy } = tested;
+    const trainingLoss = index > 0 ? losses.reduce((sum, loss) => sum + loss, 0) / losses.length : undefined;
+    epochs.push({ trainingLoss, logLoss, accuracy });
+    if (best && !(logLoss < best.tested.logLoss)) continue;
+    best = { index, tested };
     await take({ kind: 'tail/keep' });
   }
-  const trained = best.index > 0 ? await keptTail(take, classes) : undefined;
+  if (!best) throw new Error('nothing was tested');
+  const trained = best.index > 0 ? await keptTail(take, classes, best.tested.scale) : undefined;
   const tookMs = performance.now() - startedAt;
-  return { epochs, best: best.index, heldOut: best.probabilities, trained, waitedMs, tookMs };
+  return { epochs, best: best.index, heldOut: best.tested.probabilities, trained, waitedMs, tookMs };
 }
 
 /**
@@ -93,27 +93,46 @@ function trainEpoch(
   );
 }
 
-async function heldOutProbabilities(
+/** What the held-out pictures say of the weights of now. */
+interface Tested {
+  /** Factor for the logits (see temperature.ts). */
+  scale: number;
+  /** With this factor: held-out pictures x classes. */
+  probabilities: Float32Array;
+  logLoss: number;
+  accuracy: number;
+}
+
+async function testHeldOut(
   take: TakeStep,
-  { activations, heldOut, classes }: TailTask,
-): Promise<Float32Array> {
-  const probabilities = new Float32Array(heldOut.length * classes);
+  { activations, heldOut, labels: all, classes, weighted }: TailTask,
+): Promise<Tested> {
+  const labels = heldOut.map((picture) => at(all, picture));
+  const logits = new Float32Array(heldOut.length * classes);
   let offset = 0;
   const read = ahead(batchesOf(heldOut), READ_AHEAD, (pictures) => activations.read(pictures, undefined));
   for await (const { tensors } of ahead(read, SENT_AHEAD, (values) => take({ kind: 'tail/logits' }, [values]))) {
-    const logits = tensors[0]?.values ?? new Float32Array();
-    for (let row = 0; row < logits.length; row += classes) {
-      probabilities.set(softmax(logits.subarray(row, row + classes)), offset);
-      offset += classes;
-    }
+    const own = tensors[0]?.values ?? new Float32Array();
+    logits.set(own, offset);
+    offset += own.length;
   }
-  return probabilities;
+  const scale = calmingScale(labels, logits, pictureWeights(labels, weighted));
+  const probabilities = new Float32Array(logits.length);
+  for (let row = 0; row < logits.length; row += classes) {
+    probabilities.set(softmax(logits.subarray(row, row + classes).map((logit) => scale * logit)), row);
+  }
+  const loss = logLoss(labels, probabilities, weighted);
+  return { scale, probabilities, logLoss: loss, accuracy: accuracyOf(labels, probabilities) };
 }
 
-async function keptTail(take: TakeStep, classes: number): Promise<TailResult['trained']> {
-  const { tensors: weights } = await take({ kind: 'tail/weights' });
-  const valuesOf = (name: string) => weights.find((weight) => weight.name === name)?.values ?? new Float32Array();
-  return { weights, head: { classes, weights: valuesOf('head.weight'), bias: valuesOf('head.bias') } };
+async function keptTail(take: TakeStep, classes: number, scale: number): Promise<TailResult['trained']> {
+  const { tensors } = await take({ kind: 'tail/weights' });
+  const scaled = (name: string) => {
+    const values = tensors.find((weight) => weight.name === name)?.values ?? new Float32Array();
+    return values.map((value) => scale * value);
+  };
+  const head = { classes, weights: scaled('head.weight'), bias: scaled('head.bias') };
+  return { weights: tensors.filter(({ name }) => !name.startsWith('head.')), head };
 }
 
 function batchesOf(pictures: Int32Array): Int32Array[] {

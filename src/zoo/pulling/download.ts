@@ -5,7 +5,7 @@ import { ioError, systemCode } from '../../system/errors.js';
 import { piecesOf } from '../../system/regular-file.js';
 
 /** Progress of a download, in bytes. */
-export interface Progress {
+export interface DownloadProgress {
   received: number;
   total: number;
 }
@@ -29,7 +29,7 @@ export interface Download {
   bytes: number;
   patience: Patience;
   signal: AbortSignal | undefined;
-  onProgress: ((progress: Progress) => void) | undefined;
+  onProgress: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /** Bytes that count as progress, so that a large file survives any number of interruptions. */

@@ -8,14 +8,14 @@ import { syncFolder } from '../../system/whole-file.js';
 import { fileSize, sha256Of } from '../files.js';
 import type { ModelFolder } from '../repository.js';
 import { isPresent, type NamedVariant, statedBytes, verifyFile, weightsPath } from '../weights.js';
-import { describeSource, download, type Patience, type Progress } from './download.js';
+import { type DownloadProgress, describeSource, download, type Patience } from './download.js';
 import { claimPartial, releasePartial, removeFreePartials } from './partial.js';
 
 export interface PullOptions {
   /** URL of a folder that is tried before the manifest's URL: http:, https: or file:. */
   mirror?: string | undefined;
   /** Called after every piece; `received` falls back to 0 if a download restarts. */
-  onProgress?: ((progress: Progress) => void) | undefined;
+  onProgress?: ((progress: DownloadProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
   /** For tests. */
   patience?: Patience | undefined;
@@ -49,7 +49,7 @@ export async function pull(model: ModelFolder, variant: NamedVariant, options: P
   let result: PullResult = { status: 'already_present' };
   let before = 0;
   for (const file of files) {
-    const onProgress = ({ received }: Progress) => options.onProgress?.({ received: before + received, total });
+    const onProgress = ({ received }: DownloadProgress) => options.onProgress?.({ received: before + received, total });
     const pulled = await pullFile(model, variant, file, { ...options, onProgress });
     before += file.bytes ?? 0;
     if (pulled.status === 'already_present') continue;

@@ -1,7 +1,7 @@
 import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FeatureTable } from '../../../src/cli/features/feature-table.js';
+import { StoredFeatures } from '../../../src/cli/features/feature-table.js';
 import { FeaturesFile } from '../../../src/cli/features/features-file.js';
 import { parseNpyHeader } from '../../../src/core/features/npy.js';
 import { temporaryFolder } from '../../support/model-folders.js';
@@ -73,7 +73,7 @@ describe('a file of features', () => {
 describe('a table of features', () => {
   it('gives rows of length 1, and the names of some', async () => {
     const path = await filled();
-    const table = await FeatureTable.open(path, path.replace('.npy', '.txt'));
+    const table = await StoredFeatures.open(path, path.replace('.npy', '.txt'));
     expect([table.count, table.size]).toEqual([3, 6]);
     expect([...(await table.read(1, 2))]).toEqual(Array(12).fill(Math.fround(1 / Math.sqrt(6))));
     expect(await table.names(new Set([0, 2]))).toEqual(
@@ -89,11 +89,11 @@ describe('a table of features', () => {
     const path = await filled();
     const names = path.replace('.npy', '.txt');
     await appendFile(names, '3.jpg\n');
-    await expect(FeatureTable.open(path, names)).rejects.toThrow(/3 rows, .* has 4 names/);
+    await expect(StoredFeatures.open(path, names)).rejects.toThrow(/3 rows, .* has 4 names/);
     await truncate(path, 150);
-    await expect(FeatureTable.open(path, names)).rejects.toThrow(/cut off/);
+    await expect(StoredFeatures.open(path, names)).rejects.toThrow(/cut off/);
     await writeFile(path, 'x');
-    await expect(FeatureTable.open(path, names)).rejects.toMatchObject({ code: 'invalid_data' });
-    await expect(FeatureTable.open(`${path}x`, names)).rejects.toMatchObject({ code: 'io_error' });
+    await expect(StoredFeatures.open(path, names)).rejects.toMatchObject({ code: 'invalid_data' });
+    await expect(StoredFeatures.open(`${path}x`, names)).rejects.toMatchObject({ code: 'io_error' });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { keywordsOf } from '../../../src/cli/folders/keywords.js';
 import { resultText } from '../../../src/cli/folders/result-lines.js';
-import type { Combine } from '../../../src/core/scores/ensemble.js';
+import type { Combine } from '../../../src/core/scores/combine.js';
 import { conclude, type MemberScores } from '../../../src/serving/answering/conclude.js';
 import type { ServedModel } from '../../../src/serving/models/model.js';
 

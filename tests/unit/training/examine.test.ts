@@ -1,40 +1,43 @@
 import { describe, expect, test } from 'vitest';
 import { isUnbalanced } from '../../../src/training/examine/class-balance.js';
-import { heldOutMetrics, suspiciousLabels } from '../../../src/training/examine/metrics.js';
+import { suspiciousLabels, wrongAnswers } from '../../../src/training/examine/held-out-answers.js';
 import { wouldMoreHelp } from '../../../src/training/examine/would-more-help.js';
+import { measuresOf } from '../../../src/training/report/measure.js';
 
-describe('metrics of held-out pictures', () => {
+describe('held-out pictures', () => {
   // Three pictures of class 0, of which two are right, and one of class 1, which is wrong; class 2 has none.
   const labels = Int32Array.of(0, 0, 0, 1);
   const probabilities = Float32Array.of(0.5, 0.25, 0.25, 0.8, 0.1, 0.1, 0.2, 0.7, 0.1, 0.9, 0.05, 0.05);
-  const metrics = heldOutMetrics(labels, probabilities);
+  const measures = measuresOf(['a', 'b', 'c'], labels, probabilities);
 
-  test('count what is right, by picture and by class', () => {
-    expect(metrics.accuracy).toBe(0.5);
-    expect(metrics.baseRate).toBe(0.75);
-    expect(metrics.classes.map(({ index, pictures, recall }) => [index, pictures, recall])).toEqual([
-      [0, 3, 2 / 3],
-      [1, 1, 0],
+  test('are counted where right, by picture and by class', () => {
+    expect(measures.images).toBe(4);
+    expect(measures.accuracy.value).toBe(0.5);
+    expect(measures.base_rate).toEqual({ label: 'a', value: 0.75 });
+    expect(measures.classes.map(({ images, recall }) => [images, recall?.value])).toEqual([
+      [3, 2 / 3],
+      [1, 0],
+      [0, undefined],
     ]);
-    expect(metrics.balancedAccuracy).toBeCloseTo(1 / 3, 12);
-    expect(metrics.logLoss).toBeCloseTo(-(Math.log(0.5) + Math.log(0.8) + Math.log(0.2) + Math.log(0.05)) / 4, 6);
-    expect(metrics.confusion).toContainEqual({ label: 1, answer: 0, images: 1 });
+    expect(measures.balanced_accuracy).toBeCloseTo(1 / 3, 12);
+    expect(measures.log_loss).toBeCloseTo(-(Math.log(0.5) + Math.log(0.8) + Math.log(0.2) + Math.log(0.05)) / 4, 6);
+    expect(measures.confusion).toContainEqual({ label: 1, answer: 0, images: 1 });
   });
 
-  test('the intervals are Wilson’s', () => {
+  test('have the intervals of Wilson', () => {
     // statsmodels.stats.proportion.proportion_confint(2, 4, method="wilson")
-    expect(metrics.interval[0]).toBeCloseTo(0.150036, 5);
-    expect(metrics.interval[1]).toBeCloseTo(0.849964, 5);
+    expect(measures.accuracy.low).toBeCloseTo(0.150036, 5);
+    expect(measures.accuracy.high).toBeCloseTo(0.849964, 5);
   });
 
-  test('labels are suspicious where another class is more probable, the least probable first', () => {
-    const found = suspiciousLabels(labels, probabilities, 5);
+  test('have suspicious labels where another class is more probable, the least probable first', () => {
+    const found = suspiciousLabels(wrongAnswers(labels, probabilities));
     expect(found.map(({ picture, answer }) => [picture, answer])).toEqual([
       [3, 0],
       [2, 1],
     ]);
     expect(found[0]?.ofLabel).toBeCloseTo(0.05, 6);
-    expect(suspiciousLabels(labels, probabilities, 1)).toHaveLength(1);
+    expect(found[0]?.probability).toBeCloseTo(0.9, 6);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { learningCurveSays, trainingWarnings, unknownSays } from '../../../src/training/report/findings.js';
+import { trainingWarnings, unknownSays } from '../../../src/training/report/findings.js';
 import { thumbnailUrl } from '../../../src/training/report/report-parts.js';
 import { parseTrainingReport, type TrainingReport } from '../../../src/training/report/training-report.js';
 import { fullReport, measuresOf, pictureOf, reportOf, shareOf } from '../../support/training-reports.js';
@@ -154,17 +154,6 @@ describe('warnings', () => {
 });
 
 describe('plain words', () => {
-  const points = [20, 40].map((per_class, i) => ({ per_class, accuracy: shareOf(0.945 + 0.013 * i) }));
-
-  test('whether more pictures would help', () => {
-    expect(learningCurveSays({ points, would_help: true })).toMatch(
-      /^More pictures would help: from 20 to 40 .* 94\.5 % to 95\.8 %/,
-    );
-    expect(learningCurveSays({ points, would_help: false })).toMatch(/would hardly help: from 20 to 40/);
-    expect(learningCurveSays({ points, would_help: null })).toMatch(/too few pictures to tell/);
-    expect(learningCurveSays({ points: points.slice(1), would_help: true })).toMatch(/too few pictures to tell/);
-  });
-
   test('what unknown means', () => {
     expect(unknownSays(0.05)).toMatch(/"unknown": true .* 5\.0 % are called unknown by mistake/);
   });

@@ -10,7 +10,7 @@ import {
   type Ready,
   withFeatures,
 } from '../../features/compute.js';
-import { FeatureTable, RowsInMemory } from '../../features/feature-table.js';
+import { RowsInMemory, StoredFeatures } from '../../features/feature-table.js';
 import { namesPath } from '../../features/features-file.js';
 import { type NamedFeatures, tellNearest, tellPairs } from '../../features/tell.js';
 import { Tally } from '../../folders/tally.js';
@@ -52,7 +52,7 @@ export async function similar(
     if (paths.length === 0) throw new MenagerieError('usage', 'Name pictures or folders, or a file with --in.');
     return await pairsOfPictures(paths, options, config, io);
   }
-  const found = await FeatureTable.open(options.in, options.names ?? namesPath(options.in));
+  const found = await StoredFeatures.open(options.in, options.names ?? namesPath(options.in));
   try {
     if (paths.length > 0) return await lookUp(paths, found, options.in, options, config, io);
     return await tellPairs(found, (indices) => found.names(indices), options, io);
@@ -63,7 +63,7 @@ export async function similar(
 
 async function lookUp(
   paths: readonly string[],
-  rows: FeatureTable,
+  rows: StoredFeatures,
   path: string,
   options: SimilarCommandOptions,
   config: Config,

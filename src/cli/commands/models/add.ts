@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { type Decision, decide } from '../../../adding/decide.js';
-import { type Known, readKnown } from '../../../adding/known-pictures.js';
-import { labelCandidates } from '../../../adding/label-candidates.js';
+import { classesOf, type Known, readKnown } from '../../../adding/known-pictures.js';
+import { type LabelCandidate, labelCandidates } from '../../../adding/label-candidates.js';
 import { type NetworkToAdd, statedParts } from '../../../adding/network-to-add.js';
 import { rangesFor, resizesFor } from '../../../adding/preparations.js';
 import { readForm } from '../../../adding/read-form.js';
+import { settle } from '../../../adding/settle.js';
 import { createEngine, unbounded } from '../../../app/engine.js';
 import { BUILT_IN_MODELS, openModels, writableModels } from '../../../app/models-to-load.js';
 import type { Config } from '../../../config/load-config.js';
@@ -50,19 +51,13 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
   const directory = options.to ?? config.modelDirs[0] ?? writableModels(config);
   const id = options.id ?? idOf(file);
   await assertFree(id, directory, config);
-  const { network, externalData } = readNetwork(file, options);
-  const candidates = await labelCandidates(network.form.scores, options, BUILT_IN_MODELS);
+  const { network: read, externalData } = readNetwork(file, options);
+  const candidates = await labelCandidates(read.form.scores, options, BUILT_IN_MODELS);
   if (candidates.length === 0) {
-    throw new MenagerieError(
-      'invalid_labels',
-      `No labels are known for ${network.form.scores} scores: state --labels.`,
-    );
+    throw new MenagerieError('invalid_labels', `No labels are known for ${read.form.scores} scores: state --labels.`);
   }
-  const known: Known =
-    options.data === undefined
-      ? { candidates, pictures: [], classes: 0 }
-      : await readKnown(options.data, candidates, options.limit, readPictureBytes);
-  const { choice, decision } = await tryAll(network, known, options.force, config, io);
+  const { network, known, choice, decision } = await tryAll(read, candidates, options, config, io);
+  const tried = known.pictures.slice(0, choice?.ranked[0]?.logs.length);
   const report: AddReport = {
     id,
     folder: null,
@@ -74,14 +69,14 @@ export async function add(file: string, options: AddCommandOptions, config: Conf
           because: options.force === undefined ? 'best' : 'forced',
         }
       : null,
-    pictures: known.pictures.length,
-    classes: known.classes,
+    pictures: tried.length,
+    classes: classesOf(tried),
     ...attemptRows(choice),
   };
   if (decision) {
     report.folder = await write(
       directory,
-      newModel(network, externalData, known, decision, report, options),
+      await newModel(network, externalData, known, decision, report, options),
       config,
       io,
     );
@@ -125,19 +120,26 @@ function readNetwork(file: string, options: AddCommandOptions): { network: Netwo
 }
 
 async function tryAll(
-  network: NetworkToAdd,
-  known: Known,
-  force: string | undefined,
+  read: NetworkToAdd,
+  labels: LabelCandidate[],
+  { data, limit, force }: AddCommandOptions,
   config: Config,
   io: CommandIo,
-): ReturnType<typeof decide> {
+): Promise<{ network: NetworkToAdd; known: Known } & Awaited<ReturnType<typeof decide>>> {
   const bar = new ProgressBar(io.err, 'trying preparations');
-  const total = rangesFor(network.form, false).length + resizesFor(network.form, false).length;
+  const ranges = rangesFor(read.form, false);
+  const [usual] = ranges;
+  if (!usual) throw new Error('there is no way to feed it');
+  const total = ranges.length + resizesFor(read.form, false).length;
   let tried = 0;
   const engine = await createEngine({ config: unbounded(config), env: io.env });
   try {
     const onTried = () => bar.update(++tried, Math.max(total, tried), `${tried} tried`);
-    return await decide(network, known, force, { pool: engine.pool, signal: io.signal, onTried });
+    const { network, candidates } = await settle(read, usual, labels, engine.pool);
+    const known =
+      data === undefined ? { candidates, pictures: [] } : await readKnown(data, candidates, limit, readPictureBytes);
+    const options = { pool: engine.pool, signal: io.signal, onTried };
+    return { network, known, ...(await decide(network, known, force, options)) };
   } finally {
     bar.clear();
     await engine.stop();
@@ -145,24 +147,27 @@ async function tryAll(
 }
 
 /** The picture that the network is surest of, among those it knows. */
-function goldenOf({ attempt, candidate }: Decision, { pictures, candidates }: Known): NewModel['golden'] {
+async function goldenOf(
+  { attempt, candidate }: Decision,
+  { pictures, candidates }: Known,
+): Promise<NewModel['golden']> {
   const sure = attempt?.logs.indexOf(Math.max(...attempt.logs)) ?? -1;
   const picture = pictures[sure];
   // More probable than one half means more probable than all others.
   if (!picture || (attempt?.logs[sure] ?? Number.NEGATIVE_INFINITY) <= Math.log(0.5)) return undefined;
   const index = picture.truths[candidates.indexOf(candidate)];
   if (index === undefined) return undefined;
-  return { picture: { name: `golden${picture.ending}`, content: picture.bytes }, index, within: 1 };
+  return { picture: { name: `golden${picture.ending}`, content: await picture.read() }, index, within: 1 };
 }
 
-function newModel(
+async function newModel(
   network: NetworkToAdd,
   externalData: readonly string[],
   known: Known,
   decision: Decision,
   report: AddReport,
   { licence }: AddCommandOptions,
-): NewModel {
+): Promise<NewModel> {
   const { file, form } = network;
   const { preparation, candidate } = decision;
   const { id } = report;
@@ -182,7 +187,7 @@ function newModel(
     network: copyOf(basename(file)),
     externalData: externalData.map(copyOf),
     labels: candidate.shared ?? candidate.labels,
-    golden: goldenOf(decision, known),
+    golden: await goldenOf(decision, known),
   };
 }
 

@@ -27,6 +27,16 @@ const TYPES: ReadonlyMap<FeatureForm, string> = new Map([
 /** Most values of a reply. As text they take the thread that serves all requests ten times as long. */
 const MOST_VALUES: Readonly<Record<FeatureForm, number>> = { json: 2 ** 17, npy: 2 ** 21, float32: 2 ** 21 };
 
+const REPLY = {
+  description: 'The features, in the form that was asked for',
+  content: Object.fromEntries(
+    [...TYPES].map(([form, type]) => [
+      type,
+      { schema: form === 'json' ? FeaturesSchema : Type.Unsafe<Buffer>({ type: 'string', format: 'binary' }) },
+    ]),
+  ),
+};
+
 /** POST and PUT /models/:id/features */
 export const featureRoutes: FastifyPluginAsyncTypebox<ReceiveOptions> = async (app, options) => {
   leaveBodies(app);
@@ -43,9 +53,8 @@ export const featureRoutes: FastifyPluginAsyncTypebox<ReceiveOptions> = async (a
         tags: ['classify'],
         params: Type.Object({ id: ModelIdSchema }),
         querystring: Type.Partial(FeaturesQuerySchema),
-        produces: [...TYPES.values()],
         hide: method === 'PUT',
-        response: { 200: FeaturesSchema, ...problems(400, 404, 406, 408, 409, 413, 415, 422, 503, 504) },
+        response: { 200: REPLY, ...problems(400, 404, 406, 408, 409, 413, 415, 422, 503, 504) },
       },
       handler: async (request, reply) => {
         const started = performance.now();

@@ -3,7 +3,8 @@ import { MODEL_ID_PATTERN } from '../../../core/manifest/schema-words.js';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
 import { nullable, strict } from '../../../core/schema-parts.js';
 import { JOB_STATES } from '../../../training/jobs/transfer-job.js';
-import { DEPTHS, STEPS } from '../../../training/transfer-request.js';
+import { DEPTHS } from '../../../training/tail/choose-depth.js';
+import { STEPS } from '../../../training/transfer-request.js';
 
 const PARAMETERS = {
   id: Type.String({
@@ -24,7 +25,7 @@ const PARAMETERS = {
     Type.String({
       maxLength: 200,
       description:
-        'Distortions of the pictures while layers of the network learn, drawn anew in each epoch, as for tta.',
+        'How pictures are distorted while the model learns, as for tta. Layers see them anew in each epoch, a classifier alone four views.',
     }),
   ),
   hidden: Type.Optional(

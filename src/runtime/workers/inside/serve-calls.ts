@@ -26,7 +26,6 @@ const LIFELINE = new URL('./lifeline.js', import.meta.url);
 const MAX_FRAME_BYTES = 2 ** 32;
 /** The largest receive buffer of a socket on Linux, by default. */
 const RECEIVED_BYTES = 256 * 1024;
-const SERVER_IS_GONE = 70;
 
 /**
  * The loop of a process that works for the server: it reads calls from its socket and answers them strictly in order, because
@@ -57,7 +56,8 @@ export function serveCalls(answerCall: AnswerCall): void {
     return true;
   }
   socket.resume();
-  for (const event of ['end', 'error', 'close']) socket.on(event, () => process.exit(SERVER_IS_GONE));
+  // The server is gone. An ordinary exit would wait for the lifeline's thread, which may be in a read that never ends.
+  for (const event of ['end', 'error', 'close']) socket.on(event, () => process.kill(process.pid, 'SIGKILL'));
 
   async function answerAll(): Promise<void> {
     if (working) return;

@@ -195,8 +195,8 @@ const CASES: Case[] = [
   {
     name: 'Split of which a part is not used',
     dims: [4, 2, 2],
-    nodes: [['Split', ['x', 'sizes'], ['a', 'y'], { axis: 1 }]],
-    constants: { sizes: [1n, 3n] },
+    nodes: [['Split', ['x', 'sizes'], ['a', 'y', 'b'], { axis: 1 }]],
+    constants: { sizes: [1n, 2n, 1n] },
   },
   { name: 'Slice by attributes', opset: 9, nodes: one('Slice', { axes: [1, 3], starts: [1, 0], ends: [9, -1] }) },
   {

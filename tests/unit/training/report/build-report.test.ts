@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { TrainingPicture } from '../../../../src/training/pictures/training-set.js';
-import { buildReport, type Findings } from '../../../../src/training/report/build-report.js';
+import { buildReport, type TrainingFindings } from '../../../../src/training/report/build-report.js';
 import { parseTrainingReport } from '../../../../src/training/report/training-report.js';
 import { reportOf, TINY_JPEG } from '../../../support/training-reports.js';
 
@@ -22,7 +22,7 @@ const answers = (pictures: readonly TrainingPicture[], other: Record<number, num
 const TRAIN = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2].map((label, i) => picture(label, `t${i}`));
 const VAL = [0, 1].map((label, i) => picture(label, `v${i}`));
 
-function findings(changes: Partial<Findings> = {}, train = TRAIN, val = VAL): Findings {
+function findings(changes: Partial<TrainingFindings> = {}, train = TRAIN, val = VAL): TrainingFindings {
   return {
     set: {
       classes: LABELS,
@@ -59,7 +59,7 @@ function findings(changes: Partial<Findings> = {}, train = TRAIN, val = VAL): Fi
 
 const { id, finished_at, base, result, depth, augment, tail, cost, seed, versions } = reportOf(LABELS, 4);
 const FACTS = { id, finished_at, base, result, depth, augment, tail, cost, seed, versions };
-const build = (found: Findings, thumbnail = async () => TINY_JPEG as string | null) =>
+const build = (found: TrainingFindings, thumbnail = async () => TINY_JPEG as string | null) =>
   buildReport(found, FACTS, thumbnail);
 
 describe('the report of a training', () => {
