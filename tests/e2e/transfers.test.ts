@@ -1,19 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Manifest, parseManifest } from '../../src/core/manifest/manifest.js';
 import { createNormalise } from '../../src/core/pixels/normalise.js';
 import { softmax } from '../../src/core/scores/activation.js';
 import { tarOf, zipOf } from '../support/archives.js';
 import { colourNetwork, SIDE } from '../support/colour-networks.js';
 import { type ClassifyReply, codeOf, postPicture } from '../support/http-client.js';
-import { manifestOf, PREPROCESS, writeTree } from '../support/model-folders.js';
-import { childrenOf, serveLasting } from '../support/process.js';
+import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from '../support/model-folders.js';
+import { childrenOf, serve } from '../support/process.js';
 import {
   ADMIN,
   type Colour,
@@ -34,33 +33,24 @@ import { until } from '../support/worker-script.js';
 // One server with two workers for all tests, as users start it. The base is small, and pictures are drawn.
 
 const BASE = 'cifar10-resnet20';
-const DATA = mkdtempSync(join(tmpdir(), 'menagerie-'));
-let server: Awaited<ReturnType<typeof serveLasting>>;
-
-beforeAll(async () => {
-  await writeSet(join(DATA, 'sets/colours'), { red: 8, green: 8, blue: 8 });
-  await writeSet(join(DATA, 'sets/val'), { red: 3, green: 3, blue: 3 }, 500);
-  await writeSet(join(DATA, 'sets/one'), { red: 3 });
-  await writeTree(join(DATA, 'models/plain'), {
-    'manifest.json': manifestOf('plain', {
-      input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
-      preprocess: PREPROCESS,
-      batch: 'dynamic',
-    }),
-    'labels.txt': 'r\ng\nb\n',
-    'plain.onnx': colourNetwork(),
-  });
-  server = await serveLasting({
-    MENAGERIE_DATA_DIR: DATA,
-    MENAGERIE_ADMIN_KEY: KEY,
-    MENAGERIE_MODELS: `${BASE},lenet5,plain`,
-    MENAGERIE_WORKERS: '2',
-  });
+const DATA = await temporaryFolder();
+await writeSet(join(DATA, 'sets/colours'), { red: 8, green: 8, blue: 8 });
+await writeSet(join(DATA, 'sets/val'), { red: 3, green: 3, blue: 3 }, 500);
+await writeSet(join(DATA, 'sets/one'), { red: 3 });
+await writeTree(join(DATA, 'models/plain'), {
+  'manifest.json': manifestOf('plain', {
+    input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
+    preprocess: PREPROCESS,
+    batch: 'dynamic',
+  }),
+  'labels.txt': 'r\ng\nb\n',
+  'plain.onnx': colourNetwork(),
 });
-afterAll(async () => {
-  server?.child.kill('SIGKILL');
-  await server?.ended;
-  rmSync(DATA, { recursive: true, force: true });
+const server = await serve({
+  MENAGERIE_DATA_DIR: DATA,
+  MENAGERIE_ADMIN_KEY: KEY,
+  MENAGERIE_MODELS: `${BASE},lenet5,plain`,
+  MENAGERIE_WORKERS: '2',
 });
 
 /** The most probable label of a picture, and whether it is unknown. */
