@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseTrainingReport } from '../../src/training/report/training-report.js';
-import { writeTree } from '../support/model-folders.js';
+import { temporaryFolder, writeTree } from '../support/model-folders.js';
 import { childrenOf, run, start } from '../support/process.js';
 import { drawn, leftovers, writeSet } from '../support/trainings.js';
 import { until } from '../support/worker-script.js';
@@ -15,19 +14,16 @@ import { until } from '../support/worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const BASE = 'cifar10-resnet20';
-const ROOT = mkdtempSync(join(tmpdir(), 'menagerie-'));
+const ROOT = await temporaryFolder();
 const DATA = join(ROOT, 'data');
 const SET = join(ROOT, 'set');
 const ENV = { MENAGERIE_DATA_DIR: DATA, MENAGERIE_WORKERS: '1' };
 const transfer = (id: string, ...more: string[]) => run(['transfer', BASE, '--data', SET, '--id', id, ...more], ENV);
 
-beforeAll(async () => {
-  await writeSet(SET, { red: 6, green: 6 });
-  await writeSet(join(ROOT, 'val'), { red: 2, green: 2 }, 500);
-  await writeSet(join(ROOT, 'one'), { red: 2 });
-  await writeTree(ROOT, { 'picture.png': await drawn('green', 77) });
-});
-afterAll(() => rmSync(ROOT, { recursive: true, force: true }));
+await writeSet(SET, { red: 6, green: 6 });
+await writeSet(join(ROOT, 'val'), { red: 2, green: 2 }, 500);
+await writeSet(join(ROOT, 'one'), { red: 2 });
+await writeTree(ROOT, { 'picture.png': await drawn('green', 77) });
 
 describe('menagerie transfer', () => {
   test('prints its report as text, and the model answers', async () => {

@@ -134,7 +134,7 @@ test('a training that ends the server again and again is lost', async () => {
   expect((await train(server.url, BASE, { data: 'set', id: 'mine' })).state).toBe('done');
 });
 
-test('a newcomer that fails keeps the old model', async () => {
+test('a newcomer that fails keeps the old model; a second server trains nothing meanwhile', async () => {
   const { data, env } = await dataFolder();
   const server = await serve(env);
   expect((await train(server.url, BASE, { data: 'set', id: 'mine' })).state).toBe('done');
@@ -147,6 +147,12 @@ test('a newcomer that fails keeps the old model', async () => {
   expect(await answer(server.url)).toBe('red');
   expect(readFileSync(join(data, 'models/mine/manifest.json'), 'utf8')).toBe(manifest);
   expect(leftovers(data)).toEqual([]);
+  const second = await serve(env);
+  const refused = await startTraining(second.url, BASE, { data: 'set', id: 'another' });
+  expect(await refused.json()).toMatchObject({
+    code: 'io_error',
+    detail: 'Another process trains with this MENAGERIE_DATA_DIR.',
+  });
   // It came so far that there is a report.
   expect((await reportOfTraining(server.url, failed.id)).seed).toBe(9);
 });

@@ -1,19 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Manifest, parseManifest } from '../../src/core/manifest/manifest.js';
 import { createNormalise } from '../../src/core/pixels/normalise.js';
 import { softmax } from '../../src/core/scores/activation.js';
 import { tarOf, zipOf } from '../support/archives.js';
 import { colourNetwork, SIDE } from '../support/colour-networks.js';
 import { type ClassifyReply, codeOf, postPicture } from '../support/http-client.js';
-import { manifestOf, PREPROCESS, writeTree } from '../support/model-folders.js';
-import { serveLasting } from '../support/process.js';
+import { manifestOf, PREPROCESS, temporaryFolder, writeTree } from '../support/model-folders.js';
+import { childrenOf, serve } from '../support/process.js';
 import {
   ADMIN,
   type Colour,
@@ -26,39 +25,32 @@ import {
   startTraining,
   type Training,
   train,
+  untilOver,
   writeSet,
 } from '../support/trainings.js';
+import { until } from '../support/worker-script.js';
 
 // One server with two workers for all tests, as users start it. The base is small, and pictures are drawn.
 
 const BASE = 'cifar10-resnet20';
-const DATA = mkdtempSync(join(tmpdir(), 'menagerie-'));
-let server: Awaited<ReturnType<typeof serveLasting>>;
-
-beforeAll(async () => {
-  await writeSet(join(DATA, 'sets/colours'), { red: 8, green: 8, blue: 8 });
-  await writeSet(join(DATA, 'sets/val'), { red: 3, green: 3, blue: 3 }, 500);
-  await writeSet(join(DATA, 'sets/one'), { red: 3 });
-  await writeTree(join(DATA, 'models/plain'), {
-    'manifest.json': manifestOf('plain', {
-      input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
-      preprocess: PREPROCESS,
-      batch: 'dynamic',
-    }),
-    'labels.txt': 'r\ng\nb\n',
-    'plain.onnx': colourNetwork(),
-  });
-  server = await serveLasting({
-    MENAGERIE_DATA_DIR: DATA,
-    MENAGERIE_ADMIN_KEY: KEY,
-    MENAGERIE_MODELS: `${BASE},lenet5,plain`,
-    MENAGERIE_WORKERS: '2',
-  });
+const DATA = await temporaryFolder();
+await writeSet(join(DATA, 'sets/colours'), { red: 8, green: 8, blue: 8 });
+await writeSet(join(DATA, 'sets/val'), { red: 3, green: 3, blue: 3 }, 500);
+await writeSet(join(DATA, 'sets/one'), { red: 3 });
+await writeTree(join(DATA, 'models/plain'), {
+  'manifest.json': manifestOf('plain', {
+    input: { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE },
+    preprocess: PREPROCESS,
+    batch: 'dynamic',
+  }),
+  'labels.txt': 'r\ng\nb\n',
+  'plain.onnx': colourNetwork(),
 });
-afterAll(async () => {
-  server?.child.kill('SIGKILL');
-  await server?.ended;
-  rmSync(DATA, { recursive: true, force: true });
+const server = await serve({
+  MENAGERIE_DATA_DIR: DATA,
+  MENAGERIE_ADMIN_KEY: KEY,
+  MENAGERIE_MODELS: `${BASE},lenet5,plain`,
+  MENAGERIE_WORKERS: '2',
 });
 
 /** The most probable label of a picture, and whether it is unknown. */
@@ -285,8 +277,8 @@ describe('a training is refused', () => {
   });
 });
 
-test('two clients train at once while a third classifies; one is cancelled, the other ends', async () => {
-  await writeSet(join(DATA, 'sets/many'), { red: 120, green: 120, blue: 120 }, 5000);
+test('two clients train at once while a third classifies and many follow; one is cancelled, the other ends', async () => {
+  await writeSet(join(DATA, 'sets/many'), { red: 150, green: 150, blue: 150 }, 5000);
   const start = async (id: string) =>
     (await (await startTraining(server.url, BASE, { data: 'sets/many', id })).json()) as Training;
   const [one, other] = await Promise.all([start('one'), start('other')]);
@@ -299,11 +291,21 @@ test('two clients train at once while a third classifies; one is cancelled, the 
   const state = async ({ id }: Training) =>
     ((await (await fetch(`${server.url}/transfers/${id}`)).json()) as Training).state;
   for await (const { progress } of eventsOf(server.url, one.id)) if (progress?.step === 'features') break;
+  // Who leaves makes room for others who follow.
+  for (let i = 0; i < 70; i++) {
+    const gone = new AbortController();
+    const events = await fetch(`${server.url}/transfers/${other.id}`, {
+      headers: { accept: 'text/event-stream' },
+      signal: gone.signal,
+    });
+    expect(events.status).toBe(200);
+    gone.abort();
+  }
   expect([await state(one), await state(other)].sort()).toEqual(['queued', 'running']);
   const cancelled = await fetch(`${server.url}/transfers/${one.id}`, { method: 'DELETE', headers: ADMIN });
   expect(await cancelled.json()).toMatchObject({ state: 'cancelled', error: null });
   for await (const training of eventsOf(server.url, other.id)) Object.assign(other, training);
-  expect(other).toMatchObject({ state: 'done', result: { pictures: 360 } });
+  expect(other).toMatchObject({ state: 'done', result: { pictures: 450 } });
   classifying = false;
   await third;
   expect(asked).toBeGreaterThan(0);
@@ -312,6 +314,34 @@ test('two clients train at once while a third classifies; one is cancelled, the 
   const forgotten = await fetch(`${server.url}/transfers/${one.id}`, { method: 'DELETE', headers: ADMIN });
   expect(forgotten.status).toBe(200);
   expect((await fetch(`${server.url}/transfers/${one.id}`)).status).toBe(404);
+});
+
+test('a training that is cancelled in any step leaves no model, or a whole one', async () => {
+  for (const [i, step] of ['reading', 'head', 'writing', 'loading'].entries()) {
+    const id = `cancelled-${i}`;
+    const response = await startTraining(server.url, BASE, { data: 'sets/many', id, seed: i });
+    const started = (await response.json()) as Training;
+    for await (const { progress } of eventsOf(server.url, started.id)) if (progress?.step === step) break;
+    const reply = await fetch(`${server.url}/transfers/${started.id}`, { method: 'DELETE', headers: ADMIN });
+    const { state } = (await reply.json()) as Training;
+    // It may have been at its end.
+    expect(['cancelled', 'done']).toContain(state);
+    if (state === 'done') await expectKnows(id);
+    else expect((await fetch(`${server.url}/models/${id}`)).status).toBe(404);
+  }
+});
+
+test.runIf(process.platform === 'linux')('a trainer that ends fails its training alone', async () => {
+  const response = await startTraining(server.url, BASE, { data: 'sets/many', id: 'lost', seed: 99 });
+  const started = (await response.json()) as Training;
+  const isTrainer = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('trainer-main');
+  await until(() => {
+    const trainer = childrenOf(server).find(isTrainer);
+    return trainer !== undefined && process.kill(Number(trainer), 'SIGKILL');
+  }, 'the trainer');
+  const failed = await untilOver(server.url, started.id);
+  expect(failed).toMatchObject({ state: 'failed', error: { code: 'training_failed' } });
+  expect(await train(server.url, BASE, { data: 'sets/many', id: 'lost' })).toMatchObject({ state: 'done' });
 });
 
 test('nothing is left of all this but models, features and reports', () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { atTheEnd } from './at-the-end.js';
 import { until } from './worker-script.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -32,21 +32,18 @@ export interface Descriptors {
   gid?: number;
 }
 
-/** Starts `menagerie`, which ends with the test. The environment holds what is given here and PATH, nothing else. */
-export function start(args: readonly string[], env?: Record<string, string>, to?: Descriptors): Running {
-  const running = startLasting(args, env, to);
-  onTestFinished(() => void running.child.kill('SIGKILL'));
-  return running;
-}
-
-/** The same, for who ends it himself, such as for all tests of a file. */
-function startLasting(args: readonly string[], env: Record<string, string> = {}, to: Descriptors = {}): Running {
+/**
+ * Starts `menagerie`, which ends with the test, or with the file outside of tests. The environment holds what is given here and PATH,
+ * nothing else.
+ */
+export function start(args: readonly string[], env: Record<string, string> = {}, to: Descriptors = {}): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: [to.in ?? 'ignore', to.out ?? 'pipe', to.err ?? 'pipe'],
     ...(to.uid === undefined ? {} : { uid: to.uid }),
     ...(to.gid === undefined ? {} : { gid: to.gid }),
   });
+  atTheEnd(() => child.kill('SIGKILL'));
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout?.on('data', (chunk) => out.push(chunk));
   child.stderr?.on('data', (chunk) => err.push(chunk));
@@ -65,33 +62,22 @@ export function run(args: readonly string[], env?: Record<string, string>, to?: 
 }
 
 /** Starts `menagerie serve` with the bundled LeNet-5 on a free port, and waits until it is ready. */
-export async function serve(env: Record<string, string> = {}, to?: Pick<Descriptors, 'out'>): Promise<RunningServer> {
-  return await ready(start(['serve'], serverEnv(env), to));
-}
-
-/** The same for all tests of a file, which has to end it. */
-export async function serveLasting(env: Record<string, string> = {}): Promise<RunningServer> {
-  return await ready(startLasting(['serve'], serverEnv(env)));
-}
-
-type RunningServer = Running & { url: string; port: number };
-
-function serverEnv(env: Record<string, string>): Record<string, string> {
-  return { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1', ...env };
-}
-
-async function ready(running: Running): Promise<RunningServer> {
+export async function serve(
+  env: Record<string, string> = {},
+  to?: Pick<Descriptors, 'out'>,
+): Promise<Running & { url: string; port: number }> {
+  const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5', MENAGERIE_WORKERS: '1', ...env }, to);
   let ended = false;
   void running.ended.then(() => {
     ended = true;
   });
   const address = () => /listens on (http:\S+)/.exec(running.err())?.[1];
-  const isReady = async () => {
+  const ready = async () => {
     if (ended) throw new Error(`it ended: ${running.err()}`);
     const url = address();
     return url !== undefined && (await fetch(`${url}/readyz`)).ok;
   };
-  await until(() => isReady().catch(() => false), 'the server to be ready');
+  await until(() => ready().catch(() => false), 'the server to be ready');
   const url = address() as string;
   return { ...running, url, port: Number(new URL(url).port) };
 }

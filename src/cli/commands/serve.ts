@@ -63,7 +63,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
     const { createApp } = await import('../../http/app.js');
     const { openTransfers } = await import('../../app/transfers.js');
     const transfers = await openTransfers(engine, config, version, {
-      onState: ({ id, state, error, request, result }) => {
+      onState: ({ id, state, error, request, result }, fault) => {
         const facts = {
           transfer: id,
           state,
@@ -71,6 +71,7 @@ export async function serve(settings: Config, version: string, io: CommandIo): P
           model: request.id,
           ...result,
           ...(error && { error }),
+          ...(fault && { err: fault }),
         };
         log[state === 'failed' || state === 'lost' ? 'error' : 'info'](facts, 'training');
       },

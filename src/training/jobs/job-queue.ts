@@ -3,6 +3,7 @@ import { MenagerieError, toMenagerieError } from '../../core/errors.js';
 import type { FileLock } from '../../system/file-lock.js';
 import type { Progress, TransferRequest, TransferResult } from '../transfer-request.js';
 import { JobStore } from './job-store.js';
+import { JobWatchers } from './job-watchers.js';
 import { isOver, type TransferJob } from './transfer-job.js';
 
 /** Runs one training. Its report is stored by `keepReport` before the model is written. */
@@ -18,8 +19,8 @@ export interface JobQueueOptions {
   run: RunTransfer;
   /** @throws MenagerieError `model_protected` if no training may make a model of this id */
   assertFree(id: string): Promise<void>;
-  /** A job has changed its state. */
-  onState(job: TransferJob): void;
+  /** A job has changed its state. @param fault why it failed, with its cause, which the job does not tell clients */
+  onState(job: TransferJob, fault?: MenagerieError): void;
   /** The state of a job could not be written: after a restart an older one counts. */
   onFault(job: TransferJob, error: MenagerieError): void;
 }
@@ -33,7 +34,7 @@ export class JobQueue {
   readonly #options: JobQueueOptions;
   /** In the order in which they came. */
   readonly #jobs = new Map<string, TransferJob>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new JobWatchers();
   #running: { id: string; abort: AbortController; ended: Promise<void> } | undefined;
   /** Held from the first job on: two servers with one folder would run each other's jobs. */
   #lock: Promise<FileLock> | undefined;
@@ -165,46 +166,17 @@ export class JobQueue {
   }
 
   /**
-   * The job now, and again after each change until it is over or the queue stops. Changes that come faster than they are taken are
-   * given as one.
-   * @param signal ends it
+   * The job now, and again after each change (see JobWatchers).
    * @throws MenagerieError `unknown_training`
    */
-  async *watch(id: string, signal: AbortSignal): AsyncGenerator<TransferJob> {
-    // Looked for once: a slow reader also gets the end of a job that was forgotten meanwhile.
-    const job = this.job(id);
-    let changed = true;
-    let wake = () => {};
-    const onChange = () => {
-      changed = true;
-      wake();
-    };
-    const watchers = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, watchers.add(onChange));
-    signal.addEventListener('abort', onChange, { once: true });
-    try {
-      for (;;) {
-        if (signal.aborted) return;
-        if (changed) {
-          changed = false;
-          // It may change while the reader has it.
-          const over = isOver(job);
-          yield job;
-          if (over) return;
-        } else if (this.#stopped) return;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      signal.removeEventListener('abort', onChange);
-      watchers.delete(onChange);
-      if (watchers.size === 0) this.#watchers.delete(id);
-    }
+  watch(id: string, signal: AbortSignal): AsyncGenerator<TransferJob> {
+    return this.#watchers.watch(this.job(id), signal);
   }
 
   /** Ends the running job, which begins again when the server starts the next time. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const watchers of this.#watchers.values()) for (const wake of watchers) wake();
+    this.#watchers.close();
     this.#running?.abort.abort(new MenagerieError('shutting_down', 'The server is stopping.'));
     await this.#running?.ended;
     await this.#lock?.then((lock) => lock.release()).catch(() => undefined);
@@ -239,7 +211,7 @@ export class JobQueue {
     await this.#move(job, 'running');
     const onProgress = (progress: Progress) => {
       job.progress = progress;
-      this.#changed(job);
+      this.#watchers.changed(job);
     };
     try {
       signal.throwIfAborted();
@@ -252,12 +224,17 @@ export class JobQueue {
       // A stopped server begins it again; it was not its fault.
       if (code === 'shutting_down') job.begun--;
       const state = code === 'shutting_down' ? 'queued' : code === 'training_cancelled' ? 'cancelled' : 'failed';
-      await this.#move(job, state, state === 'failed' ? { code, detail } : undefined);
+      await (state === 'failed' ? this.#move(job, state, { code, detail }, reason) : this.#move(job, state));
     }
   }
 
   /** Never rejects. */
-  async #move(job: TransferJob, state: TransferJob['state'], error?: TransferJob['error']): Promise<void> {
+  async #move(
+    job: TransferJob,
+    state: TransferJob['state'],
+    error?: TransferJob['error'],
+    reason?: MenagerieError,
+  ): Promise<void> {
     const { store, onState, onFault } = this.#options;
     job.state = state;
     job.error = error;
@@ -268,12 +245,8 @@ export class JobQueue {
     } catch (fault) {
       onFault(job, toMenagerieError(fault));
     }
-    this.#changed(job);
-    onState(job);
-  }
-
-  #changed({ id }: TransferJob): void {
-    for (const wake of this.#watchers.get(id) ?? []) wake();
+    this.#watchers.changed(job);
+    onState(job, reason);
   }
 
   /** Never rejects. */

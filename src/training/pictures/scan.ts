@@ -25,6 +25,8 @@ export interface ScanOptions {
   signal?: AbortSignal;
 }
 
+/** Why files are left out that contradict each other. */
+const IN_SEVERAL = 'the same picture in several classes';
 /** Small files take a thread several turns each; the next ones need not wait for that. */
 const FILES_AT_ONCE = 4;
 /** Orders names as people do: `2` before `10`. The language is fixed, so that classes have the same order on every machine. */
@@ -49,7 +51,7 @@ export async function scanClasses(folder: string, options: ScanOptions): Promise
   const only = set.classes.length === 0 ? 'no class' : `only the class "${set.classes[0]}"`;
   throw invalidData(
     `${pathText(folder)} has ${only} with pictures to train on; at least two are needed, each in a folder of its own.` +
-      reasonsText(set.skipped),
+      reasonsText([...set.skipped, ...set.conflicts.flat().map(({ file }) => ({ file, reason: IN_SEVERAL }))]),
   );
 }
 

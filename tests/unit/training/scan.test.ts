@@ -173,6 +173,11 @@ describe('a folder is refused', () => {
       'Not used: 1 (not a picture).',
     ],
     [
+      'with nothing but contradictions',
+      { 'a/1.png': picture('1'), 'b/1.png': picture('1') },
+      'Not used: 2 (the same picture in several classes).',
+    ],
+    [
       'with names that people take for one',
       { 'Cat/1.png': picture('1'), 'cat /1.png': picture('2') },
       'The classes "cat" and "Cat"',

@@ -40,8 +40,11 @@ describe('trainings', () => {
     expect(jobs[0]?.ended).toBeDefined();
   });
 
-  test('that fail say why, and the next one begins; what is no error of ours is not shown', async () => {
-    const { submit, begun, inState } = await openJobs(undefined);
+  test('that fail say why, and the next one begins; what is no error of ours goes to the log alone', async () => {
+    const causes: unknown[] = [];
+    const { submit, begun, inState } = await openJobs(undefined, {
+      onState: (_job, fault) => fault && causes.push(fault.cause),
+    });
     const [a, b] = [await submit('a'), await submit('b')];
     (await begun(1)).fail(new MenagerieError('invalid_data', 'one class only'));
     await inState(a, 'failed');
@@ -49,6 +52,8 @@ describe('trainings', () => {
     (await begun(2)).fail(new Error('/secret/path'));
     await inState(b, 'failed');
     expect(b.error).toMatchObject({ code: 'internal', detail: expect.not.stringContaining('secret') });
+    await until(() => causes.length === 2, 'both to be told');
+    expect(causes[1]).toMatchObject({ message: '/secret/path' });
   });
 
   test('that wait or run can be cancelled, and those that are over forgotten', async () => {
@@ -349,7 +354,7 @@ describe('who watches a training', () => {
     await queue.remove(job.id);
     expect((await watch.next()).value).toMatchObject({ state: 'cancelled' });
     expect((await watch.next()).done).toBe(true);
-    await expect(follow(queue, job.id).next()).rejects.toMatchObject({ code: 'unknown_training' });
+    expect(() => follow(queue, job.id)).toThrowError(expect.objectContaining({ code: 'unknown_training' }));
   });
 
   test('is let go when nobody listens any more, and when the queue stops', async () => {
