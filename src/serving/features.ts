@@ -12,6 +12,7 @@ import { planFor } from './asking/plan.js';
 import { PLAIN_QUESTION } from './asking/question.js';
 import type { Admission } from './cost/admission.js';
 import { assertDecodable, type ReadingTools, readingOf } from './cost/reading.js';
+import { loadLayer } from './layer-networks.js';
 import { networkSpecOf } from './loading/bring-up.js';
 import type { ServedModel } from './models/model.js';
 import type { HeldTarget, Targets } from './targets.js';
@@ -65,8 +66,7 @@ export class Features {
     await assertPulled(folder, variant);
     const key = `${id}@${name}#features-${++this.#opened}`;
     const spec = networkSpecOf(folder, variant, { key, rows: undefined, base: undefined });
-    // One view at a time: the values of several could be many.
-    const info = await pool.load(layer ? { ...spec, batch: 1, layer } : spec, instances);
+    const info = layer ? await loadLayer(pool, spec, layer, instances) : await pool.load(spec, instances);
     const gmacs = info.viewMs / NOMINAL_MS_PER_GMAC;
     const version = info.sha256.slice(0, 12);
     const model = { id, variant: name, version, key, folder, info, gmacs, viewMs: info.viewMs };

@@ -2,6 +2,7 @@ import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { inputShape } from '../core/manifest/input-shape.js';
 import { countOf } from '../core/shape.js';
 import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
+import type { LayerTensor, NetworkInfo, NetworkSpec } from '../runtime/networks/network-spec.js';
 import type { WorkerPool } from '../runtime/workers/pool.js';
 import { findVariant } from '../zoo/weights.js';
 import type { Admission } from './cost/admission.js';
@@ -143,15 +144,7 @@ export class LayerNetworks {
     const room = admission.reserve([{ gmacs, ms }], Number.POSITIVE_INFINITY);
     try {
       const spec = networkSpecOf(folder, findVariant(folder, variant), { key, rows: undefined });
-      // One view at a time: the values of several could be many.
-      const loaded = await pool.load(
-        { ...spec, base: undefined, batch: 1, layer: { tensor, size: countOf(shape) } },
-        instances,
-      );
-      if (loaded.features === undefined) {
-        await pool.unload(key);
-        throw new MenagerieError('signature_mismatch', 'Its values are not numbers, or not the same for each picture.');
-      }
+      const loaded = await loadLayer(pool, spec, { tensor, size: countOf(shape) }, instances);
       return { ...model, key, info: loaded, viewMs: loaded.viewMs };
     } catch (error) {
       const { code, message, cause } = toMenagerieError(error);
@@ -174,4 +167,24 @@ export class LayerNetworks {
     this.#entries.delete(key);
     this.#options.pool.unload(key).catch(() => undefined);
   }
+}
+
+/**
+ * Loads a network whose features are the values of a tensor inside the graph.
+ * @throws MenagerieError `signature_mismatch` if they cannot be had, and what loading throws
+ */
+export async function loadLayer(
+  pool: Pick<WorkerPool, 'load' | 'unload'>,
+  spec: NetworkSpec,
+  layer: LayerTensor,
+  instances: number,
+): Promise<NetworkInfo> {
+  // One view at a time: the values of several could be many.
+  const info = await pool.load({ ...spec, base: undefined, batch: 1, layer }, instances);
+  if (info.features !== undefined) return info;
+  await pool.unload(spec.key);
+  throw new MenagerieError(
+    'signature_mismatch',
+    `The values of "${layer.tensor}" are not numbers, or not the same for each picture.`,
+  );
 }
