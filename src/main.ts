@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { closeSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { isatty } from 'node:tty';
@@ -14,6 +15,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 const stopping = new AbortController();
+// Every picture in progress listens to it, so many listeners are not a leak.
+setMaxListeners(0, stopping.signal);
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
 // Unless this is set when ONNX Runtime is loaded, it sends usage data to Microsoft, with an identity stored in the home folder.

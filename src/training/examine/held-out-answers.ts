@@ -27,7 +27,23 @@ export function wrongAnswers(labels: Int32Array, probabilities: Float32Array): H
   });
 }
 
-/** The pictures whose labels are doubtful: the least probable label, which has the highest cross-validated loss, comes first. */
-export function suspiciousLabels(wrong: readonly HeldOutAnswer[]): HeldOutAnswer[] {
-  return wrong.toSorted((a, b) => a.ofLabel - b.ofLabel || a.picture - b.picture);
+/** Answers count as sure from this share of the probability that the surest tenth has. */
+const SURE = 0.9;
+
+/**
+ * The pictures whose labels are doubtful: another class is as probable as the answers that are surest. So few are doubtful where the
+ * classes are hard to tell apart, and wrong labels are found although they make all answers less sure. The least probable label, which has
+ * the highest cross-validated loss, comes first.
+ * @param labels class of each picture
+ * @param probabilities pictures x classes
+ */
+export function suspiciousLabels(labels: Int32Array, probabilities: Float32Array): HeldOutAnswer[] {
+  const classes = probabilities.length / labels.length;
+  const surest = Array.from(labels, (_, picture) =>
+    Math.max(...probabilities.subarray(picture * classes, (picture + 1) * classes)),
+  ).sort((a, b) => a - b);
+  const least = SURE * (surest[Math.floor(0.9 * surest.length)] ?? 1);
+  return wrongAnswers(labels, probabilities)
+    .filter(({ probability }) => probability >= least)
+    .toSorted((a, b) => a.ofLabel - b.ofLabel || a.picture - b.picture);
 }

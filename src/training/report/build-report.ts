@@ -177,7 +177,7 @@ async function suspiciousOf(
   labels: Int32Array,
   thumbnailOf: MakeThumbnail,
 ): Promise<TrainingReport['suspicious']> {
-  const all = suspiciousLabels(wrongAnswers(labels, head.heldOut));
+  const all = suspiciousLabels(labels, head.heldOut);
   const shown: AnsweredPicture[] = [];
   for (const answer of all.slice(0, MOST_LISTED.suspicious)) {
     const picture = train[answer.picture];
