@@ -1,4 +1,3 @@
-import { MenagerieError, toMenagerieError } from '../core/errors.js';
 import { countOf } from '../core/shape.js';
 import { parseAugmentation } from '../core/views/test-time.js';
 import type { HeadWeights } from '../onnx/cut/head-file.js';
@@ -8,11 +7,11 @@ import type { BaseNetwork } from './base-network.js';
 import type { FeatureCache } from './cache/feature-cache.js';
 import { applyHead } from './head/apply-head.js';
 import { type Learned, surest } from './learn-head.js';
+import type { DepthPlan } from './plan-depth.js';
 import type { FeatureTable } from './read-features.js';
 import type { TailReport, TrainingReport } from './report/training-report.js';
 import type { StepTimes } from './step-times.js';
 import { Activations } from './tail/activations.js';
-import { chooseDepth } from './tail/choose-depth.js';
 import type { TailResult } from './tail/tail-task.js';
 import type { Trainer } from './trainer.js';
 import type { TransferRequest } from './transfer-request.js';
@@ -47,13 +46,13 @@ const EPOCHS_AUGMENTED = 20;
 const HELD_OUT = 0;
 
 /**
- * Trains the last layers of a network as well, if that was asked for and is possible, and keeps them if they answer held-out pictures
- * better than a new classifier alone.
- * @throws MenagerieError `not_trainable`, `too_little_disk`, `memory_exceeded` unless the depth was left to us; what the trainer and the
- *   network throw; the signal's reason
+ * Trains the last layers of a network as well, if that is planned, and keeps them if they answer held-out pictures better than a new
+ * classifier alone.
+ * @throws MenagerieError what the trainer, the network and the cache throw; the signal's reason
  */
 export async function learnTail(
-  request: Pick<TransferRequest, 'depth' | 'augment' | 'seed'>,
+  plan: DepthPlan,
+  request: Pick<TransferRequest, 'augment' | 'seed'>,
   base: BaseNetwork,
   tables: { train: FeatureTable; val: FeatureTable },
   learned: Learned,
@@ -62,44 +61,10 @@ export async function learnTail(
   times: StepTimes,
   signal: AbortSignal,
 ): Promise<TailOutcome> {
-  const asked = request.depth;
-  const { depth, why } = chooseDepth(asked, tables.train.pictures.length);
-  const alone = (because: string): TailOutcome => ({
-    depth: { asked, chosen: 'head', why: because },
-    report: null,
-    kept: undefined,
-  });
-  if (depth === 'head') return alone(why);
-  try {
-    const cut = await cutOf(base, depth, trainer, signal);
-    const outcome = await train(cut, request, base, tables, learned, trainer, tools, times, signal);
-    const chosen = outcome.kept ? depth : 'head';
-    return { ...outcome, depth: { asked, chosen, why: `${why} ${outcome.report.why}` } };
-  } catch (error) {
-    const { code, message } = toMenagerieError(error);
-    const isObstacle = ['not_trainable', 'too_little_disk', 'memory_exceeded'].includes(code);
-    if (asked !== 'auto' || !isObstacle) throw error;
-    return alone(`${why} That was not possible: ${message}`);
-  }
-}
-
-/** @throws MenagerieError `not_trainable` */
-async function cutOf(
-  { source, file }: BaseNetwork,
-  depth: 'last-block' | 'stage',
-  trainer: Trainer,
-  signal: AbortSignal,
-): Promise<TailCut> {
-  const { id, variant } = source.model;
-  if (variant !== 'fp32') {
-    throw new MenagerieError(
-      'not_trainable',
-      `The last layers of ${id} can only be trained in fp32, not in ${variant}.`,
-    );
-  }
-  const [cut] = await trainer.tailCuts(file.file, file.output, [depth], signal);
-  if (!cut) throw new Error('the trainer found no cut');
-  return cut;
+  const { asked, cut, why } = plan;
+  if (!cut) return { depth: { asked, chosen: 'head', why }, report: null, kept: undefined };
+  const { report, kept } = await train(cut, request, base, tables, learned, trainer, tools, times, signal);
+  return { depth: { asked, chosen: kept ? cut.depth : 'head', why: `${why} ${report.why}` }, report, kept };
 }
 
 async function train(
@@ -116,7 +81,6 @@ async function train(
   times.begin('tail');
   const size = countOf(cut.dims);
   const pictures = [...table.pictures, ...val.pictures];
-  await tools.cache.assertRoom([{ pictures: pictures.length, size }]);
   const labels = Int32Array.from(table.pictures, (picture) => picture.class);
   const indices = (held: boolean) =>
     Int32Array.from([...learned.folds.keys()].filter((i) => (learned.folds[i] === HELD_OUT) === held));

@@ -19,9 +19,14 @@ export interface Tables {
 /** Distorted views of a picture that a classifier alone is also trained on. They are kept, so they are few. */
 const DRAWN_VIEWS = 4;
 
-/** Reads the features of a set. @throws MenagerieError as readFeatures; `too_little_disk` before anything is computed */
+/**
+ * Reads the features of a set.
+ * @param alone whether only a classifier is trained
+ * @throws MenagerieError as readFeatures; `too_little_disk` before anything is computed
+ */
 export async function readTables(
-  { depth, augment, seed }: TransferRequest,
+  { augment, seed }: TransferRequest,
+  alone: boolean,
   { pictures, validation }: TrainingSet,
   { source, key, size }: BaseNetwork,
   { cache, maxBytes, width }: { cache: FeatureCache; maxBytes: number; width: number },
@@ -29,7 +34,7 @@ export async function readTables(
   signal: AbortSignal,
 ): Promise<Tables> {
   times.begin('features');
-  const views = depth === 'head' && augment !== '' ? DRAWN_VIEWS : 0;
+  const views = alone && augment !== '' ? DRAWN_VIEWS : 0;
   const total = (1 + views) * pictures.length + validation.length;
   await cache.assertRoom([{ pictures: total, size }]);
   let before = 0;

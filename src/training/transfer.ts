@@ -13,6 +13,7 @@ import { learnTail, type TailOutcome, type TailTools } from './learn-tail.js';
 import { newModel } from './new-model.js';
 import { scanClasses } from './pictures/scan.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
+import { planDepth } from './plan-depth.js';
 import { readTables, type Tables } from './read-tables.js';
 import { buildReport } from './report/build-report.js';
 import { thumbnailUrl } from './report/report-parts.js';
@@ -71,16 +72,18 @@ export async function transfer(
   setMaxListeners(0, signal);
   const times = new StepTimes(onProgress);
   await tools.assertFree(request.id);
-  const set = await readSet(request, tools, times, signal);
   const source = await tools.openBase(request);
   const trainer = tools.startTrainer();
   // Repositories skip folders whose names begin with a dot.
   const folder = join(tools.models, ownPartial(`.${request.id}`));
   try {
     const base = await baseNetwork(source);
-    const tables = await readTables(request, set, base, tools, times, signal);
+    const set = await readSet(request, tools, times, signal);
+    const counts = { train: set.pictures.length, all: set.pictures.length + set.validation.length };
+    const plan = await planDepth(request.depth, counts, base, tools, trainer, signal);
+    const tables = await readTables(request, plan.cut === undefined, set, base, tools, times, signal);
     const alone = await learnHead(request, set, tables, trainer, times, signal);
-    const tail = await learnTail(request, base, tables, alone, trainer, tools, times, signal);
+    const tail = await learnTail(plan, request, base, tables, alone, trainer, tools, times, signal);
     const learned = tail.kept?.learned ?? alone;
     times.begin('writing');
     await mkdir(folder, { recursive: true });
