@@ -29,11 +29,13 @@ export function wrongAnswers(labels: Int32Array, probabilities: Float32Array): H
 
 /** Answers count as sure from this share of the probability that the surest tenth has. */
 const SURE = 0.9;
+/** So few wrong answers a person can look at. */
+const FEW = 24;
 
 /**
- * The pictures whose labels are doubtful: another class is as probable as the answers that are surest. So few are doubtful where the
- * classes are hard to tell apart, and wrong labels are found although they make all answers less sure. The least probable label, which has
- * the highest cross-validated loss, comes first.
+ * The pictures whose labels are doubtful. If few are answered wrongly, these are they; else those of them for which another class is as
+ * probable as the surest answers are. So not every error is doubted where the classes are hard to tell apart, and wrong labels are found
+ * although they make all answers less sure. The least probable label, which has the highest cross-validated loss, comes first.
  * @param labels class of each picture
  * @param probabilities pictures x classes
  */
@@ -43,7 +45,8 @@ export function suspiciousLabels(labels: Int32Array, probabilities: Float32Array
     Math.max(...probabilities.subarray(picture * classes, (picture + 1) * classes)),
   ).sort((a, b) => a - b);
   const least = SURE * (surest[Math.floor(0.9 * surest.length)] ?? 1);
-  return wrongAnswers(labels, probabilities)
-    .filter(({ probability }) => probability >= least)
+  const wrong = wrongAnswers(labels, probabilities);
+  return wrong
+    .filter(({ probability }) => wrong.length <= FEW || probability >= least)
     .toSorted((a, b) => a.ofLabel - b.ofLabel || a.picture - b.picture);
 }
