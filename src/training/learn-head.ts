@@ -64,9 +64,10 @@ export async function learnHead(
     hidden,
     seed,
   };
-  const plain = await trainer.head(task, share(0.1, drawn.length > 0 ? 0.4 : 0.9), signal);
-  const more = { ...task, features: interleaved([features, ...drawn], size), views: 1 + drawn.length };
-  const distorted = drawn.length > 0 ? await trainer.head(more, share(0.4, 0.9), signal) : undefined;
+  const isDrawn = drawn.length > 0;
+  const plain = await trainer.head(task, share(0.1, isDrawn ? 0.4 : 0.9), signal);
+  const more = isDrawn && { ...task, features: interleaved([features, ...drawn], size), views: 1 + drawn.length };
+  const distorted = more ? await trainer.head(more, share(0.4, 0.9), signal) : undefined;
   const { head, views } = better(plain, distorted);
   const unknown = await trainer.unknownScore({ features, size, folds, seed }, share(0.9, 1), signal);
   return {

@@ -1,12 +1,9 @@
-import { Pieces } from '../core/byte-source.js';
 import { type MenagerieError, toMenagerieError } from '../core/errors.js';
 import { inOrder } from '../core/queues/in-order.js';
 import type { ViewOptions } from '../core/views/test-time.js';
-import type { FeatureSource } from '../serving/features.js';
 import { ioError, isSystemError } from '../system/errors.js';
-import { RefusedFile, readRegular } from '../system/regular-file.js';
-import type { FeatureCache } from './cache/feature-cache.js';
-import type { FeatureKey } from './cache/feature-key.js';
+import { RefusedFile } from '../system/regular-file.js';
+import { type CachedFeaturesOptions, cachedFeatures } from './cache/cached-features.js';
 import type { SkippedFile, TrainingPicture } from './pictures/training-set.js';
 
 /** Features of pictures. */
@@ -24,20 +21,12 @@ export interface FeatureTable {
   computed: number;
 }
 
-export interface ReadFeaturesOptions {
-  source: FeatureSource;
-  cache: FeatureCache;
-  /** What the features depend on. */
-  key: FeatureKey;
-  size: number;
+export interface ReadFeaturesOptions extends CachedFeaturesOptions {
   /** Which view the network sees of a picture; undefined: the centre crop. Part of the key. */
   view?: (picture: TrainingPicture) => ViewOptions;
-  /** Most bytes of one picture. */
-  maxBytes: number;
   /** Pictures in progress. */
   width: number;
   onProgress(done: number): void;
-  signal: AbortSignal;
 }
 
 /** Errors that concern all pictures: the next one would meet them too. */
@@ -49,8 +38,9 @@ const FATAL: ReadonlySet<string> = new Set(['shutting_down', 'model_not_loaded',
  */
 export async function readFeatures(
   pictures: readonly TrainingPicture[],
-  { source, cache, key, size, view, maxBytes, width, onProgress, signal }: ReadFeaturesOptions,
+  { view, width, onProgress, ...options }: ReadFeaturesOptions,
 ): Promise<FeatureTable> {
+  const { cache, size, signal } = options;
   const rows: Float32Array[] = [];
   const table: Omit<FeatureTable, 'features'> = { pictures: [], size, failed: [], cached: 0, computed: 0 };
   const read = async (
@@ -58,12 +48,7 @@ export async function readFeatures(
   ): Promise<{ values: Float32Array; cached: boolean } | MenagerieError> => {
     try {
       signal.throwIfAborted();
-      const known = await cache.get(key, picture.sha256);
-      if (known?.length === size) return { values: known, cached: true };
-      const bytes = await readRegular(picture.path, maxBytes, 'too_many_bytes');
-      const { mean } = await source.of(new Pieces([bytes]), signal, view?.(picture));
-      await cache.put(key, picture.sha256, mean);
-      return { values: mean, cached: false };
+      return await cachedFeatures(picture, options, view?.(picture));
     } catch (error) {
       const unreadable = isSystemError(error) || error instanceof RefusedFile;
       return unreadable ? ioError('the file cannot be read', error) : toMenagerieError(error);

@@ -1,24 +1,13 @@
-import { Pieces } from '../../core/byte-source.js';
-import { PLAIN_VIEW_OPTIONS, type TestTimeAugmentation } from '../../core/views/test-time.js';
-import type { FeatureSource } from '../../serving/features.js';
-import { readRegular } from '../../system/regular-file.js';
-import type { FeatureCache } from '../cache/feature-cache.js';
-import type { FeatureKey } from '../cache/feature-key.js';
+import type { TestTimeAugmentation } from '../../core/views/test-time.js';
+import { type CachedFeaturesOptions, cachedFeatures, pictureBytes } from '../cache/cached-features.js';
 import type { TrainingPicture } from '../pictures/training-set.js';
 import type { ActivationSource } from './tail-task.js';
 
-export interface ActivationOptions {
-  /** A network whose features are the activations at the cut. */
-  source: FeatureSource;
-  cache: FeatureCache;
-  key: FeatureKey;
-  /** Values of a picture. */
-  size: number;
-  maxBytes: number;
+/** The source is a network whose features are the activations at the cut. */
+export interface ActivationOptions extends CachedFeaturesOptions {
   /** How pictures are distorted while layers learn; undefined: not at all. */
   augmentation: TestTimeAugmentation | undefined;
   seed: number;
-  signal: AbortSignal;
 }
 
 /** Epochs differ by this in the seeds of their views: more than there are pictures. */
@@ -52,23 +41,13 @@ export class Activations implements ActivationSource {
   }
 
   async #plain(index: number): Promise<Float32Array> {
-    const { source, cache, key, size, signal } = this.#options;
-    const { sha256 } = this.#picture(index);
-    const known = await cache.get(key, sha256);
-    if (known?.length === size) return known;
-    const { mean } = await source.of(await this.#file(index), signal, PLAIN_VIEW_OPTIONS);
-    await cache.put(key, sha256, mean);
-    return mean;
+    return (await cachedFeatures(this.#picture(index), this.#options)).values;
   }
 
   async #drawn(index: number, epoch: number, augmentation: TestTimeAugmentation): Promise<Float32Array> {
-    const { source, seed, signal } = this.#options;
+    const { source, maxBytes, seed, signal } = this.#options;
     const view = { crops: 1, augmentation, seed: seed + EPOCH_SEEDS * (epoch + 1) + index, drawn: true } as const;
-    return (await source.of(await this.#file(index), signal, view)).mean;
-  }
-
-  async #file(index: number): Promise<Pieces> {
-    return new Pieces([await readRegular(this.#picture(index).path, this.#options.maxBytes, 'too_many_bytes')]);
+    return (await source.of(await pictureBytes(this.#picture(index), maxBytes), signal, view)).mean;
   }
 
   #picture(index: number): TrainingPicture {

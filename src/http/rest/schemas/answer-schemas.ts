@@ -36,15 +36,20 @@ const unknownSchema = {
   ),
 };
 
+/** What a result says of its picture; absent where it could not be read. */
+export const pictureSchema = {
+  name: Type.Optional(Type.String({ description: 'File name from the form.' })),
+  width: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
+  height: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
+  format: Type.Optional(Type.String({ description: 'jpeg, png, webp, avif, gif or tiff.' })),
+  views: Type.Optional(
+    Type.Integer({ description: 'Number of different views of the picture that were averaged, if more than one.' }),
+  ),
+};
+
 const ImageResultSchema = Type.Object(
   {
-    name: Type.Optional(Type.String({ description: 'File name from the form.' })),
-    width: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
-    height: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
-    format: Type.Optional(Type.String({ description: 'jpeg, png, webp, avif, gif or tiff.' })),
-    views: Type.Optional(
-      Type.Integer({ description: 'Number of different views of the picture that were averaged, if more than one.' }),
-    ),
+    ...pictureSchema,
     predictions: Type.Optional(Type.Array(PredictionSchema)),
     ...unknownSchema,
     members: Type.Optional(

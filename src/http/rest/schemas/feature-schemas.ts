@@ -1,16 +1,10 @@
 import Type from 'typebox';
 import { ProblemSchema } from '../../errors/problem.js';
-import { AnsweringModelSchema } from './answer-schemas.js';
+import { AnsweringModelSchema, pictureSchema } from './answer-schemas.js';
 
 const PictureFeaturesSchema = Type.Object(
   {
-    name: Type.Optional(Type.String({ description: 'File name from the form.' })),
-    width: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
-    height: Type.Optional(Type.Integer({ description: 'Pixels, after orientation.' })),
-    format: Type.Optional(Type.String({ description: 'jpeg, png, webp, avif, gif or tiff.' })),
-    views: Type.Optional(
-      Type.Integer({ description: 'Number of different views of the picture that were averaged, if more than one.' }),
-    ),
+    ...pictureSchema,
     features: Type.Optional(
       Type.Array(Type.Number(), { description: 'Mean over the views, row by row; not scaled to length 1.' }),
     ),
