@@ -79,6 +79,26 @@ test('a number that is no orientation leaves the picture upright, and one in EXI
   expect(orientationOf({ xmp: Buffer.concat([Buffer.alloc(1 << 20), xmp(6)]) })).toBeUndefined();
 });
 
+test('of two in EXIF data the first counts, whatever it is (Pillow 12.3)', () => {
+  const SHORT = 3;
+  const ASCII = 2;
+  const twice = (...entries: [type: number, value: number][]) => {
+    const exif = Buffer.alloc(38);
+    exif.write('MM\0*\0\0\0\b\0\x02', 'latin1');
+    for (const [i, [type, value]] of entries.entries()) {
+      const at = 10 + 12 * i;
+      exif.writeUInt16BE(0x112, at);
+      exif.writeUInt16BE(type, at + 2);
+      exif.writeUInt32BE(1, at + 4);
+      exif.writeUInt16BE(value, at + 8);
+    }
+    return exif;
+  };
+  expect(orientationOf({ exif: twice([SHORT, 3], [SHORT, 6]) })).toBe(3);
+  expect(orientationOf({ exif: twice([SHORT, 1], [SHORT, 6]) })).toBeUndefined();
+  expect(orientationOf({ exif: twice([ASCII, 6], [SHORT, 6]), xmp: xmp(6) })).toBeUndefined();
+});
+
 describe('the header of a PNG', () => {
   const mayTurn = (file: Uint8Array) => (readHeader(bytesInMemory(file), 'png') as { mayTurn: boolean }).mayTurn;
   const late = (file: Buffer, chunk: Uint8Array) => Buffer.concat([file.subarray(0, -12), chunk, file.subarray(-12)]);

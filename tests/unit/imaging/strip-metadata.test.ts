@@ -158,8 +158,15 @@ describe('orientation', () => {
           );
         },
       ),
-      // An entry that has no value at all.
-      { numRuns: 500, examples: [[motorola, [29, 0]]] },
+      // An entry that has no value at all; the maker's name turned into a second orientation, which is a text.
+      {
+        numRuns: 500,
+        examples: [
+          [motorola, [29, 0]],
+          [motorola, [11, 0x12]],
+          [data, [10, 0x12]],
+        ],
+      },
     );
   });
 });
