@@ -4,7 +4,8 @@ import type { DecodeCost } from '../core/decode-cost.js';
 import { decodeCost } from '../imaging/decode-cost.js';
 import { readMachine } from '../runtime/device/machine.js';
 import { Inspector } from '../runtime/workers/inspector.js';
-import { type PoolEvents, WorkerPool } from '../runtime/workers/pool.js';
+import { WorkerPool } from '../runtime/workers/pool.js';
+import type { PoolEvents } from '../runtime/workers/pool-options.js';
 import { findLevers, type Levers } from '../runtime/workers/process/levers.js';
 import { Answerer } from '../serving/answering/answerer.js';
 import { SharedAnswers } from '../serving/answering/shared-answers.js';
@@ -65,6 +66,7 @@ const SILENT: EngineEvents = {
     executed() {},
     modelStateChanged() {},
     modelLoaded() {},
+    loneInstance() {},
     modelRemoved() {},
   },
   workers: { workerBusy() {}, workerReplaced() {}, networkLost() {} },
@@ -81,6 +83,8 @@ export interface EngineOptions {
   layersEverywhere?: boolean;
   /** Tuned variant and batch of models, by id. */
   tuned?: ReadonlyMap<string, ModelTuning>;
+  /** Threads of instances for lone requests; default: 1, which is none. Commands give the workers much to do at once. */
+  loneThreads?: number;
 }
 
 /**
@@ -93,6 +97,7 @@ export async function createEngine({
   events = SILENT,
   tuned,
   layersEverywhere,
+  loneThreads = 1,
   ...found
 }: EngineOptions): Promise<Engine> {
   const repository = found.repository ?? (await openModels(config));
@@ -109,6 +114,7 @@ export async function createEngine({
     env,
     device: config.device,
     threads,
+    loneThreads,
     batch: config.batch,
     decode: { maxPixels: config.maxPixels },
     batchDelayMs: config.batchDelayMs,
@@ -117,7 +123,7 @@ export async function createEngine({
     loadTimeoutMs: config.loadTimeoutMs,
     events: {
       ...events.workers,
-      executed: (key, rows, ms) => registry.executed(key, rows, ms),
+      executed: (key, rows, ms, lone) => registry.executed(key, rows, ms, lone),
       networkLost: (key, reason, remaining) => {
         events.workers.networkLost(key, reason, remaining);
         if (remaining === 0) registry.networkLost(key, reason);

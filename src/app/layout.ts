@@ -7,19 +7,26 @@ import { usesCuda } from '../runtime/device/providers.js';
 export interface ProcessLayout extends Layout {
   /** Workers that only decode and render, for the workers that compute on a GPU. */
   renderers: number;
+  /** Threads of instances for lone requests; 1: there are none. */
+  loneThreads: number;
 }
+
+/** More threads than this gain little in one picture. */
+const MOST_LONE_THREADS = 8;
 
 /**
  * Numbers of workers and threads: as configured, else so that every core has one thread. With a GPU one worker holds the networks,
- * and there is a renderer for every other core.
+ * and there is a renderer for every other core. There, and where a network has as many threads anyway, none are for lone requests.
  */
 export function layoutOf(
-  { workers: wanted, threads = 1, device }: Pick<Config, 'workers' | 'threads' | 'device'>,
+  { workers: wanted, threads = 1, loneThreads, device }: Pick<Config, 'workers' | 'threads' | 'loneThreads' | 'device'>,
   { usableCores }: Pick<Machine, 'usableCores'>,
 ): ProcessLayout {
   if (!usesCuda(device)) {
-    return { workers: wanted ?? Math.max(1, Math.floor(usableCores / threads)), threads, renderers: 0 };
+    const workers = wanted ?? Math.max(1, Math.floor(usableCores / threads));
+    const lone = loneThreads ?? Math.min(usableCores, MOST_LONE_THREADS);
+    return { workers, threads, renderers: 0, loneThreads: lone > threads ? lone : 1 };
   }
   const workers = wanted ?? 1;
-  return { workers, threads, renderers: Math.max(1, usableCores - workers) };
+  return { workers, threads, renderers: Math.max(1, usableCores - workers), loneThreads: 1 };
 }

@@ -14,6 +14,10 @@ export function observedEvents(metrics: Metrics, log: ReturnType<typeof createLo
           log.warn({ model: model.id, fallback }, 'the CPU computes although CUDA was asked for');
         if (layersOnCpu.length > 0) log.warn({ model: model.id, layersOnCpu }, 'layers are left to the CPU');
       },
+      loneInstance: (model, outcome) => {
+        if (outcome instanceof Error) log.info({ model, reason: outcome.message }, 'no instance for lone requests');
+        else log.info({ model, ...outcome }, 'instance for lone requests');
+      },
       modelStateChanged: (model, state, reason) => {
         metrics.serving.modelStateChanged(model, state, reason);
         log[state === 'failed' ? 'error' : 'info']({ model, state, reason }, 'model state');

@@ -5,14 +5,17 @@ import { type Machine, runtimeVersion } from '../runtime/device/machine.js';
 import { usesCuda } from '../runtime/device/providers.js';
 import { type HeldNetwork, heldBytes } from '../runtime/networks/network-memory.js';
 import { weightBytes } from '../runtime/weights/weight-bytes.js';
+import { NO_LEVERS } from '../runtime/workers/process/levers.js';
+import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
 import { baseFileOf } from '../serving/loading/base-file.js';
+import { LONE_GMACS } from '../serving/loading/bring-up.js';
 import type { ModelTuning } from '../serving/loading/model-registry.js';
 import type { LiveRepository } from '../zoo/live-repository.js';
 import type { Repository } from '../zoo/repository.js';
 import { readTuned } from '../zoo/tuned.js';
 import { weightsPath } from '../zoo/weights.js';
 import { layoutOf } from './layout.js';
-import { shareOf } from './memory-budget.js';
+import { memoryBudget, shareOf } from './memory-budget.js';
 import { type ModelsToLoad, modelsToLoad, openModels, type WantedModel, wantedVariant } from './models-to-load.js';
 
 /** How a server starts. */
@@ -23,6 +26,8 @@ export interface StartPlan {
   /** The models to load: the server is ready when the first ones are. */
   load: ModelsToLoad;
   tuned: ReadonlyMap<string, ModelTuning>;
+  /** Threads of instances for lone requests; 1: there are none. */
+  loneThreads: number;
   /** Decisions that do not follow from the settings, for the log. */
   notes: string[];
 }
@@ -41,23 +46,26 @@ export async function planStart(config: Config, machine: Machine): Promise<Start
   const layout = tunedLayout(config, wanted, found, notes);
   const tuned = new Map([...found].map(([id, { variant, batch }]) => [id, { variant, batch }]));
   const planned = { ...config, ...layout };
-  const { workers: wantedWorkers, threads, renderers } = layoutOf(planned, machine);
+  const { workers: wantedWorkers, threads, renderers, loneThreads } = layoutOf(planned, machine);
   const share = (count: number) => shareOf(config, machine.usableMemory, count + renderers);
   const networks = await weightsOf(repository, first, tuned);
   const fitting = workersThatFit(networks, wantedWorkers, share);
   // A configured number is kept: models that do not fit are refused with an error that names them.
   const workers = config.workers === undefined ? fitting : wantedWorkers;
   if (workers < wantedWorkers) notes.push(`memory holds the models in ${workers} of ${wantedWorkers} workers`);
-  const following = networksThatFit(networks, await weightsOf(repository, later, tuned), share(workers));
+  const more = await weightsOf(repository, later, tuned);
+  const following = networksThatFit(networks, more, share(workers));
   const load = { first, later: later.slice(0, following) };
   const who = workers === 1 ? '1 worker loads' : `${workers} workers load`;
   notes.push(`${who} ${namesOf(first)}${following > 0 ? `; then ${namesOf(load.later)}` : ''}`);
   if (following < later.length) notes.push(`memory does not hold ${namesOf(later.slice(following))}: not loaded`);
+  const { workers: memory } = memoryBudget(config, machine.usableMemory, workers + renderers, NO_LEVERS);
+  notes.push(...loneNotes([...networks, ...more.slice(0, following)], loneThreads, new WorkerMemory(memory)));
   const instances = config.instances ?? workers;
-  return { config: { ...planned, workers, threads, instances }, repository, load, tuned, notes };
+  return { config: { ...planned, workers, threads, instances }, repository, load, tuned, loneThreads, notes };
 }
 
-const namesOf = (models: readonly WantedModel[]) => models.map(({ id }) => id).join(', ') || 'no model';
+const namesOf = (models: readonly { id: string }[]) => models.map(({ id }) => id).join(', ') || 'no model';
 
 /** The description of this machine in tuned.json. */
 export function tunedMachineOf({ device }: Config, { cpu, usableCores }: Machine): TunedMachine {
@@ -87,6 +95,23 @@ export function networksThatFit(held: readonly HeldNetwork[], further: readonly 
   let count = 0;
   while (count < further.length && heldBytes([...held, ...further.slice(0, count + 1)]) <= share) count++;
   return count;
+}
+
+/** What instances for lone requests there will be. */
+function loneNotes(networks: readonly PlannedNetwork[], threads: number, memory: WorkerMemory): string[] {
+  const costly = networks.filter(({ macs }) => macs === undefined || macs > LONE_GMACS * 1e9);
+  if (threads === 1 || costly.length === 0) return [];
+  const held: HeldNetwork[] = [...networks];
+  const without = costly.filter((network) => {
+    const twice = { ...network, session: `${network.session ?? network.id} alone` };
+    const fits = memory.leaveRoom([...held, twice]);
+    if (fits) held.push(twice);
+    return !fits;
+  });
+  const missing = without.length > 0 ? `; memory does not hold those of ${namesOf(without)}` : '';
+  return [
+    `a lone request runs on ${threads} threads, in second instances of networks over ${LONE_GMACS} GMAC${missing}`,
+  ];
 }
 
 async function readTunings(
@@ -132,20 +157,28 @@ function tunedLayout(
   return { workers: first.workers, threads: first.threads };
 }
 
+/** A network that will be loaded. */
+interface PlannedNetwork extends HeldNetwork {
+  /** Id of its model. */
+  id: string;
+  /** Multiply-accumulates for one view, if its manifest states them. */
+  macs: number | undefined;
+}
+
 /** Sizes of the weights that will be loaded, and which of them are shared. */
 async function weightsOf(
   repository: Repository,
   wanted: readonly WantedModel[],
   tuned: ReadonlyMap<string, ModelTuning>,
-): Promise<HeldNetwork[]> {
-  const networks: HeldNetwork[] = [];
+): Promise<PlannedNetwork[]> {
+  const networks: PlannedNetwork[] = [];
   for (const entry of wanted) {
     const model = repository.models.get(entry.id);
     if (!model) continue;
     const variant = await wantedVariant(model, entry, tuned.get(entry.id)?.variant);
     const bytes = weightBytes(weightsPath(model, variant));
     const session = baseFileOf(repository, model)?.fileSha256 ?? variant.sha256;
-    networks.push({ bytes, session });
+    networks.push({ id: entry.id, macs: model.manifest.macs, bytes, session });
   }
   return networks;
 }

@@ -104,6 +104,17 @@ export const SETTINGS = {
     about:
       'Threads that compute one picture. More than one lowers the latency of a single request, but also the throughput under load.',
   },
+  loneThreads: {
+    env: 'MENAGERIE_LONE_THREADS',
+    type: 'integer',
+    minimum: 1,
+    maximum: 64,
+    default: undefined,
+    defaultText: 'the number of cores, at most 8',
+    about:
+      'Threads that compute a picture while nothing else waits or runs, in networks over 1 GMAC. Each such model takes the memory ' +
+      'of one more instance, where memory allows. 1: none. Not with CUDA.',
+  },
   instances: {
     env: 'MENAGERIE_INSTANCES',
     type: 'integer',

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { HttpEvents } from '../http/exchange/events.js';
-import type { PoolEvents } from '../runtime/workers/pool.js';
+import type { PoolEvents } from '../runtime/workers/pool-options.js';
 import { STAGES, type Timings } from '../serving/answering/timings.js';
 import type { ServingEvents } from '../serving/events.js';
 import { MODEL_STATES } from '../serving/models/model.js';
@@ -69,6 +69,11 @@ export class Metrics {
     ['model', 'source'],
   );
   readonly #executions = this.#counter('menagerie_executions_total', 'Runs of a network', ['model', 'variant']);
+  readonly #loneExecutions = this.#counter(
+    'menagerie_lone_executions_total',
+    'Those runs of a network that used its instance for lone requests',
+    ['model'],
+  );
   readonly #batchSize = new Histogram({
     name: 'menagerie_batch_size',
     help: 'Views in one run of a network',
@@ -162,8 +167,9 @@ export class Metrics {
       for (const [stage, histogram] of this.#stages) histogram.observe({ model }, timings[stage] / 1000);
     },
     imageFailed: (model, outcome) => this.#images.inc({ model, outcome }),
-    executed: (model, variant, size) => {
+    executed: (model, variant, size, lone) => {
       this.#executions.inc({ model, variant });
+      if (lone) this.#loneExecutions.inc({ model });
       this.#batchSize.observe({ model }, size);
     },
     modelStateChanged: (model, now) => {
@@ -174,6 +180,7 @@ export class Metrics {
       for (const state of SHOWN_STATES) this.#modelState.remove({ model, state });
       this.#forgetInfo(model);
     },
+    loneInstance() {},
     modelLoaded: ({ id: model, variant, version, info }, ms) => {
       const { provider, fallback, layersOnCpu } = info;
       this.#forgetInfo(model);

@@ -25,7 +25,13 @@ async function start() {
   const repository = await openRepository([MODELS]);
   const answerer = new Answerer({ pool, viewBytes: 1e8 });
   const nothing = () => {};
-  const events = { executed: nothing, modelStateChanged: nothing, modelLoaded: nothing, modelRemoved: nothing };
+  const events = {
+    executed: nothing,
+    modelStateChanged: nothing,
+    modelLoaded: nothing,
+    loneInstance: nothing,
+    modelRemoved: nothing,
+  };
   const common = { repository, pool, answerer, allowUntrained: false, countMacs: async () => 1e6, instances: 1 };
   const registry = new ModelRegistry({ ...common, named: [], tuned: new Map(), events });
   const admission = new Admission({ capacity: 10, limit: 10, workers: 1 });

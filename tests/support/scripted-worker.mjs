@@ -69,7 +69,7 @@ async function load({ spec }) {
     provider: 'cpu',
     layersOnCpu: [],
     sha256,
-    session: script.session ?? `${sha256} ${file}`,
+    session: `${script.session ?? `${sha256} ${file}`} ${spec.loneThreads ?? ''}`,
     headBytes: 0,
     classes,
     batch,
@@ -85,6 +85,11 @@ function unload({ key }) {
   return { answer: {} };
 }
 
+/** Says that the instance for lone requests runs. @param {Network | undefined} network */
+function noteAlone(network) {
+  if (network?.spec.loneThreads !== undefined) note(network.file, 'alone');
+}
+
 /** One outcome for each input, one after the other. @param {Ask<'run'>} ask @param {Part[]} parts */
 async function run({ inputs }, parts) {
   const [first] = inputs;
@@ -98,6 +103,7 @@ async function run({ inputs }, parts) {
     try {
       const network = networks.get(input.key);
       if (!network) throw new Error(`network ${input.key} is not in this worker`);
+      noteAlone(network);
       const { rows, ...facts } = await rowsOf(network, input, partOf(input, sent, /** @type {Part} */ (parts[i])));
       const answers = [];
       for (const row of rows) answers.push(...(await runRow(network, row)));
@@ -222,7 +228,10 @@ function scored(id, outcome) {
 }
 
 /** Tensors come back as they are. @param {Ask<'compute'>} ask @param {Part[]} parts */
-const compute = ({ feeds }, parts) => ({ answer: { tensors: feeds, inferenceMs: 1 }, parts });
+function compute({ key, feeds }, parts) {
+  noteAlone(networks.get(key));
+  return { answer: { tensors: feeds, inferenceMs: 1 }, parts };
+}
 
 /** @param {AskHead} head @param {Part[]} parts */
 async function answer(head, parts) {

@@ -6,7 +6,8 @@ import { type App, createApp } from '../../src/http/app.js';
 import { ByteBudget } from '../../src/http/body/memory/byte-budget.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { Metrics } from '../../src/observability/metrics.js';
-import { type PoolEvents, WorkerPool } from '../../src/runtime/workers/pool.js';
+import { WorkerPool } from '../../src/runtime/workers/pool.js';
+import type { PoolEvents } from '../../src/runtime/workers/pool-options.js';
 import { findLevers, type Levers } from '../../src/runtime/workers/process/levers.js';
 import type { MemoryPlan } from '../../src/runtime/workers/process/worker-memory.js';
 import { Answerer } from '../../src/serving/answering/answerer.js';
@@ -60,6 +61,7 @@ export function startPool(
     loadTimeoutMs?: number;
     batchDelayMs?: number;
     batch?: number;
+    loneThreads?: number;
     /** Default: a worker has one job in hand at a time. */
     aheadMs?: number;
     events?: Partial<PoolEvents>;
@@ -76,6 +78,7 @@ export function startPool(
     device: 'cpu',
     threads: 1,
     batch: options.batch,
+    loneThreads: options.loneThreads ?? 1,
     decode: { maxPixels },
     batchDelayMs: options.batchDelayMs ?? 0,
     aheadMs: options.aheadMs ?? 0,
@@ -98,6 +101,7 @@ export interface ServerOptions {
   load?: string[];
   workers?: number;
   instances?: number;
+  loneThreads?: number;
   /** Pictures of one view and one network that may wait or be worked on. */
   queue?: number;
   /** Cost of one request, in such pictures. */
@@ -168,6 +172,7 @@ export async function startServer(options: ServerOptions = {}) {
   const pool: WorkerPool = startPool({
     workers,
     renderers: options.renderers ?? 0,
+    loneThreads: options.loneThreads ?? 1,
     script: options.script ?? SCRIPTED_WORKER,
     maxPixels,
     runTimeoutMs: options.workerTimeoutMs ?? 20_000,
@@ -175,7 +180,7 @@ export async function startServer(options: ServerOptions = {}) {
     batchDelayMs: options.batchDelayMs ?? 0,
     events: {
       ...metrics.workers,
-      executed: (key, rows, ms) => registry.executed(key, rows, ms),
+      executed: (key, rows, ms, lone) => registry.executed(key, rows, ms, lone),
       networkLost: (key, reason, remaining) => {
         if (remaining === 0) registry.networkLost(key, reason);
       },

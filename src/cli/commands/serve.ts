@@ -9,8 +9,9 @@ import type { App } from '../../http/app.js';
 import { ByteBudget } from '../../http/body/memory/byte-budget.js';
 import { createLogger, logOutput } from '../../observability/logger.js';
 import { Metrics } from '../../observability/metrics.js';
-import { table } from '../../report/format.js';
+import { formatBytes, table } from '../../report/format.js';
 import { readMachine } from '../../runtime/device/machine.js';
+import type { LoneInstance } from '../../runtime/workers/lone-instances.js';
 import type { ServedModel } from '../../serving/models/model.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
 
@@ -151,11 +152,11 @@ async function banner({ registry }: Engine, address: string, following: number):
   const ready = models.filter(({ state }) => state === 'ready');
   const broken = models.filter(({ state }) => state === 'failed' || state === 'refused');
   const absent = models.filter(({ state, ensemble }) => state === 'not_pulled' && !ensemble);
-  const rows = ready.map(({ id, manifest, ensemble, served }) => [
+  const rows = ready.map(({ id, manifest, ensemble, served, lone }) => [
     `  ${id}`,
     (ensemble ?? manifest)?.title ?? '',
     manifest?.dataset ?? '',
-    served ? servedAs(served) : `${ensemble?.members.length} models together`,
+    served ? servedAs(served, lone) : `${ensemble?.members.length} models together`,
   ]);
   const sections = [
     rows.length > 0 ? `\nServing\n${table(rows)}` : '\nNo model is served.\n',
@@ -168,12 +169,13 @@ async function banner({ registry }: Engine, address: string, following: number):
   return sections.join('');
 }
 
-function servedAs({ variant, info: { provider, fallback, layersOnCpu } }: ServedModel): string {
+function servedAs({ variant, info: { provider, fallback, layersOnCpu } }: ServedModel, lone?: LoneInstance): string {
   const notes = [
     ...(fallback === undefined ? [] : [fallback]),
     ...(layersOnCpu.length > 0
       ? [`${layersOnCpu.length} layers on the CPU: ${layersOnCpu.slice(0, 3).join(', ')}`]
       : []),
+    ...(lone ? [`for a lone request ${lone.threads} threads${lone.bytes ? `, ${formatBytes(lone.bytes)}` : ''}`] : []),
   ];
   return `${variant} on ${provider}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
 }

@@ -13,6 +13,8 @@ import { readWeights, type Weights } from '../weights/weights.js';
 export interface SharedSession extends OpenedSession {
   /** Equal for equal weights and outputs. */
   name: string;
+  /** See NetworkSpec. */
+  loneThreads: number | undefined;
   /** Number of networks that use it. */
   users: number;
   /** Best number of rows in a run; undefined until it is measured. */
@@ -67,7 +69,7 @@ export class Sessions {
   }
 
   async #open(spec: NetworkSpec, weights: Weights, settings: RunSettings): Promise<SharedSession> {
-    const name = sessionName(weights.sha256, spec.output.name, spec.layer?.tensor);
+    const name = sessionName(weights.sha256, spec.output.name, spec);
     const known = this.#sessions.get(name);
     // One that fell back to the CPU is opened anew, as loading a model again is what gets it back to the GPU.
     if (known && known.fallback === undefined) {
@@ -77,6 +79,7 @@ export class Sessions {
     const session = {
       ...(await openSession(spec, weights, settings)),
       name,
+      loneThreads: spec.loneThreads,
       users: 1,
       batch: undefined,
       backbone: undefined,
@@ -113,7 +116,9 @@ export class Sessions {
     spec: NetworkSpec,
     settings: RunSettings,
   ): Promise<SharedSession | undefined> {
-    const loaded = [...this.#sessions.values()].find((each) => each.backbone === backbone && !each.fallback);
+    const loaded = [...this.#sessions.values()].find(
+      (each) => each.backbone === backbone && each.loneThreads === spec.loneThreads && !each.fallback,
+    );
     if (loaded) {
       loaded.users++;
       return loaded;

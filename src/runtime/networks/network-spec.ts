@@ -42,6 +42,8 @@ export interface NetworkSpec extends Pick<Manifest, 'input' | 'preprocess' | 'ou
   base?: BaseFile | undefined;
   /** Whose values are the features, in place of what the last layer with weights sees. */
   layer?: LayerTensor | undefined;
+  /** Threads of an instance for lone requests (see lone-instances.ts); undefined: as many as the worker's settings say. */
+  loneThreads?: number | undefined;
 }
 
 /** What is wanted of a network: scores of its classes, or its features. */
@@ -76,19 +78,24 @@ export interface NetworkInfo {
  * Names the session that a network is expected to run on, as far as that can be told before it is loaded: its base's, else its own.
  * @returns undefined if no hash is known
  */
-export function expectedSession({ base, fileSha256, sha256, output, layer }: NetworkSpec): string | undefined {
+export function expectedSession(spec: NetworkSpec): string | undefined {
+  const { base, fileSha256, sha256, output } = spec;
   const file = base?.fileSha256 ?? fileSha256 ?? sha256;
-  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, layer?.tensor);
+  return file === undefined ? undefined : sessionName(file, base?.output ?? output.name, spec);
 }
 
 /**
  * The name of a session.
  * @param sha256 of all its weights
  * @param output name of its output with the scores
- * @param layer the tensor that it gives as features, if that is a layer's
+ * @param spec says how it differs from others of the same file
  */
-export function sessionName(sha256: string, output: string, layer = ''): string {
-  return `${sha256} ${output} ${layer}`;
+export function sessionName(
+  sha256: string,
+  output: string,
+  { layer, loneThreads }: Pick<NetworkSpec, 'layer' | 'loneThreads'>,
+): string {
+  return `${sha256} ${output} ${layer?.tensor ?? ''} ${loneThreads ?? ''}`;
 }
 
 /** The name of a network in messages: the model's id, from a key such as `lenet5@fp32#1`. */

@@ -115,7 +115,7 @@ async function createSession(spec: NetworkSpec, weights: Weights, settings: RunS
   let opened: OpenedSession | undefined;
   let failure: MenagerieError | undefined;
   for (const provider of plan.providers) {
-    const options = { ...optionsFor(provider, settings), externalData: weights.external };
+    const options = { ...optionsFor(provider, spec, settings), externalData: weights.external };
     try {
       if (provider === 'cpu') {
         const session = await InferenceSession.create(weights.model, options);
@@ -153,17 +153,23 @@ async function createSession(spec: NetworkSpec, weights: Weights, settings: RunS
  */
 export async function openHead(spec: NetworkSpec, bytes: Uint8Array, settings: RunSettings): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(bytes, optionsFor('cpu', settings));
+    return await InferenceSession.create(bytes, optionsFor('cpu', spec, settings));
   } catch (error) {
     if (isMemoryRefused(error)) throw tooLittleMemory(spec, error);
     throw loadFailure('The runtime cannot load the head of the network', error, spec.file);
   }
 }
 
-function optionsFor(provider: Provider, { threads }: RunSettings): InferenceSession.SessionOptions {
+function optionsFor(
+  provider: Provider,
+  { loneThreads }: NetworkSpec,
+  { threads }: RunSettings,
+): InferenceSession.SessionOptions {
   return {
     executionProviders: [provider],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: loneThreads ?? threads,
+    // Threads that spin between operators would take the cores from the requests that come meanwhile.
+    ...(loneThreads === undefined ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',

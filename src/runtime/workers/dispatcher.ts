@@ -1,6 +1,7 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Batcher, type Runner } from '../../core/queues/batcher.js';
 import { type AnyJob, type Batch, inNoWorker } from './job.js';
+import { loneKey } from './lone-instances.js';
 import type { Place } from './place.js';
 import { WorkerLost } from './process/worker-end.js';
 import { Cancelled, type WorkerProcess, workerFailed } from './process/worker-process.js';
@@ -23,9 +24,17 @@ export interface DispatcherOptions {
   events: {
     /** A worker was busy for so many milliseconds. */
     workerBusy(worker: number, ms: number): void;
-    /** A worker ran a network once, on so many rows, whether or not the results were still wanted. */
-    executed(key: string, rows: number, inferenceMs: number): void;
+    /**
+     * A worker ran a network once, on so many rows, whether or not the results were still wanted.
+     * @param lone whether on the instance for lone requests, which is faster
+     */
+    executed(key: string, rows: number, inferenceMs: number, lone: boolean): void;
   };
+}
+
+/** What a worker can run, and whether on the instances for lone requests. */
+interface DispatchRunner extends Runner<AnyJob> {
+  lone: boolean;
 }
 
 /** Batches that a worker may have at a time: the one it does, and the next. */
@@ -70,7 +79,7 @@ export class Dispatcher {
   }
 
   /**
-   * Gives the next batches to workers: first to idle ones, then background work to those that are idle still, then more to those that
+   * Gives the next batches to workers: first to idle ones, a lone job to the instance for it, then background work to those that are idle still, then more to those that
    * may have another.
    */
   pump(): void {
@@ -78,13 +87,22 @@ export class Dispatcher {
     // One moment for all: a job that became due in between would be neither taken nor waited for.
     const now = performance.now();
     const { places } = this.#options;
-    for (const place of places) if (place.inHand.length === 0) this.#giveNext(place, this.#queue, false, now);
-    // From the last: the first ones are the first that get other work.
-    for (const place of places.toReversed()) {
-      if (place.inHand.length === 0 && this.#mayDoBackground()) this.#giveNext(place, this.#background, false, now);
+    if (this.waiting === 1 && places.every(({ busy }) => !busy)) {
+      for (const place of places) this.#giveNext(place, this.#queue, this.#loneRunnerOf(place), now);
     }
     for (const place of places) {
-      if (place.inHand.length > 0 && this.#mayFollow(place)) this.#giveNext(place, this.#queue, true, now);
+      if (place.inHand.length === 0) this.#giveNext(place, this.#queue, this.#runnerOf(place, false), now);
+    }
+    // From the last: the first ones are the first that get other work.
+    for (const place of places.toReversed()) {
+      if (place.inHand.length === 0 && this.#mayDoBackground()) {
+        this.#giveNext(place, this.#background, this.#runnerOf(place, false), now);
+      }
+    }
+    for (const place of places) {
+      if (place.inHand.length > 0 && this.#mayFollow(place)) {
+        this.#giveNext(place, this.#queue, this.#runnerOf(place, true), now);
+      }
     }
     this.#setAlarm(now);
   }
@@ -134,11 +152,11 @@ export class Dispatcher {
     });
   }
 
-  #giveNext(place: Place, queue: Batcher<AnyJob>, onlyFull: boolean, now: number): void {
+  #giveNext(place: Place, queue: Batcher<AnyJob>, runner: DispatchRunner, now: number): void {
     const { worker } = place;
     if (!worker || place.pumpControl() || place.wantsControl) return;
-    const [first, ...others] = queue.next(this.#runnerOf(place, onlyFull), now);
-    if (first) void this.#give(place, worker, { jobs: [first, ...others] });
+    const [first, ...others] = queue.next(runner, now);
+    if (first) void this.#give(place, worker, { jobs: [first, ...others], lone: runner.lone });
   }
 
   /** Background work takes half of the workers at most, so that a request seldom finds all of them busy with it. */
@@ -155,7 +173,7 @@ export class Dispatcher {
     try {
       const ran = await sendJobs(worker, batch, runTimeoutMs);
       place.proven();
-      for (const { network, rows, inferenceMs } of ran) events.executed(network, rows, inferenceMs);
+      for (const { network, rows, inferenceMs } of ran) events.executed(network, rows, inferenceMs, batch.lone);
     } catch (error) {
       this.#handleFailure(batch, error);
     } finally {
@@ -198,8 +216,13 @@ export class Dispatcher {
     return inHand.length < MOST_IN_HAND && ms <= this.#options.aheadMs && !jobs.some(({ heavy }) => heavy);
   }
 
-  #runnerOf(place: Place, onlyFull: boolean): Runner<AnyJob> {
-    return { takes: (job) => takes(place, job), maxRows: this.#options.maxRows, onlyFull };
+  #runnerOf(place: Place, onlyFull: boolean): DispatchRunner {
+    return { takes: (job) => takes(place, job), maxRows: this.#options.maxRows, onlyFull, lone: false };
+  }
+
+  #loneRunnerOf(place: Place): DispatchRunner {
+    const runner = this.#runnerOf(place, false);
+    return { ...runner, lone: true, takes: (job) => place.networks.has(loneKey(job.network)) && runner.takes(job) };
   }
 
   /** Pumps again when the next job has waited long enough for its batch to fill. */

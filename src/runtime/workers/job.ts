@@ -157,6 +157,8 @@ export type AnyJob = { [K in JobKind]: Job<K> }[JobKind];
 /** Jobs of one kind and key that a worker gets together. */
 export interface Batch {
   jobs: readonly [AnyJob, ...AnyJob[]];
+  /** Whether the network's instance for lone requests runs it. */
+  lone: boolean;
   /** Takes the batch back from a worker that has not begun it; undefined before it is sent. */
   takeBack?: () => void;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MenagerieError, toMenagerieError } from '../../core/errors.js';
-import { heldBytes } from '../networks/network-memory.js';
+import { type HeldNetwork, heldBytes } from '../networks/network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { Batch } from './job.js';
 import { heldAs, PlacedNetworks } from './placed-networks.js';
@@ -123,19 +123,20 @@ export class Place {
   /** Loads a network when the worker is idle. */
   load(spec: NetworkSpec): Promise<NetworkInfo> {
     return this.#whenFree(async (worker) => {
-      const { memory, events } = this.#options;
-      memory.assertFits(nameOf(spec), this.networks.expected(spec), this.networks.held);
+      await this.#makeRoom(worker, spec, this.networks.expected(spec));
+      const before = processStatus(worker.pid)?.held;
       const info = await this.#loadInto(worker, spec);
-      const placed = { spec: { ...spec, sha256: info.sha256 }, info };
+      const grownBytes = before === undefined ? undefined : Math.max(0, (this.#heldAtRest ?? before) - before);
+      const placed = { spec: { ...spec, sha256: info.sha256 }, info, grownBytes };
       try {
         // It may share less than was expected.
-        memory.assertFits(nameOf(spec), heldAs(placed), this.networks.held);
+        await this.#makeRoom(worker, spec, heldAs(placed));
       } catch (error) {
         await this.#unloadFrom(worker, spec.key);
         throw error;
       }
       this.networks.set(spec.key, placed);
-      events.changed();
+      this.#options.events.changed();
       return info;
     });
   }
@@ -199,6 +200,14 @@ export class Place {
       this.#control.push({ act, reject });
       this.#options.events.changed();
     });
+  }
+
+  /** Unloads what must give way to a network. @throws MenagerieError `memory_exceeded` */
+  async #makeRoom(worker: WorkerProcess, spec: NetworkSpec, network: HeldNetwork): Promise<void> {
+    for (const key of this.networks.displacedBy(spec, network, this.#options.memory)) {
+      this.networks.delete(key);
+      await this.#unloadFrom(worker, key);
+    }
   }
 
   async #unloadFrom(worker: WorkerProcess, key: string): Promise<void> {

@@ -1,10 +1,13 @@
 import type { HeldNetwork } from '../networks/network-memory.js';
-import { expectedSession, type NetworkInfo, type NetworkSpec } from '../networks/network-spec.js';
+import { expectedSession, type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
+import type { WorkerMemory } from './process/worker-memory.js';
 
 /** A network in a worker. */
 export interface PlacedNetwork {
   spec: NetworkSpec;
   info: NetworkInfo;
+  /** Bytes by which the worker grew when it was loaded; undefined if the system does not say. */
+  grownBytes?: number | undefined;
 }
 
 /** The networks in a worker, by key. */
@@ -22,6 +25,29 @@ export class PlacedNetworks extends Map<string, PlacedNetwork> {
   /** What one more network is expected to hold. */
   expected(spec: NetworkSpec): HeldNetwork {
     return { bytes: spec.bytes, session: this.#sharer(spec)?.info.session };
+  }
+
+  /**
+   * Which instances for lone requests must give way to one more network, by key. Such an instance itself displaces nothing.
+   * @param network what it holds
+   * @throws MenagerieError `memory_exceeded` if it does not fit all the same
+   */
+  displacedBy(spec: NetworkSpec, network: HeldNetwork, memory: WorkerMemory): string[] {
+    if (spec.loneThreads !== undefined) {
+      memory.assertLeavesRoom(nameOf(spec), network, this.held);
+      return [];
+    }
+    const isLone = (placed: PlacedNetwork) => placed.spec.loneThreads !== undefined;
+    const held = [...this.values()].filter((placed) => !isLone(placed)).map(heldAs);
+    memory.assertFits(nameOf(spec), network, held);
+    held.push(network);
+    const displaced: string[] = [];
+    for (const [key, placed] of this) {
+      if (!isLone(placed)) continue;
+      if (memory.leaveRoom([...held, heldAs(placed)])) held.push(heldAs(placed));
+      else displaced.push(key);
+    }
+    return displaced;
   }
 
   /** Whether a head and its base would be together here, whichever of them the network is. */

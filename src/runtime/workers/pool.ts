@@ -1,7 +1,7 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Semaphore } from '../../core/queues/semaphore.js';
 import type { NetworkInfo, NetworkSpec, Wants } from '../networks/network-spec.js';
-import { Dispatcher, type DispatcherOptions, shuttingDown } from './dispatcher.js';
+import { Dispatcher, shuttingDown } from './dispatcher.js';
 import {
   inNoWorker,
   Job,
@@ -12,45 +12,12 @@ import {
   type TensorBytes,
   type Turn,
 } from './job.js';
+import { LoneInstances } from './lone-instances.js';
 import { Place } from './place.js';
-import type { Levers } from './process/levers.js';
-import { type MemoryPlan, WATCH_MS, WorkerMemory } from './process/worker-memory.js';
+import type { PoolOptions } from './pool-options.js';
+import { WATCH_MS, WorkerMemory } from './process/worker-memory.js';
 import { WorkerProcess } from './process/worker-process.js';
 import type { Ask, PictureRequest } from './protocol/calls.js';
-import type { WorkerSettings } from './protocol/worker-settings.js';
-
-type WorkEvents = DispatcherOptions['events'];
-
-/** Events in the workers, for metrics and logs. */
-export interface PoolEvents extends WorkEvents {
-  /** A worker ended and is being replaced. */
-  workerReplaced(worker: number, reason: string): void;
-  /** A network could not be loaded into a worker's replacement; `remaining` other workers still hold it. */
-  networkLost(key: string, reason: string, remaining: number): void;
-  /** The number of workers that can run a network has changed. */
-  instancesChanged(key: string, instances: number): void;
-}
-
-export interface PoolOptions extends Omit<WorkerSettings, 'runBytes'> {
-  /** Number of workers that hold networks. Workers times threads should not exceed the number of cores. */
-  workers: number;
-  /** Number of further workers that only decode and render. With these, the others do not: for a GPU. */
-  renderers?: number;
-  /** The program of a worker. */
-  script: URL;
-  levers: Levers;
-  memory: MemoryPlan;
-  env: NodeJS.ProcessEnv;
-  /** How long an idle worker waits for a batch to fill, in ms; 0: it does not wait. */
-  batchDelayMs: number;
-  /** See DispatcherOptions. */
-  aheadMs: number;
-  /** A worker that takes longer than this for a batch is ended. */
-  runTimeoutMs: number;
-  /** A worker that takes longer than this to load a network is ended. */
-  loadTimeoutMs: number;
-  events: PoolEvents;
-}
 
 /** With this niceness the server gets three quarters of a core for which it and a worker compete. */
 export const WORKER_NICENESS = 5;
@@ -59,6 +26,8 @@ const RENDER = { network: '', key: '', rows: 1 };
 
 /** The workers, the networks in them, and the queue of jobs for them. */
 export class WorkerPool {
+  /** The instances for lone requests. */
+  readonly lone: LoneInstances;
   readonly #options: PoolOptions;
   readonly #places: Place[];
   readonly #dispatcher: Dispatcher;
@@ -94,6 +63,7 @@ export class WorkerPool {
         },
       });
     });
+    this.lone = new LoneInstances(this.#places, options.loneThreads ?? 1, this.#loading);
     const maxRows = (session: string) => this.#maxRows(session);
     this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
     this.#watch = setInterval(() => this.#checkWorkers(), WATCH_MS).unref();
@@ -170,7 +140,7 @@ export class WorkerPool {
   /** Removes a network from all workers and rejects its queued jobs. */
   async unload(key: string): Promise<void> {
     const holders = this.#places.filter(({ networks }) => networks.has(key));
-    const unloading = holders.map((place) => place.unload(key));
+    const unloading = [...holders.map((place) => place.unload(key)), this.lone.unload(key)];
     this.#loaded.delete(key);
     this.#dispatcher.reject(key, inNoWorker());
     this.#update();
@@ -274,6 +244,7 @@ export class WorkerPool {
   #networkLost(key: string, error: MenagerieError): void {
     const remaining = this.#places.filter(({ networks }) => networks.has(key)).length;
     if (remaining === 0) this.#dispatcher.reject(key, new MenagerieError('model_failed', 'The model no longer loads.'));
+    if (remaining === 0) void this.lone.unload(key);
     this.#dispatcher.rejectStranded();
     this.#options.events.networkLost(key, error.message, remaining);
   }
@@ -281,10 +252,8 @@ export class WorkerPool {
   /** Reports every network whose number of workers has changed, then hands out jobs. */
   #update(): void {
     if (this.#stopped) return;
-    for (const key of new Set([
-      ...this.#instances.keys(),
-      ...this.#places.flatMap(({ networks }) => [...networks.keys()]),
-    ])) {
+    const placed = this.#places.flatMap(({ networks }) => [...networks.keys()]);
+    for (const key of new Set([...this.#instances.keys(), ...placed])) {
       const now = this.instances(key);
       if (now === (this.#instances.get(key) ?? 0)) continue;
       if (this.holds(key)) this.#instances.set(key, now);

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MenagerieError } from '../../core/errors.js';
 import type { AnyJob, Batch, RunResult, TensorBytes } from './job.js';
+import { loneKey } from './lone-instances.js';
 import type { WorkerProcess } from './process/worker-process.js';
 import { errorOfFailure, type RunOutcome } from './protocol/calls.js';
 
@@ -31,7 +32,7 @@ export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: n
   switch (first.kind) {
     case 'views':
     case 'picture':
-      return sendRun(worker, batch.jobs.map(asRun), timeoutMs, onSent);
+      return sendRun(worker, batch.jobs.map(asRun), batch.lone, timeoutMs, onSent);
     case 'render': {
       const { ask, part } = first.work;
       const { answer, parts } = await worker.call('render', ask, [part], timeoutMs, onSent);
@@ -41,12 +42,16 @@ export async function sendJobs(worker: WorkerProcess, batch: Batch, timeoutMs: n
     }
     case 'compute': {
       const { ask, parts: given } = first.work;
-      const { answer, parts } = await worker.call('compute', ask, given, timeoutMs, onSent);
+      const named = { ...ask, key: instanceOf(ask.key, batch.lone) };
+      const { answer, parts } = await worker.call('compute', named, given, timeoutMs, onSent);
       first.resolve(answer.tensors.map((info, i): TensorBytes => ({ ...info, bytes: partOf(parts, i) })));
       return [];
     }
   }
 }
+
+/** The name in the worker of what runs a network. */
+const instanceOf = (key: string, lone: boolean) => (lone ? loneKey(key) : key);
 
 function asRun(job: AnyJob): RunJob {
   if (job.kind === 'views' || job.kind === 'picture') return job;
@@ -56,10 +61,11 @@ function asRun(job: AnyJob): RunJob {
 async function sendRun(
   worker: WorkerProcess,
   jobs: readonly RunJob[],
+  lone: boolean,
   timeoutMs: number,
   onSent: (takeBack: () => void) => void,
 ): Promise<Ran[]> {
-  const inputs = jobs.map(({ work }) => work.input);
+  const inputs = jobs.map(({ work: { input } }) => ({ ...input, key: instanceOf(input.key, lone) }));
   const firsts = new Set(new Map(jobs.toReversed().map((job) => [job.views ?? job, job])).values());
   const files = jobs.map((job) => (firsts.has(job) ? job.work.part : new Uint8Array()));
   const { answer, parts } = await worker.call('run', { inputs }, files, timeoutMs, onSent);

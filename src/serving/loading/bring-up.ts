@@ -7,6 +7,7 @@ import { topK } from '../../core/scores/top-k.js';
 import { NOMINAL_MS_PER_GMAC } from '../../core/units.js';
 import type { NetworkSpec } from '../../runtime/networks/network-spec.js';
 import { weightBytes } from '../../runtime/weights/weight-bytes.js';
+import type { LoneInstances } from '../../runtime/workers/lone-instances.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';
 import type { ModelFolder } from '../../zoo/repository.js';
 import { assertPulled, type NamedVariant, weightsPath } from '../../zoo/weights.js';
@@ -15,11 +16,15 @@ import { planFor } from '../asking/plan.js';
 import { PLAIN_QUESTION } from '../asking/question.js';
 import { READING_GMACS } from '../cost/cost.js';
 import type { ServedModel } from '../models/model.js';
+import type { ModelEvents } from '../models/model-events.js';
 import { statedHashes } from './base-file.js';
+
+/** Networks that cost more have an instance for lone requests. Others take little longer than decoding, and gain less by threads. */
+export const LONE_GMACS = 1;
 
 /** What loading a model needs. */
 export interface BringUpOptions {
-  pool: Pick<WorkerPool, 'load' | 'unload' | 'instances' | 'holds'>;
+  pool: Pick<WorkerPool, 'load' | 'unload' | 'instances' | 'holds'> & { lone: Pick<LoneInstances, 'load' | 'get'> };
   /** Answers golden pictures. */
   answerer: Pick<Answerer, 'answer'>;
   /**
@@ -67,6 +72,15 @@ export async function bringUp(
     await pool.unload(key);
     throw error;
   }
+}
+
+/** Loads the instance for lone requests of a model that serves, if its network takes long enough to gain by one. */
+export async function loadLone(
+  { id, key, gmacs }: ServedModel,
+  { pool, events }: Pick<BringUpOptions, 'pool'> & { events: Pick<ModelEvents, 'loneInstance'> },
+): Promise<void> {
+  const outcome = gmacs > LONE_GMACS ? await pool.lone.load(key) : undefined;
+  if (outcome) events.loneInstance(id, outcome);
 }
 
 /** The network of a variant, whose weights must be there. */

@@ -1,4 +1,5 @@
 import { MenagerieError } from '../../core/errors.js';
+import type { LoneInstances } from '../../runtime/workers/lone-instances.js';
 import {
   type ModelFolder,
   type RefusedFolder,
@@ -28,11 +29,14 @@ const LISTED_AT_A_TIME = 32;
 export class ModelEntries {
   readonly #repository: Repository;
   readonly #events: ModelEvents;
+  readonly #lone: Pick<LoneInstances, 'get'>;
   readonly #entries: Map<string, ModelEntry>;
 
-  constructor(repository: Repository, events: ModelEvents) {
+  /** @param lone the instances for lone requests */
+  constructor(repository: Repository, events: ModelEvents, lone: Pick<LoneInstances, 'get'>) {
     this.#repository = repository;
     this.#events = events;
+    this.#lone = lone;
     this.#entries = new Map([...repository.models].map(([id, folder]) => [id, newEntry(folder)]));
   }
 
@@ -81,7 +85,7 @@ export class ModelEntries {
       return ensembleStatus(ensemble, await Promise.all(members));
     }
     const entry = this.#entries.get(id);
-    if (entry) return await modelStatus(entry.folder, entry);
+    if (entry) return await modelStatus(entry.folder, entry, this.#lone);
     const refused = faulty.find((folder) => folder.id === id);
     if (!refused) throw unknownModel(id);
     return this.#refused(refused);

@@ -11,7 +11,7 @@ import type { ModelEvents } from '../models/model-events.js';
 import { openWeightsFile, type WeightsFile } from '../models/weights-file.js';
 import { notLoaded, whyNotServed } from '../models/why-not-served.js';
 import { baseFileOf } from './base-file.js';
-import { type BringUpOptions, bringUp } from './bring-up.js';
+import { type BringUpOptions, bringUp, loadLone } from './bring-up.js';
 import { ModelEntries, type ModelEntry } from './model-entries.js';
 import { NetworkUses } from './network-uses.js';
 
@@ -48,7 +48,7 @@ export class ModelRegistry {
 
   constructor(options: ModelRegistryOptions) {
     this.#options = options;
-    this.#entries = new ModelEntries(options.repository, options.events);
+    this.#entries = new ModelEntries(options.repository, options.events, options.pool.lone);
   }
 
   /** Whether all models named at start are ready, and at least one model serves. Models loaded later do not matter. */
@@ -194,13 +194,13 @@ export class ModelRegistry {
     return { model: served, release: this.#uses.hold(served.key) };
   }
 
-  /** Notes a run of a network, and updates the expected time of the model. */
-  executed(key: string, rows: number, ms: number): void {
+  /** Notes a run of a network, and updates the expected time of the model, which is that under load. */
+  executed(key: string, rows: number, ms: number, lone: boolean): void {
     const served = this.#loaded.get(key);
     // Runs of a model that does not serve yet, for its golden picture, do not count.
     if (!served) return;
-    served.viewMs = smoothed(served.viewMs, ms / rows);
-    this.#options.events.executed(served.id, served.variant, rows);
+    if (!lone) served.viewMs = smoothed(served.viewMs, ms / rows);
+    this.#options.events.executed(served.id, served.variant, rows, lone);
   }
 
   /** Notes that the number of workers that can run a network has changed. */
@@ -254,6 +254,7 @@ export class ModelRegistry {
       if (pool.holds(key)) this.#moveByInstances(entry);
       else this.networkLost(key, 'its workers died');
       if (old) await this.#takeDown(old);
+      await loadLone(served, this.#options);
       return served;
     } catch (error) {
       const shown = this.#shown(error, folder.root);

@@ -16,6 +16,7 @@ export function ensembleStatus({ id, ensemble, labels }: EnsembleFile, members: 
     labels,
     pulled: [],
     served: undefined,
+    lone: undefined,
   };
 }
 

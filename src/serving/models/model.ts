@@ -2,6 +2,7 @@ import type { Manifest } from '../../core/manifest/manifest.js';
 import type { VariantName } from '../../core/manifest/variant.js';
 import type { Ensemble } from '../../core/scores/ensemble.js';
 import type { NetworkInfo } from '../../runtime/networks/network-spec.js';
+import type { LoneInstance } from '../../runtime/workers/lone-instances.js';
 import type { Label } from '../../zoo/labels.js';
 import type { ModelFolder } from '../../zoo/repository.js';
 
@@ -47,4 +48,6 @@ export interface ModelStatus {
   /** The variants whose weights are on disk. */
   pulled: VariantName[];
   served: ServedModel | undefined;
+  /** Its instance for lone requests. */
+  lone: LoneInstance | undefined;
 }

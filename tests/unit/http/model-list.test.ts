@@ -19,6 +19,7 @@ function start() {
       labels: [],
       pulled: [],
       served: undefined,
+      lone: undefined,
     };
     return [status];
   });

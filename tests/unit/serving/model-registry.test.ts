@@ -38,6 +38,7 @@ async function setUp() {
       unload: async () => {
         workers.holding = workers.alive = 0;
       },
+      lone: { load: async () => undefined, get: () => undefined },
       holds: () => workers.holding > 0,
       instances: () => workers.alive,
     },
@@ -54,6 +55,7 @@ async function setUp() {
     events: {
       executed() {},
       modelLoaded() {},
+      loneInstance() {},
       modelRemoved() {},
       modelStateChanged: (_model, state, reason) => states.push([state, reason]),
     },

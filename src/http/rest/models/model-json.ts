@@ -7,7 +7,7 @@ import type { ModelSchema } from '../schemas/model-schemas.js';
 
 /** A model in GET /models. */
 export function modelJson(status: ModelStatus): Static<typeof ModelSchema> {
-  const { id, ensemble, state, reason, manifest, pulled, served } = status;
+  const { id, ensemble, state, reason, manifest, pulled, served, lone } = status;
   const variants = manifest ? variantsOf(manifest) : [];
   return {
     id,
@@ -34,6 +34,7 @@ export function modelJson(status: ModelStatus): Static<typeof ModelSchema> {
           gmacs: served.gmacs,
           ms: served.viewMs,
           batch: served.info.batch,
+          lone_instance: lone ? { threads: lone.threads, bytes: lone.bytes ?? null } : null,
           load_ms: served.info.loadMs,
           warmup_ms: served.info.warmupMs,
         }

@@ -42,6 +42,15 @@ export const ModelSchema = Type.Object(
         gmacs: Type.Number({ description: 'Cost of one view: billion multiply-accumulates.' }),
         ms: Type.Number({ description: 'Time of one view in a worker, learned from its runs.' }),
         batch: Type.Integer({ description: 'Most views in one run.' }),
+        lone_instance: nullable(
+          Type.Object(
+            {
+              threads: Type.Integer(),
+              bytes: nullable(Type.Integer({ description: 'Memory by which its worker grew when it was loaded.' })),
+            },
+            { description: 'The second instance, for requests that come while nothing else runs.' },
+          ),
+        ),
         load_ms: Type.Number(),
         warmup_ms: Type.Number(),
       }),

@@ -60,6 +60,22 @@ export class WorkerMemory {
     if (needed > this.plan.share) throw memoryExceeded(`A worker with ${name}`, needed, this.plan.share);
   }
 
+  /** Whether all networks of a worker leave room for decoding the largest pictures. */
+  leaveRoom(networks: readonly HeldNetwork[]): boolean {
+    const { share, decodeBytes } = this.plan;
+    return heldBytes(networks) <= share - decodeBytes;
+  }
+
+  /**
+   * Checks that a network which can be done without leaves that room. The parameters are those of `assertFits`.
+   * @throws MenagerieError `memory_exceeded`
+   */
+  assertLeavesRoom(name: string, network: HeldNetwork, others: readonly HeldNetwork[]): void {
+    const all = [...others, network];
+    const { share, decodeBytes } = this.plan;
+    if (!this.leaveRoom(all)) throw memoryExceeded(`A worker with ${name} twice`, heldBytes(all), share - decodeBytes);
+  }
+
   /** Raises a worker's limit so that it can load a network. */
   async beforeLoading(pid: number | undefined, spec: NetworkSpec): Promise<void> {
     await this.#limit(pid, loadingBytes(spec));
