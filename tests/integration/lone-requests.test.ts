@@ -172,7 +172,7 @@ describe('a server', () => {
       expect(await answers(await postPicture(url, await instructPng('answer', i)))).toEqual([i]);
     expect(await metric(url, 'menagerie_executions_total')).toBe(3);
     expect(await metric(url, 'menagerie_lone_executions_total', { model: 'm' })).toBe(3);
-    // They take 2 ms. What a picture is expected to take under load is as it was measured.
+    // They take 2 ms, which does not say that a picture takes longer under load than was measured.
     expect(await servingOf(url)).toMatchObject({ ms: 1 });
   });
 

@@ -199,7 +199,9 @@ export class ModelRegistry {
     const served = this.#loaded.get(key);
     // Runs of a model that does not serve yet, for its golden picture, do not count.
     if (!served) return;
-    if (!lone) served.viewMs = smoothed(served.viewMs, ms / rows);
+    // With one thread a view takes at most as many times as long as with several; how long, such a run does not say.
+    const threads = lone ? this.#options.pool.lone.get(key)?.threads : undefined;
+    served.viewMs = smoothed(served.viewMs, threads ? Math.min(served.viewMs, (threads * ms) / rows) : ms / rows);
     this.#options.events.executed(served.id, served.variant, rows, lone);
   }
 

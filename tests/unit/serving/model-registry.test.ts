@@ -38,7 +38,7 @@ async function setUp() {
       unload: async () => {
         workers.holding = workers.alive = 0;
       },
-      lone: { load: async () => undefined, get: () => undefined },
+      lone: { load: async () => undefined, get: () => ({ threads: 2, bytes: 1 }) },
       holds: () => workers.holding > 0,
       instances: () => workers.alive,
     },
@@ -113,4 +113,18 @@ it('a model whose network is lost before it is registered fails, and can be load
   during(async () => {});
   await registry.load('m');
   expect(states.at(-1)).toEqual(['ready', undefined]);
+});
+
+it('a model is expected to take what it takes under load, and never more than a lone request shows', async () => {
+  const { registry } = await setUp();
+  const served = await registry.load('m');
+  expect(served.viewMs).toBe(1);
+  // On two threads: with one it may take up to 1.6 ms.
+  registry.executed(served.key, 1, 0.8, true);
+  expect(served.viewMs).toBe(1);
+  // Up to 0.5 ms; a tenth of the difference counts.
+  registry.executed(served.key, 2, 0.5, true);
+  expect(served.viewMs).toBeCloseTo(0.95);
+  registry.executed(served.key, 2, 3, false);
+  expect(served.viewMs).toBeCloseTo(0.95 + 0.1 * (1.5 - 0.95));
 });
