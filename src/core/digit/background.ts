@@ -6,7 +6,7 @@ import { type Plane, shrink, tap } from './plane.js';
 /** Cells along the longer side of the coarse grid on which background and polarity are determined. */
 export const COARSE = 64;
 /** Paper darker than this is dark paper, not paper in a shadow. */
-const LEAST_LIGHT = 80;
+export const LEAST_LIGHT = 80;
 
 /** A picture on the coarse grid. */
 export interface Coarse {
@@ -107,7 +107,7 @@ export function subtractBackground(grey: Plane, coarse: Coarse, window: number):
     }
   }
   counts[0] = (counts[0] ?? missing(0)) + paperPixels;
-  return { data: raised, width, height, counts: Float64Array.from(counts) };
+  return { data: raised, width, height, counts };
 }
 
 /** The background of a signed picture. */

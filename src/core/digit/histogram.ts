@@ -1,7 +1,7 @@
 import { missing } from '../at.js';
 
 /** How many pixels have the levels 0, 1 .. 255. */
-export type Histogram = Float64Array;
+export type Histogram = Uint32Array;
 
 /** The bin of a level >= 0: the nearest whole number up to 255. */
 export function binOf(level: number): number {
@@ -11,7 +11,7 @@ export function binOf(level: number): number {
 
 /** The histogram of levels >= 0. */
 export function histogramOf(data: Float32Array): Histogram {
-  const counts = new Float64Array(256);
+  const counts = new Uint32Array(256);
   for (let i = 0; i < data.length; i++) {
     const bin = binOf(data[i] ?? missing(i));
     counts[bin] = (counts[bin] ?? missing(bin)) + 1;
@@ -24,7 +24,7 @@ export function histogramOf(data: Float32Array): Histogram {
  * @param above how many they are; counted from the bin of `level` on, if it starts there
  */
 export function upperPart(counts: Histogram, level: number, above?: number): Histogram {
-  const upper = new Float64Array(256);
+  const upper = new Uint32Array(256);
   const first = binOf(level);
   upper.set(counts.subarray(first), first);
   // The first bin may also hold levels below.
@@ -63,10 +63,10 @@ export function otsu(counts: Histogram): number {
 
 /** Median of the levels below `limit`, and their standard deviation, estimated from the median distance to it. */
 export function spreadBelow(counts: Histogram, limit: number): { middle: number; deviation: number } {
-  const low = new Float64Array(256);
+  const low = new Uint32Array(256);
   for (let level = 0; level < limit && level < low.length; level++) low[level] = counts[level] ?? missing(level);
   const middle = quantile(low, 0.5);
-  const distances = new Float64Array(256);
+  const distances = new Uint32Array(256);
   for (let level = 0; level < low.length; level++) {
     const distance = Math.abs(level - middle);
     distances[distance] = (distances[distance] ?? missing(distance)) + (low[level] ?? missing(level));

@@ -11,7 +11,7 @@ export interface Ink {
 }
 
 /** If ink and paper differ by fewer levels than this, the ink is noise and the picture is blank. */
-const LEAST_CONTRAST = 18;
+export const LEAST_CONTRAST = 18;
 /** This many levels above the paper never count as ink. */
 const LEAST_NOISE = 4;
 
@@ -34,7 +34,7 @@ export function findMarks(grey: Plane, coarse: Coarse, window: number): Ink | un
 }
 
 /** The number of levels at or above `least`. */
-function countFrom(data: Float32Array, least: number): number {
+export function countFrom(data: Float32Array, least: number): number {
   let count = 0;
   for (let i = 0; i < data.length; i++) if ((data[i] ?? missing(i)) >= least) count++;
   return count;

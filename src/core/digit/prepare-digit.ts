@@ -3,6 +3,7 @@ import type { Picture } from '../pixels/picture.js';
 import { coarseOf } from './background.js';
 import { greyOf } from './grey.js';
 import { findMarks, type Ink } from './marks.js';
+import { mnistDigit } from './mnist-form.js';
 import { longSide, type Plane } from './plane.js';
 import { resize } from './resize.js';
 import { findSheet } from './sheet.js';
@@ -33,10 +34,10 @@ export function prepareDigit(
 ): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(height * width);
   const side = Math.min(height, width);
-  const box = Math.max(1, Math.round(((side <= 28 ? side : (side * 28) / 32) * 20) / 28));
-  const ink = findInk(greyOf(picture));
-  if (!ink) return out;
-  const digit = scale(ink, box);
+  const field = side <= 28 ? side : (side * 28) / 32;
+  const box = Math.max(1, Math.round((field * 20) / 28));
+  const digit = mnistDigit(picture, Math.round(field), box) ?? digitOf(picture, box);
+  if (!digit) return out;
 
   // Move by whole pixels, as in MNIST, so that a digit that is already centred is not blurred.
   const centre = massCentre(digit);
@@ -51,6 +52,12 @@ export function prepareDigit(
     }
   }
   return out;
+}
+
+/** The digit of any picture, its longer side `box` pixels. */
+function digitOf(picture: Picture, box: number): Plane | undefined {
+  const ink = findInk(greyOf(picture));
+  return ink && scale(ink, box);
 }
 
 /** Finds the digit in a grey picture on any paper, and removes everything else. @returns undefined if there is no ink */

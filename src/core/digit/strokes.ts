@@ -36,6 +36,17 @@ export function thicken({ data, width, height }: Plane, radius: number): Plane {
       // Most of the plane is empty.
       if (level === 0) continue;
       const centre = (y + reach) * columns + x + reach;
+      // Inside a stroke each neighbour reaches farther on its side, so only the pixel itself counts.
+      const inside =
+        x > 0 &&
+        y > 0 &&
+        x < width - 1 &&
+        y < height - 1 &&
+        Math.min(data[i - 1] ?? 0, data[i + 1] ?? 0, data[i - width] ?? 0, data[i + width] ?? 0) >= level;
+      if (inside) {
+        bold[centre] = Math.max(level, bold[centre] ?? missing(centre));
+        continue;
+      }
       for (let k = 0; k < offsets.length; k++) {
         const at = centre + (offsets[k] ?? missing(k));
         const value = level * (weights[k] ?? missing(k));
