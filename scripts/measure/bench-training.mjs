@@ -68,6 +68,20 @@ function writeSet(folder, count) {
   }
 }
 
+/** Starts a training. @param {string} address @param {string} data @returns its id */
+async function startTraining(address, data) {
+  const body = JSON.stringify({ data, id: 'beside' });
+  const reply = await fetch(`${address}/models/${options.model}/transfers`, { method: 'POST', headers: ADMIN, body });
+  if (reply.status !== 202) throw new Error(await reply.text());
+  return (await jsonOf(reply, Type.Object({ id: Type.String() }))).id;
+}
+
+/** Waits until a training is over. @param {string} address @param {string} id */
+async function over(address, id) {
+  const events = await fetch(`${address}/transfers/${id}`, { headers: { accept: 'text/event-stream' } });
+  await events.text();
+}
+
 /**
  * Trains again and again until it is told to end, and says then how many pictures and trainings that were.
  * @param {string} address @param {string} data
@@ -78,16 +92,8 @@ function keepTraining(address, data) {
   let trainings = 0;
   const all = (async () => {
     while (going) {
-      const body = JSON.stringify({ data, id: 'beside' });
-      const reply = await fetch(`${address}/models/${options.model}/transfers`, {
-        method: 'POST',
-        headers: ADMIN,
-        body,
-      });
-      if (reply.status !== 202) throw new Error(await reply.text());
-      id = (await jsonOf(reply, Type.Object({ id: Type.String() }))).id;
-      const events = await fetch(`${address}/transfers/${id}`, { headers: { accept: 'text/event-stream' } });
-      await events.text();
+      id = await startTraining(address, data);
+      await over(address, id);
       trainings++;
     }
   })();
@@ -121,6 +127,7 @@ const rows = await inTemporaryFolder(async (data) => {
   const path = `/classify?model=${options.model}&`;
   const service = { name: 'menagerie', address, pid, path, eventLoopDelayMs: async () => null, stop: async () => {} };
   try {
+    await over(address, await startTraining(address, 'cached'));
     await warmUp(service, request, 3);
     const { images_per_s: most } = await measureLoad(service, request, { connections: 16 }, seconds);
     const rate = Math.max(1, Math.round((most ?? 0) / 2));
