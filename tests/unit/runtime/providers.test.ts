@@ -106,6 +106,18 @@ test("the runtime's reasons lose the folders of this machine, and all but the fi
   expect(runtimeReason('x'.repeat(5000), 'f')).toHaveLength(300);
 });
 
+test('of a failure of CUDA what CUDA says remains, and not the name of the machine', () => {
+  const call =
+    'std::conditional_t<THRW, void, onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, int) ' +
+    '[with ERRTYPE = cudaError; bool THRW = true; std::conditional_t<THRW, void, common::Status> = void]';
+  const error = new Error(
+    `/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:154 ${call} /onnxruntime_src/onnxruntime/core/providers/cuda/` +
+      `cuda_call.cc:146 ${call} CUDA failure 100: no CUDA-capable device is detected ; GPU=-1 ; hostname=vm ; ` +
+      'file=/onnxruntime_src/cuda_execution_provider.cc ; line=352 ; expr=cudaSetDevice(info_.device_id); \n\n',
+  );
+  expect(runtimeReason(error, 'f')).toBe('CUDA failure 100: no CUDA-capable device is detected');
+});
+
 test('layers that another provider ran are named once, with their operators', () => {
   const kernel = (name: string, op_name: string, provider: string) => ({
     cat: 'Node',
