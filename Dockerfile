@@ -60,7 +60,7 @@ COPY --from=app /app ./
 COPY --from=cuda-dependencies /src/node_modules node_modules
 # No GPU is there while an image is built. That everything else is can be seen: only the driver's own library, which
 # the container toolkit brings at run time, may be missing.
-RUN node dist/main.js doctor > /tmp/doctor && cat /tmp/doctor \
+RUN node dist/main.js doctor | tee /tmp/doctor \
   && grep -q 'built for CUDA 13' /tmp/doctor \
   && ! sed -n 's/.*libraries that the CUDA provider needs are missing: //p' /tmp/doctor | tr ',' '\n' | grep -v '^ *libcuda\.so\.1$' \
   && rm /tmp/doctor \
