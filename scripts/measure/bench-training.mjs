@@ -101,7 +101,7 @@ const rows = await inTemporaryFolder(async (data) => {
   });
   const { address, pid } = server;
   const path = `/classify?model=${options.model}&`;
-  const service = { name: 'menagerie', address, pid, path, eventLoopDelayMs: async () => null, stop: async () => {} };
+  const service = { address, pid, path };
   try {
     await warmUp(service, request, 3);
     const { images_per_s: most } = await measureLoad(service, request, { connections: 16 }, seconds);
