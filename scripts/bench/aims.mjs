@@ -58,7 +58,7 @@ export function aims(figures) {
     line('Photographs of 12 megapixels not slower than before, beyond the spread', PHOTOGRAPHS, (network) =>
       notBelow(rate('before', 'large')(network)),
     ),
-    line('Nor slower than by the tuned Python service', PHOTOGRAPHS, (network) =>
+    line('Photographs of 12 megapixels not slower than with the tuned Python service', PHOTOGRAPHS, (network) =>
       atLeast(rate('python', 'large')(network), 1),
     ),
     line(
