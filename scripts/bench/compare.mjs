@@ -89,7 +89,7 @@ export function recordRatios(done, limits, record) {
       record({ service, load: 'best', picture }, { images_per_s: rate, ...shares });
       const ownRate = own && bestOf(own.loops, picture);
       if (own && ownRate !== undefined && service !== 'menagerie') {
-        record({ service, load: 'best_ratio', picture }, { images_per_s: ownRate / rate });
+        record({ service, load: 'best_ratio', picture }, { images_per_s: ratioOf(ownRate, rate) });
       }
     }
     if (!own || service === 'menagerie') continue;
@@ -101,11 +101,11 @@ export function recordRatios(done, limits, record) {
   }
 }
 
-/** @param {readonly Loop[]} loops @param {'small' | 'large'} picture */
-function bestOf(loops, picture) {
+/** Pictures a second at best. @param {readonly Loop[]} loops @param {'small' | 'large'} picture */
+export function bestOf(loops, picture) {
   const rates = loops.flatMap((loop) => (loop.picture === picture ? [loop.figures.images_per_s ?? 0] : []));
   return rates.length > 0 ? Math.max(...rates) : undefined;
 }
 
-/** @param {number | null | undefined} own @param {number | null | undefined} other */
+/** None where one of them did nothing. @param {number | null | undefined} own @param {number | null | undefined} other */
 const ratioOf = (own, other) => (own && other ? own / other : null);

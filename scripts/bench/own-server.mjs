@@ -24,23 +24,27 @@ const QUEUE_SECONDS = 0.5;
 const Estimate = Type.Object({ cost_gmacs: Type.Number() });
 
 /**
- * @param {Network} network
- * @param {{ settings: Record<string, string>, seconds: number }} options
- * @param {Recorder} record
+ * What to measure with.
+ * @typedef {object} Options
+ * @property {Record<string, string>} settings
+ * @property {number} seconds
+ * @property {number} capacity pictures a second at best, as far as is known
  */
-export async function measureOwn(network, { settings, seconds }, record) {
-  const found = await measureClosed(network, { settings, seconds }, record);
-  await measureOpen(network, { settings, seconds, ...found }, record);
+
+/** @param {Network} network @param {Options} options @param {Recorder} record */
+export async function measureOwn(network, { settings, seconds, capacity }, record) {
+  const found = await measureClosed(network, { settings, seconds, capacity }, record);
+  await measureOpen(network, { settings, seconds, capacity: found.best, gmacs: found.gmacs }, record);
 }
 
 /**
  * Closed loops: each connection asks again when it has its answer.
  * @param {Network} network
- * @param {{ settings: Record<string, string>, seconds: number }} options
+ * @param {Options} options
  * @param {Recorder} record
- * @returns {Promise<{ capacity: number, gmacs: number }>} pictures a second at best, and the cost of one
+ * @returns {Promise<{ best: number, gmacs: number }>} pictures a second at best, and the cost of one
  */
-async function measureClosed(network, { settings, seconds }, record) {
+async function measureClosed(network, { settings, seconds, capacity }, record) {
   const service = await startMenagerie(network, settings);
   const { name } = service;
   const [form, raw] = [asForm(network.small), asBody(network.small)];
@@ -51,15 +55,15 @@ async function measureClosed(network, { settings, seconds }, record) {
     await warmUp(service, form, seconds);
     const plain = await measureLoad(service, raw, { connections: RAW_CONNECTIONS }, seconds / 2);
     record({ service: name, load: 'closed', level: RAW_CONNECTIONS, body: 'raw', picture: 'small' }, plain);
-    let capacity = 0;
+    let best = capacity;
     for (const connections of [...(CURVE_NETWORKS.includes(network.name) ? CURVE : []), MOST_CONNECTIONS]) {
       const most = connections === MOST_CONNECTIONS;
       const options = { health: most };
       const figures = await measureLoad(service, form, { connections }, most ? seconds : seconds / 2, options);
       record({ service: name, load: 'closed', level: connections, body: 'form', picture: 'small' }, figures);
-      capacity = Math.max(capacity, figures.images_per_s ?? 0);
+      best = Math.max(best, figures.images_per_s ?? 0);
     }
-    return { capacity, gmacs };
+    return { best, gmacs };
   } finally {
     await service.stop();
   }
@@ -75,7 +79,7 @@ async function idle(service, seconds) {
 /**
  * Open loops: requests come at a steady rate, whatever becomes of those before.
  * @param {Network} network
- * @param {{ settings: Record<string, string>, seconds: number, capacity: number, gmacs: number }} options
+ * @param {Options & { gmacs: number }} options
  * @param {Recorder} record
  */
 async function measureOpen(network, { settings, seconds, capacity, gmacs }, record) {

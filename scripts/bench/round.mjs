@@ -1,5 +1,5 @@
 // One round of one network: the limit, all services one after the other, and more of this server.
-import { measureServices, recordRatios } from './compare.mjs';
+import { bestOf, measureServices, recordRatios } from './compare.mjs';
 import { measureLimits } from './limits.mjs';
 import { measureOwn } from './own-server.mjs';
 import { startMenagerie, startPeer } from './services.mjs';
@@ -36,18 +36,20 @@ export async function measureRound(network, facts, options) {
     facts.batch = limits.batch;
     record({ service: 'limit', load: 'limit' }, limits.figures);
   }
+  let capacity = 0;
   if (parts.has('services')) {
     const done = await measureServices(network, startsOf(network, options), seconds, record);
     recordRatios(done, limits?.figures, keep);
-    const own = done.get('menagerie')?.topClass;
+    const own = done.get('menagerie');
+    if (own) capacity = bestOf(own.loops, 'small') ?? 0;
     for (const [service, { topClass }] of done) {
-      if (own === undefined || topClass === own || facts.differing.includes(service)) continue;
+      if (!own || topClass === own.topClass || facts.differing.includes(service)) continue;
       facts.differing.push(service);
-      progress(`${network.name}: warning: ${service} says class ${topClass}, menagerie ${own}`);
+      progress(`${network.name}: warning: ${service} says class ${topClass}, menagerie ${own.topClass}`);
     }
   }
   // Nothing of it is compared with others, so once is enough.
-  if (parts.has('own') && round === 1) await measureOwn(network, { settings, seconds }, record);
+  if (parts.has('own') && round === 1) await measureOwn(network, { settings, seconds, capacity }, record);
 }
 
 /** How services are started; each round begins with another one. @param {import('./networks.mjs').Network} network @param {Options} options */

@@ -64,3 +64,16 @@ test('ratios are those of each round, and then their median', () => {
     images_per_s: { median: 15.5, min: 11, max: 20 },
   });
 });
+
+test('a service that did nothing in the time is not compared', () => {
+  const rows = new Rows();
+  const doing = (images_per_s: number) => ({ topClass: 1, loops: [loop(8, 'small', { images_per_s })] });
+  const done = new Map([
+    ['menagerie', doing(10)],
+    ['python', doing(0)],
+  ]);
+  recordRatios(done, undefined, (labels, figures) => rows.add({ network: 'n', ...labels }, figures));
+  for (const { load, figures } of rows.summary()) {
+    if (load !== 'best') expect(figures).toEqual({});
+  }
+});
