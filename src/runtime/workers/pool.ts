@@ -18,6 +18,7 @@ import type { PoolOptions } from './pool-options.js';
 import { WATCH_MS, WorkerMemory } from './process/worker-memory.js';
 import { WorkerProcess } from './process/worker-process.js';
 import type { Ask, PictureRequest } from './protocol/calls.js';
+import { Yielding } from './yielding.js';
 
 /** With this niceness the server gets three quarters of a core for which it and a worker compete. */
 export const WORKER_NICENESS = 5;
@@ -28,6 +29,8 @@ const RENDER = { network: '', key: '', rows: 1 };
 export class WorkerPool {
   /** The instances for lone requests. */
   readonly lone: LoneInstances;
+  /** Processes that yield to requests. */
+  readonly yielding = new Yielding();
   readonly #options: PoolOptions;
   readonly #places: Place[];
   readonly #dispatcher: Dispatcher;
@@ -41,7 +44,7 @@ export class WorkerPool {
   #stopped = false;
 
   constructor(options: PoolOptions) {
-    const { workers, renderers = 0, batchDelayMs, aheadMs, runTimeoutMs, loadTimeoutMs, events } = options;
+    const { workers, renderers = 0, loadTimeoutMs, events } = options;
     this.#options = options;
     this.#loading = new Semaphore(Math.max(1, workers - 1));
     const memory = new WorkerMemory(options.memory);
@@ -65,7 +68,7 @@ export class WorkerPool {
     });
     this.lone = new LoneInstances(this.#places, options.loneThreads ?? 1, this.#loading);
     const maxRows = (session: string) => this.#maxRows(session);
-    this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
+    this.#dispatcher = new Dispatcher({ ...options, places: this.#places, yielding: this.yielding, maxRows });
     this.#watch = setInterval(() => this.#checkWorkers(), WATCH_MS).unref();
   }
 

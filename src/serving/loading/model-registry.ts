@@ -194,12 +194,11 @@ export class ModelRegistry {
     return { model: served, release: this.#uses.hold(served.key) };
   }
 
-  /** Notes a run of a network, and updates the expected time of the model, which is that under load. */
+  /** Notes a run, and updates the time expected of its model under load: a lone run on n threads takes at least an n-th of it. */
   executed(key: string, rows: number, ms: number, lone: boolean): void {
     const served = this.#loaded.get(key);
     // Runs of a model that does not serve yet, for its golden picture, do not count.
     if (!served) return;
-    // With one thread a view takes at most as many times as long as with several; how long, such a run does not say.
     const threads = lone ? this.#options.pool.lone.get(key)?.threads : undefined;
     served.viewMs = smoothed(served.viewMs, threads ? Math.min(served.viewMs, (threads * ms) / rows) : ms / rows);
     this.#options.events.executed(served.id, served.variant, rows, lone);
