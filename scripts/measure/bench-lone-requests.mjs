@@ -18,8 +18,8 @@ import { percentile } from './statistics.mjs';
 const HELP = `Usage: node scripts/measure/bench-lone-requests.mjs [--model <id>] [--threads <n>] [--rounds <n>] [--seconds <n>]
 
 Starts two servers, one of them with MENAGERIE_LONE_THREADS=1, and asks them in turn at 1, 2, 8 and 32 connections. Then runs the
-bare network with one thread and with more. Prints the medians, and the medians of the ratios of measurements that follow each other.
-The networks are those of ASSETS_DIR.
+bare network with one thread and with more. Prints medians, medians of the ratios of measurements that follow each other, and the
+share of runs that were on the instance for lone requests. The networks are those of ASSETS_DIR.
 
   --model <id>    id or id:variant (default ${ASSET_MODELS.resnet50})
   --threads <n>   MENAGERIE_LONE_THREADS of the other server (default 2)
@@ -42,6 +42,13 @@ const photograph = readFileSync(fileURLToPath(new URL('../../samples/coffee.jpg'
 const picture = await sharp(photograph).resize(500, 375).jpeg().toBuffer();
 const request = { body: picture, headers: { 'content-type': 'image/jpeg' } };
 const Serving = Type.Object({ serving: Type.Object({ lone_instance: Type.Unknown() }) });
+
+/** Runs of networks so far, and those on the instance for lone requests. @param {string} address */
+async function runsOf(address) {
+  const text = await (await fetch(`${address}/metrics`)).text();
+  const count = (/** @type {string} */ name) => Number(new RegExp(`^${name}{.*} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  return { all: count('menagerie_executions_total'), lone: count('menagerie_lone_executions_total') };
+}
 
 const medianOf = (/** @type {number[]} */ values) => percentile(values, 0.5);
 
@@ -92,11 +99,26 @@ await inTemporaryFolder(async (folder) => {
   const on = await start(folder, options.threads);
   try {
     const rows = [
-      ['CONNECTIONS', 'P50 ms', '', 'FASTER', 'P99 ms', '', 'IMAGES/S', '', 'RATIO', 'CPU ms/IMAGE', '', 'RATIO'],
+      [
+        'CONNECTIONS',
+        'P50 ms',
+        '',
+        'FASTER',
+        'P99 ms',
+        '',
+        'IMAGES/S',
+        '',
+        'RATIO',
+        'CPU ms/IMAGE',
+        '',
+        'RATIO',
+        'LONE RUNS',
+      ],
     ];
     for (const connections of LEVELS) {
       /** @type {Awaited<ReturnType<typeof measureLoad>>[][]} */
       const pairs = [];
+      const before = await runsOf(on.service.address);
       for (let round = 0; round < rounds; round++) {
         const pair = [];
         // Each comes first as often as the other.
@@ -104,14 +126,15 @@ await inTemporaryFolder(async (folder) => {
         for (const { service } of order) pair.push(await measureLoad(service, request, { connections }, seconds));
         pairs.push(round % 2 ? pair.reverse() : pair);
       }
+      const after = await runsOf(on.service.address);
       /** @param {'p50_ms' | 'p99_ms' | 'images_per_s' | 'cpu_s_per_image'} name */
       const both = (name) => {
         const values = pairs.map((pair) => pair.map((figures) => figures[name] ?? Number.NaN));
-        const [before = [], after = []] = [0, 1].map((i) => values.map((pair) => pair[i] ?? Number.NaN));
+        const [without = [], having = []] = [0, 1].map((i) => values.map((pair) => pair[i] ?? Number.NaN));
         return {
-          before: medianOf(before),
-          after: medianOf(after),
-          ratio: medianOf(before.map((b, i) => (after[i] ?? Number.NaN) / b)),
+          before: medianOf(without),
+          after: medianOf(having),
+          ratio: medianOf(without.map((b, i) => (having[i] ?? Number.NaN) / b)),
         };
       };
       const [p50, p99, rate, cpu] = [both('p50_ms'), both('p99_ms'), both('images_per_s'), both('cpu_s_per_image')];
@@ -124,6 +147,7 @@ await inTemporaryFolder(async (folder) => {
         rate.ratio.toFixed(3),
         ...[cpu.before, cpu.after].map((s) => (1000 * s).toFixed(1)),
         cpu.ratio.toFixed(3),
+        `${((100 * (after.lone - before.lone)) / (after.all - before.all)).toFixed(1)} %`,
       ]);
     }
     const { one, more, gain } = await bareGain(
