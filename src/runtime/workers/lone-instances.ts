@@ -42,7 +42,8 @@ export class LoneInstances {
     const place = this.#places.findLast(({ networks }) => networks.has(key));
     const placed = place?.networks.get(key);
     if (!place || !placed || this.#threads === 1) return undefined;
-    const spec = { ...placed.spec, key: loneKey(key), loneThreads: this.#threads };
+    // One row at a time: trying batches would take time and memory.
+    const spec = { ...placed.spec, key: loneKey(key), loneThreads: this.#threads, rows: 1 };
     try {
       await this.#loading.run(() => place.load(spec));
       return this.get(key);
