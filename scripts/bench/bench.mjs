@@ -13,6 +13,9 @@ import { measureRound } from './round.mjs';
 import { Rows } from './rows.mjs';
 import { nodeVersions, pythonVersions } from './versions.mjs';
 
+/** This server, this server where no picture gets several threads, and the others. */
+const SERVICES = ['menagerie', 'single', ...Object.keys(PEERS)];
+
 const HELP = `Usage: npm run bench -- [options]
 
 Measures, on all cores of this machine, the generator of the load among them:
@@ -29,7 +32,8 @@ greatest. Nothing else should run meanwhile. Linux only.
                        are measured
   --networks <list>    default: LeNet-5 with two pictures and those of the assets, or those that are bundled
   --parts <list>       default limit,services,own
-  --services <list>    default: menagerie,${Object.keys(PEERS).join(',')}, as far as they are installed
+  --services <list>    default: ${SERVICES.join(',')}, as far as they are installed;
+                       single is this server with one thread for each picture
   --seconds <s>        of a measurement; some take half of it (default 3)
   --rounds <n>         default 5
   --python <python>    an interpreter with what those of the services need that are written in Python; without it there are none
@@ -51,7 +55,7 @@ const { values: options } = readCommandLine(HELP, {
   assets: { type: 'string', default: ASSETS },
   networks: { type: 'string' },
   parts: { type: 'string', default: PARTS.join(',') },
-  services: { type: 'string', default: ['menagerie', ...Object.keys(PEERS)].join(',') },
+  services: { type: 'string', default: SERVICES.join(',') },
   seconds: { type: 'string', default: '3' },
   rounds: { type: 'string', default: '5' },
   python: { type: 'string' },
@@ -74,7 +78,7 @@ const parts = new Set(PARTS.filter((part) => options.parts.split(',').includes(p
 const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
 const strange = [
   ...options.parts.split(',').filter((name) => !PARTS.some((part) => part === name)),
-  ...options.services.split(',').filter((name) => name !== 'menagerie' && !PEERS[name]),
+  ...options.services.split(',').filter((name) => !SERVICES.includes(name)),
 ];
 if (strange.length > 0) refuseCommandLine(HELP, `There is no ${strange.join(', ')}.`);
 if (!(seconds > 0) || !(rounds >= 1)) refuseCommandLine(HELP, 'Seconds and rounds must be positive.');

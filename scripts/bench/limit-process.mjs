@@ -11,6 +11,7 @@ import { renderViews } from '../../dist/core/views/render.js';
 import { cropViews, geometryOf } from '../../dist/core/views/views.js';
 import { decode } from '../../dist/imaging/decode.js';
 import { bestBatch } from '../../dist/runtime/networks/best-batch.js';
+import { percentile } from '../measure/statistics.mjs';
 
 /** @typedef {{ file: string, manifest: import('../../dist/core/manifest/manifest.js').Manifest, picture: string, seconds: number, cores: number }} Job */
 /** Does so many pictures. @typedef {{ pictures: number, run(): unknown }} Work */
@@ -42,19 +43,8 @@ const PARTS = {
   },
   /** With batches where they pay: the server makes them too. */
   async network({ file, manifest }) {
-    const session = await InferenceSession.create(file, {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-    });
-    const runRows = (/** @type {number} */ rows) => {
-      const shape = inputShape(manifest, rows);
-      const tensor = new Tensor('float32', new Float32Array(countOf(shape)).fill(0.5), shape);
-      return () => session.run({ [manifest.input.name]: tensor });
-    };
+    const session = await openSession(file, 1);
+    const runRows = (/** @type {number} */ rows) => runOf(session, manifest, rows);
     const timed = async (/** @type {number} */ rows) => {
       const run = runRows(rows);
       const began = performance.now();
@@ -65,6 +55,46 @@ const PARTS = {
     return { pictures: batch, run: runRows(batch) };
   },
 };
+
+/** @param {string} file @param {number} threads */
+const openSession = (file, threads) =>
+  InferenceSession.create(file, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+
+/** Runs a session on a ready tensor. @param {InferenceSession} session @param {Job['manifest']} manifest @param {number} rows */
+function runOf(session, manifest, rows) {
+  const shape = inputShape(manifest, rows);
+  const tensor = new Tensor('float32', new Float32Array(countOf(shape)).fill(0.5), shape);
+  return () => session.run({ [manifest.input.name]: tensor });
+}
+
+/** How many times as fast a picture is done by as many threads as there are cores, where nothing else runs. @param {Job} job */
+async function measureThreads({ file, manifest, seconds, cores }) {
+  const sessions = [await openSession(file, 1), await openSession(file, cores)];
+  const runs = sessions.map((session) => {
+    /** @type {number[]} */
+    const times = [];
+    return { run: runOf(session, manifest, 1), times };
+  });
+  for (const { run } of runs) await repeat(run, seconds * LEAD);
+  // Turn and turn about, so that a machine which is slower for a while does not spoil it.
+  await repeat(async () => {
+    for (const { run, times } of runs) {
+      const began = performance.now();
+      await run();
+      times.push(performance.now() - began);
+    }
+  }, seconds);
+  const [one = Number.NaN, all = Number.NaN] = runs.map(({ times }) => percentile(times, 0.5));
+  return one / all;
+}
 
 /** Pictures a second of all threads together, CPU seconds of one, and how many a run takes. @param {string} part @param {Job} job */
 async function measure(part, job) {
@@ -123,5 +153,5 @@ if (isMainThread) {
     const seconds = part === 'network' ? job.seconds : job.seconds / 2;
     results.push([part, await measure(part, { ...job, seconds })]);
   }
-  process.stdout.write(JSON.stringify(Object.fromEntries(results)));
+  process.stdout.write(JSON.stringify({ ...Object.fromEntries(results), threads: await measureThreads(job) }));
 } else await work();

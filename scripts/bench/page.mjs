@@ -50,10 +50,13 @@ ${sections.map(([title, text]) => `## ${title}\n\n${text}`).join('\n')}`;
 const LIMIT = paragraph(`
 Pictures a second in process, without HTTP. There are as many threads as cores. All of them only decode, or only preprocess a decoded
 picture, or only run the network on a ready tensor. Each has its own session, which computes on one thread. *All three* is the most
-that these cores can do if they do all of it: 1 / (1/decode + 1/preprocess + 1/network). This is the limit.`);
+that these cores can do if they do all of it: 1 / (1/decode + 1/preprocess + 1/network). This is the limit. *Several threads* is how many
+times as fast one session runs one picture with a thread for each core as with one, while nothing else runs.`);
 
 /** What the services are. @type {Record<string, string>} */
 const SERVICES = {
+  single:
+    '*Menagerie, one thread* is this server with one thread for each picture, also where nothing else waits (`MENAGERIE_LONE_THREADS=1`).',
   before: '*Menagerie before* is an earlier state of this server.',
   python:
     '*Python* is FastAPI on uvicorn with Pillow and ONNX Runtime, tuned (`scripts/bench/peers/python_service.py`); the other services ' +

@@ -56,7 +56,9 @@ export async function measureRound(network, facts, options) {
 function startsOf(network, { services, round, settings, python, against, temporary }) {
   const starts = services.map((name) => () => {
     if (name === 'menagerie') return startMenagerie(network, settings);
-    if (name === 'before') return startMenagerie(network, settings, against);
+    if (name === 'single') return startMenagerie(network, { ...settings, MENAGERIE_LONE_THREADS: '1' }, { name });
+    if (name === 'before')
+      return startMenagerie(network, settings, { name, ...(against ? { checkout: against } : {}) });
     return startPeer(name, network, { python, temporary });
   });
   const first = (round - 1) % Math.max(1, starts.length);

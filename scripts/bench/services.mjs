@@ -31,14 +31,14 @@ const STOP_TIMEOUT_MS = 5_000;
  * This server as users start it.
  * @param {Network} network
  * @param {Record<string, string>} settings
- * @param {string} [checkout] another one of this repository, built
+ * @param {{ name?: string, checkout?: string }} options what it is called; another checkout of this repository, built
  * @returns {Promise<Service>}
  */
-export async function startMenagerie({ id, variant }, settings, checkout) {
+export async function startMenagerie({ id, variant }, settings, { name = 'menagerie', checkout } = {}) {
   const main = checkout === undefined ? undefined : join(checkout, 'dist/main.js');
   const child = await startServer({ DEVICE: 'cpu', MENAGERIE_MODELS: `${id}:${variant}`, ...settings }, main);
   return {
-    name: checkout === undefined ? 'menagerie' : 'before',
+    name,
     address: child.address,
     path: `/classify?model=${id}&`,
     request: asForm,

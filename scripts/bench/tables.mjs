@@ -9,6 +9,7 @@ import { PEERS } from './peers.mjs';
 /** @type {Record<string, string>} */
 export const TITLES = {
   menagerie: 'menagerie',
+  single: 'menagerie, one thread',
   before: 'menagerie before',
   ...Object.fromEntries(Object.entries(PEERS).map(([name, { title }]) => [name, title])),
 };
@@ -20,12 +21,28 @@ export const servicesOf = ({ rows }, picture = 'small') =>
 
 /** @param {BenchFigures} figures */
 export function limitTable(figures) {
-  const header = ['Network', 'Decode', 'Preprocess', 'Network alone', 'Pictures in a run', 'All three'];
+  const header = [
+    'Network',
+    'Decode',
+    'Preprocess',
+    'Network alone',
+    'Pictures in a run',
+    'All three',
+    'Several threads',
+  ];
   return table(
     header,
     figures.networks.map(({ name, batch }) => {
       const of = (/** @type {string} */ part) => withSpread(find(figures, { network: name, load: 'limit' }, part));
-      return [name, of('decode'), of('preprocess'), of('network'), String(batch ?? ''), of('all')];
+      return [
+        name,
+        of('decode'),
+        of('preprocess'),
+        of('network'),
+        String(batch ?? ''),
+        of('all'),
+        of('gain_of_threads'),
+      ];
     }),
   );
 }
