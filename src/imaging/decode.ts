@@ -1,6 +1,7 @@
 import type { Box, Size } from '../core/pixels/geometry.js';
 import type { Picture } from '../core/pixels/picture.js';
 import type { Decoder } from './decoders/decoder.js';
+import { jpegDecoder } from './decoders/jpeg/jpeg.js';
 import { sharpDecoder } from './decoders/sharp/sharp.js';
 import type { AcceptedFormat } from './formats/sniff.js';
 import { type DecodeLimits, openFile } from './open-file.js';
@@ -11,7 +12,7 @@ export interface Decoded extends Picture {
 }
 
 /** Decoders that cost less than sharp for pictures that they take, in the order in which they are tried. */
-const QUICK: readonly Decoder[] = [];
+const QUICK: readonly Decoder[] = [jpegDecoder];
 
 /**
  * Decodes a picture to 8-bit RGB, as Pillow's `convert('RGB')` does but for what docs/fidelity.md lists. Takes the first frame of an
