@@ -1,82 +1,61 @@
 #!/usr/bin/env node
-// Decodes damaged pictures as the server does and by sharp alone: the outcomes must be equal.
+// Holds the decoders against sharp alone, or against an earlier build.
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createRandom } from '../../dist/core/random.js';
 import { decode } from '../../dist/imaging/decode.js';
 import { sharpDecoder } from '../../dist/imaging/decoders/sharp/sharp.js';
 import { openFile } from '../../dist/imaging/open-file.js';
 import { readCommandLine } from '../shared/command-line.mjs';
-import { mutant, spotted } from './mutate.mjs';
-import { fixture, fixtureNames } from './pictures.mjs';
+import { differences } from './differences.mjs';
+import '../../dist/imaging/loaders.js';
 
-const HELP = `Usage: node scripts/torture/compare-decoders.mjs [options]
+/** @import { Decode } from './differences.mjs' */
 
-Damages pictures and decodes each twice: as the server does, by a quick decoder where one takes it, and by sharp alone. Both must give
-the same pixels, or the same error. Half of the files are changed in one to three ways anywhere, the others in a few bits only: many
-of those still decode without a warning.
+const HELP = `Usage: node scripts/torture/compare-decoders.mjs [folder ...] [options]
 
-  --pictures <folder>   JPEG and PNG files to damage; default: those of the tests
-  --count <n>           damaged files; default 4000
-  --seed <n>            default 1; the same seed gives the same files
-  --help                this text
+Damages pictures in all manner of ways, and decodes each with all decoders and with sharp alone. Says where the pixels, or the code
+and the message of the error, are not the same, and ends with 1 then. By default the pictures are those of tests/fixtures.
+
+  --pictures <n>     damaged pictures (default 5000)
+  --seed <n>         of their damage (default 1)
+  --before <folder>  compiled code of an earlier build to compare with, instead of sharp alone
+  --help             this text
 `;
-const LIMITS = { maxPixels: 4_000_000 };
-const MOST_SHOWN = 10;
-
-const { values } = readCommandLine(HELP, {
-  pictures: { type: 'string' },
-  count: { type: 'string', default: '4000' },
-  seed: { type: 'string', default: '1' },
-});
-const { pictures: folder, count, seed } = values;
-const names = (folder ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : fixtureNames()).filter((name) =>
-  /\.(jpe?g|png)$/i.test(name),
+const { values, positionals } = readCommandLine(
+  HELP,
+  {
+    pictures: { type: 'string', default: '5000' },
+    seed: { type: 'string', default: '1' },
+    before: { type: 'string' },
+  },
+  { allowPositionals: true },
 );
-const pictures = names.map((name) => ({ name, bytes: folder ? readFileSync(join(folder, name)) : fixture(name) }));
-/** @type {Map<string, number>} */
-const outcomes = new Map();
-let different = 0;
-for (let i = 0; i < Number(count); i++) {
-  const random = createRandom(Number(seed) * 1e6 + i);
-  const { bytes, recipe } = i % 2 ? mutant(pictures, random) : spotted(pictures, random);
-  const autoOrient = random.integer(2) === 0;
-  const ours = await outcomeOf(() => decode(bytes, autoOrient, LIMITS));
-  const sharps = await outcomeOf(() =>
-    sharpDecoder.decode(openFile(bytes, autoOrient, LIMITS), { ...LIMITS, autoOrient }),
-  );
-  const kind = 'data' in sharps ? 'decoded' : sharps.error;
-  outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-  if (isEqual(ours, sharps)) continue;
-  if (++different <= MOST_SHOWN)
-    process.stdout.write(`picture ${i}, ${recipe}: ${shown(ours)}, sharp ${shown(sharps)}\n`);
-}
-const parts = [...outcomes].sort((a, b) => b[1] - a[1]).map(([kind, n]) => `  ${n} ${kind}\n`);
-process.stdout.write(
-  `${count} damaged files, of ${pictures.length} pictures; ${different} with different outcomes\n${parts.join('')}`,
+const FIXTURES = ['fidelity', 'pictures'].map((name) =>
+  fileURLToPath(new URL(`../../tests/fixtures/${name}`, import.meta.url)),
 );
-process.exit(different > 0 ? 1 : 0);
+const pictures = (positionals.length > 0 ? positionals : FIXTURES).flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(png|jpe?g|webp|avif|gif|tiff?)$/i.test(name))
+    .sort()
+    .map((name) => ({ name, bytes: readFileSync(join(folder, name)) })),
+);
 
-/** @typedef {{ data: Buffer, width: number, height: number } | { error: string }} Outcome */
-
-/** @param {() => Promise<import('../../dist/core/pixels/picture.js').Picture>} decoding @returns {Promise<Outcome>} */
-async function outcomeOf(decoding) {
-  try {
-    const { data, width, height } = await decoding();
-    return { data: Buffer.from(data), width, height };
-  } catch (error) {
-    const { code, message } = /** @type {Error & { code?: string }} */ (error);
-    return { error: `${code}: ${message}` };
-  }
-}
-
-/** @param {Outcome} a @param {Outcome} b */
-function isEqual(a, b) {
-  if ('data' in a && 'data' in b) return a.width === b.width && a.height === b.height && a.data.equals(b.data);
-  return 'error' in a && 'error' in b && a.error === b.error;
-}
-
-/** @param {Outcome} outcome */
-function shown(outcome) {
-  return 'data' in outcome ? `${outcome.width} x ${outcome.height} pixels` : outcome.error;
-}
+/** @type {Decode} */
+const bySharp = async (bytes, autoOrient, { maxPixels }, wanted) => {
+  const file = openFile(bytes, autoOrient, { maxPixels });
+  return { ...(await sharpDecoder.decode(file, { autoOrient, maxPixels, wanted })), format: file.format };
+};
+/** @type {Decode} */
+const before = values.before
+  ? (await import(pathToFileURL(join(resolve(values.before), 'imaging/decode.js')).href)).decode
+  : bySharp;
+const count = Number(values.pictures);
+const random = (/** @type {number} */ i) => createRandom(Number(values.seed) * 2 * count + i);
+const found = await differences(pictures, count, random, { before, after: decode });
+for (const [kind, times] of [...found.outcomes].sort(([, a], [, b]) => b - a))
+  console.log(`${times}`.padStart(8), kind);
+for (const difference of found.differences) console.log(difference);
+console.log(`${count} damaged pictures of ${pictures.length}: ${found.differences.length} differences`);
+process.exitCode = found.differences.length > 0 ? 1 : 0;

@@ -2,6 +2,7 @@ import type { ByteSource } from '../core/byte-source.js';
 import type { DecodeCost } from '../core/decode-cost.js';
 import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
 import { jpegCosts } from './decoders/costs/jpeg.js';
+import { pngCosts } from './decoders/costs/png.js';
 import { sharpCosts } from './decoders/costs/sharp.js';
 import type { DecoderCost, DecoderCosts } from './decoders/decoder.js';
 import { type AcceptedFormat, isAccepted, SNIFFED_BYTES, sniff } from './formats/sniff.js';
@@ -17,7 +18,7 @@ export interface DecodeCostByFormat extends DecodeCost {
 /** Refusing a file for its header, which no decoder sees. */
 const REFUSING: DecoderCost = { ms: 0.1, bytes: 1e5 };
 /** Of the quick decoders of decode.ts, in their order. This file imports no decoder, because the server's own process needs none. */
-const QUICK_COSTS: readonly DecoderCosts[] = [jpegCosts];
+const QUICK_COSTS: readonly DecoderCosts[] = [pngCosts, jpegCosts];
 
 /**
  * Estimates the cost of decoding a picture, from its header and the length of its file. Reads a bounded part of the file, in

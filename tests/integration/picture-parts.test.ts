@@ -71,15 +71,9 @@ describe.each([true, false])('with orientation applied: %s', (autoOrient) => {
 
 test('columns beside the part, and rows above it, are not kept', async () => {
   const part = { x: 100, y: 20, width: 50, height: 40 };
-  for (const [progressive, rows] of [
-    // sharp decodes it, and has to give the rows below, so that a file that ends early is noticed.
-    [true, WIDE.height - 20],
-    [false, 40],
-  ] as const) {
-    const bytes = new Uint8Array(await noise(WIDE).jpeg({ progressive }).toBuffer());
-    const { data } = await decode(bytes, true, LIMITS, () => part);
-    expect(data.length).toBe(3 * 50 * rows);
-  }
+  const bytes = new Uint8Array(await noise(WIDE).jpeg().toBuffer());
+  const { data } = await decode(bytes, true, LIMITS, () => part);
+  expect(data.length).toBe(3 * 50 * (WIDE.height - 20));
 });
 
 test('a file that ends below the part is refused all the same', async () => {

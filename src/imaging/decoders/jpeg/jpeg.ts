@@ -2,6 +2,7 @@ import { type Box, type Size, sizeOf } from '../../../core/pixels/geometry.js';
 import type { Picture } from '../../../core/pixels/picture.js';
 import { jpegCosts } from '../costs/jpeg.js';
 import type { DecodeOptions, Decoder, OpenedFile } from '../decoder.js';
+import { keptPart } from '../kept-part.js';
 import { jpegModule, Trap } from './module.js';
 
 /**
@@ -14,10 +15,9 @@ export const jpegDecoder = {
   decode({ bytes, header }: OpenedFile, { wanted }: DecodeOptions): Promise<Picture | undefined> {
     if (header === 'unclear') return Promise.resolve(undefined);
     const size = sizeOf(header);
-    const part = wanted?.(size) ?? { x: 0, y: 0, ...size };
-    const data = decodePart(bytes, size, part);
-    const isWhole = part.width === size.width && part.height === size.height;
-    return Promise.resolve(data && { data, ...size, ...(isWhole ? {} : { part }) });
+    const part = wanted && keptPart(size, wanted(size));
+    const data = decodePart(bytes, size, part ?? { x: 0, y: 0, ...size });
+    return Promise.resolve(data && { data, ...size, ...(part && { part }) });
   },
 } satisfies Decoder;
 
