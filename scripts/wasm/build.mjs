@@ -32,7 +32,7 @@ const NOT_HERE = 75;
 /** What of libjpeg-turbo is compiled. wasm/jpeg/absent.c names what it refers to and is left out. */
 const LIBRARY = ['jcomapi', 'jdapimin', 'jdapistd', 'jdcoefct', 'jddctmgr', 'jdhuff', 'jdinput', 'jdmarker'];
 LIBRARY.push('jdmaster', 'jmemmgr', 'jutils');
-const OWN = ['absent', 'decode', 'kernels', 'memory'];
+const OWN = ['absent', 'decode', 'kernels', 'memory', 'scan'];
 const COMPILE = ['--target=wasm32', '-mcpu=mvp', '-msimd128', '-msign-ext', '-O3', '-flto'];
 COMPILE.push('-std=c11', '-ffreestanding', '-fno-builtin', '-nostdinc', '-Wall', '-Werror');
 // libjpeg-turbo reads a Huffman code from 64 bits where registers have as many. It knows them by this pair.

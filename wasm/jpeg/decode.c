@@ -11,6 +11,7 @@
 
 #include "kernels.h"
 #include "memory.h"
+#include "scan.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 /* Below this width libjpeg repeats samples instead of interpolating. */
@@ -84,7 +85,10 @@ static void inverse_dct(j_decompress_ptr info, jpeg_component_info *component, J
                         JDIMENSION column) {
   plane *to = &planes[component->component_index];
   if ((int)column >= to->end || (int)column + DCTSIZE <= to->begin || !is_wanted(cinfo.output_iMCU_row)) return;
-  if (!idct(block, component->dct_table, to->largest, out[0] + column, to->stride)) __builtin_trap();
+  int16_t *multipliers = component->dct_table;
+  if (places_in(block) == 0 ? !idct_of_dc(block[0], multipliers[0], out[0] + column, to->stride)
+                            : !idct(block, multipliers, to->largest, out[0] + column, to->stride))
+    __builtin_trap();
 }
 
 /* Whether components are sampled as 4:2:0, 4:2:2, 4:4:4, or are only one. */
@@ -154,6 +158,7 @@ EXPORT("open") unsigned char *open_file(size_t size, int width, int height, int 
   cinfo.raw_data_out = TRUE;
   cinfo.dct_method = JDCT_ISLOW;
   jpeg_start_decompress(&cinfo);
+  open_scan(&cinfo);
   for (int i = 0; i < cinfo.num_components; i++) {
     prepare(&planes[i], &cinfo.comp_info[i]);
     cinfo.idct->inverse_DCT[i] = inverse_dct;

@@ -117,6 +117,15 @@ int idct(const int16_t *coefficients, const int16_t *multipliers, const int16_t 
   return !wasm_v128_any_true(bad);
 }
 
+int idct_of_dc(int coefficient, int multiplier, uint8_t *out, int stride) {
+  int value = coefficient * multiplier;
+  if (value < -LARGEST_SUM || value > LARGEST_SUM) return 0;
+  int sample = ((value + 4) >> 3) + 128;
+  uint64_t row = (sample < 0 ? 0 : sample > 255 ? 255 : sample) * 0x0101010101010101;
+  for (int i = 0; i < 8; i++) __builtin_memcpy(out + i * stride, &row, 8);
+  return 1;
+}
+
 /* Writes sums[begin - 1] to sums[end], the outermost ones as their neighbours where there is no sample. */
 INLINE void repeat_ends(uint16_t *sums, int width) {
   sums[-1] = sums[0];

@@ -10,6 +10,9 @@
  */
 int idct(const int16_t *coefficients, const int16_t *multipliers, const int16_t *largest, uint8_t *out, int stride);
 
+/* The same for a block that has only its first coefficient. */
+int idct_of_dc(int coefficient, int multiplier, uint8_t *out, int stride);
+
 /*
  * Doubles a row of `width` samples, from the sample `begin` to before `end`, by libjpeg's triangle filter ("fancy upsampling").
  * `sums` is room for width + PADDING numbers.
