@@ -117,6 +117,15 @@ describe('left to sharp', () => {
     expect(await byUs(Buffer.concat([clean, clean]))).toBeDefined();
   });
 
+  test('restart markers, even where there are none yet', async () => {
+    const clean = await file(picture(80, 60).jpeg());
+    const at = clean.findIndex((byte, i) => byte === 0xff && clean[i + 1] === 0xda);
+    const interval = jpegSegment(0xdd, Buffer.from([0xff, 0xff]));
+    const bytes = Buffer.concat([clean.subarray(0, at), interval, clean.subarray(at)]);
+    expect(await byUs(bytes)).toBeUndefined();
+    expect(shown(await decode(bytes, false, LIMITS))).toBe(shown(await byUs(clean)));
+  });
+
   test('coefficients so large that inverse DCTs may differ', async () => {
     const clean = await file(picture(80, 60).jpeg({ quality: 100 }));
     const tables = Buffer.concat([Buffer.from([0]), Buffer.alloc(64, 255), Buffer.from([1]), Buffer.alloc(64, 255)]);

@@ -1,8 +1,8 @@
 /*
- * Decodes a clean baseline JPEG to RGB: libjpeg-turbo parses the file and decodes its Huffman codes; the rest is in kernels.c.
+ * Decodes a clean baseline JPEG to RGB: libjpeg-turbo parses the file, scan.c decodes its Huffman codes, and kernels.c does the rest.
  *
  * Whatever is not as it should be ends in a trap or a 0, and the caller lets sharp decode the file: warnings, files that end early,
- * sampling other than 4:2:0, 4:2:2 and 4:4:4, colour spaces other than YCbCr and grey, numbers that no picture has.
+ * restart markers, sampling other than 4:2:0, 4:2:2 and 4:4:4, colour spaces other than YCbCr and grey, numbers that no picture has.
  */
 #define JPEG_INTERNALS
 #include "jinclude.h"
@@ -151,7 +151,8 @@ EXPORT("open") unsigned char *open_file(size_t size, int width, int height, int 
   cinfo.src = &source;
   jpeg_read_header(&cinfo, TRUE);
   if ((int)cinfo.image_width != width || (int)cinfo.image_height != height || width < LEAST_WIDTH) return NULL;
-  if (cinfo.progressive_mode || cinfo.arith_code || jpeg_has_multiple_scans(&cinfo) || !is_usual()) return NULL;
+  if (cinfo.progressive_mode || cinfo.arith_code || jpeg_has_multiple_scans(&cinfo)) return NULL;
+  if (cinfo.restart_interval != 0 || !is_usual()) return NULL;
   left = clamp(left_, 0, width), right = clamp(right_, 0, width);
   top = clamp(top_, 0, height), bottom = clamp(bottom_, 0, height);
   if (left >= right || top >= bottom) return NULL;

@@ -39,7 +39,6 @@ static uint32_t mcus_left;
 static int last_dc[MAX_COMPS_IN_SCAN];
 static JCOEFPTR first_block;
 static uint8_t places[D_MAX_BLOCKS_IN_MCU];
-static boolean ours;
 
 static inline int extended(uint32_t bits, int size) {
   return bits >> (size - 1) ? (int)bits : (int)bits - (1 << size) + 1;
@@ -189,8 +188,6 @@ static void read_bytes(const JOCTET *from, size_t size) {
 }
 
 void open_scan(j_decompress_ptr cinfo) {
-  ours = cinfo->restart_interval == 0;
-  if (!ours) return;
   for (int i = 0; i < cinfo->comps_in_scan; i++) {
     const jpeg_component_info *info = cinfo->cur_comp_info[i];
     dc_tables[info->dc_tbl_no] = build(cinfo->dc_huff_tbl_ptrs[info->dc_tbl_no], TRUE);
@@ -203,4 +200,4 @@ void open_scan(j_decompress_ptr cinfo) {
   cinfo->entropy->decode_mcu = decode_mcu;
 }
 
-int places_in(JCOEFPTR block) { return ours ? places[(block - first_block) / DCTSIZE2] : DCTSIZE2 - 1; }
+int places_in(JCOEFPTR block) { return places[(block - first_block) / DCTSIZE2]; }

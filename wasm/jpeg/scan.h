@@ -1,6 +1,6 @@
 /*
  * Decodes the Huffman codes of a baseline scan, in place of jdhuff.c: a code and the bits of its coefficient are looked up together, and
- * the bytes lie ready without what is stuffed between them. Scans with restart markers are left to jdhuff.c.
+ * the bytes lie ready without what is stuffed between them. There may be no restart markers.
  *
  * Needs jpeglib.h before it.
  */
