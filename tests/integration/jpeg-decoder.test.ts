@@ -111,7 +111,9 @@ describe('left to sharp', () => {
     expect(await byUs(clean)).toBeDefined();
     const stray = Buffer.concat([clean.subarray(0, -2), Buffer.alloc(20, 1), clean.subarray(-2)]);
     const early = [2, 3, 50, Math.floor(clean.length / 2)].map((less) => clean.subarray(0, clean.length - less));
-    for (const bytes of [stray, ...early]) expect(await byUs(bytes)).toBeUndefined();
+    const strayInHeader = Buffer.concat([clean.subarray(0, 20), Buffer.alloc(5, 1), clean.subarray(20)]);
+    expect(clean[20]).toBe(0xff);
+    for (const bytes of [stray, strayInHeader, ...early]) expect(await byUs(bytes)).toBeUndefined();
     expect(shown(await decode(stray, false, LIMITS))).toBe(shown(await decode(clean, false, LIMITS)));
     // After the end anything may follow.
     expect(await byUs(Buffer.concat([clean, clean]))).toBeDefined();
@@ -128,11 +130,14 @@ describe('left to sharp', () => {
 
   test('coefficients so large that inverse DCTs may differ', async () => {
     const clean = await file(picture(80, 60).jpeg({ quality: 100 }));
-    const tables = Buffer.concat([Buffer.from([0]), Buffer.alloc(64, 255), Buffer.from([1]), Buffer.alloc(64, 255)]);
     const at = clean.findIndex((byte, i) => byte === 0xff && clean[i + 1] === 0xc0);
-    const wild = Buffer.concat([clean.subarray(0, at), jpegSegment(0xdb, tables), clean.subarray(at)]);
-    expect(await byUs(wild)).toBeUndefined();
-    expect(shown(await decode(wild, false, LIMITS))).toBe(shown(await bySharp(wild)));
+    // Beyond 16 bits, and within them.
+    for (const multiplier of [255, 20]) {
+      const tables = [0, 1].map((table) => Buffer.concat([Buffer.from([table]), Buffer.alloc(64, multiplier)]));
+      const wild = Buffer.concat([clean.subarray(0, at), jpegSegment(0xdb, Buffer.concat(tables)), clean.subarray(at)]);
+      expect(await byUs(wild)).toBeUndefined();
+      expect(shown(await decode(wild, false, LIMITS))).toBe(shown(await bySharp(wild)));
+    }
   });
 
   test('and then the next clean picture is decoded', async () => {
