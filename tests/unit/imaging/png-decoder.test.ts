@@ -104,7 +104,13 @@ describe('left to sharp', () => {
     const start = at(name) - 4;
     return Buffer.concat([good.subarray(0, start), good.subarray(start + 12 + good.readUInt32BE(start))]);
   };
+  const pixels = good.subarray(at('IDAT') + 4, at('IEND') - 8);
+  const withPixels = (data: Uint8Array) =>
+    Buffer.concat([good.subarray(0, at('IDAT') - 4), pngChunk('IDAT', data), good.subarray(at('IEND') - 4)]);
   const FILES: Record<string, Buffer> = {
+    'bytes behind the compressed pixels': withPixels(Buffer.concat([pixels, Buffer.from([0])])),
+    'compressed pixels that end early': withPixels(pixels.subarray(0, -1)),
+    'compressed pixels with a wrong checksum': withPixels(Buffer.concat([pixels.subarray(0, -1), Buffer.from([0])])),
     'a wrong checksum': changed(at('IDAT') - 8, 0x55),
     'a palette that is missing': without('PLTE'),
     'no end': without('IEND'),
@@ -138,6 +144,7 @@ describe('left to sharp', () => {
 
   test('but not what they are made of', async () => {
     expect(await byUs(good)).toBeDefined();
+    expect(await byUs(withPixels(pixels))).toBeDefined();
   });
 
   test.each(Object.entries(FILES))('%s', async (_, bytes) => {

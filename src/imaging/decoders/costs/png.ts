@@ -1,7 +1,7 @@
 import type { PictureHeader } from '../../headers/picture-header.js';
 import type { DecoderCost, DecoderCosts } from '../decoder.js';
 
-/** Above, libpng's faster filters make up for what sharp takes for every picture. */
+/** Above, little is gained: libpng is faster at undoing filters, which makes up for what sharp takes for every picture. */
 const MOST_PIXELS = 1 << 16;
 /** No plain file is longer: four bytes a pixel that were not compressed, a filter a row, a palette, some hundred chunks of pixels. */
 const MOST_FILE_BYTES = 5 * MOST_PIXELS;
