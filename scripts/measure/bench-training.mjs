@@ -125,7 +125,7 @@ const rows = await inTemporaryFolder(async (data) => {
   });
   const { address, pid } = server;
   const path = `/classify?model=${options.model}&`;
-  const service = { name: 'menagerie', address, pid, path, eventLoopDelayMs: async () => null, stop: async () => {} };
+  const service = { address, pid, path };
   try {
     await over(address, await startTraining(address, 'cached'));
     await warmUp(service, request, 3);

@@ -5,13 +5,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pidOf } from '../shared/processes.mjs';
 
-const main = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js');
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js');
 
 /**
  * Starts it on a free port and waits until it is ready.
  * @param {Record<string, string>} settings
+ * @param {string} main the program, if it is not that of this checkout
  */
-export async function startServer(settings) {
+export async function startServer(settings, main = MAIN) {
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', MENAGERIE_LOG_LEVEL: 'error', ...settings };
   const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
   const pid = pidOf(child);

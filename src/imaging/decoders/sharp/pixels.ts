@@ -12,8 +12,8 @@ export async function decodeRgb(pipeline: Sharp, hasAlpha: boolean): Promise<Pic
 }
 
 /**
- * Decodes CMYK and converts it by Pillow's formula, `(255 - k) * (255 - c) / 255` (libImaging/Convert.c), instead of libvips' press profile,
- * because the networks were trained with it.
+ * Decodes CMYK and converts it by Pillow's formula, `(255 - k) * (255 - c) / 255` (libImaging/Convert.c), instead of libvips' press
+ * profile, because the networks were trained with it.
  */
 export async function decodeCmyk(pipeline: Sharp): Promise<Picture> {
   const { data, info } = await pixelsOf(pipeline.pipelineColourspace('cmyk').toColourspace('cmyk'));
