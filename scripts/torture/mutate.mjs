@@ -95,3 +95,15 @@ export function mutant(pictures, random) {
   }
   return { bytes, recipe: `${name}: ${recipe.join(', ')}` };
 }
+
+/**
+ * A picture with one to three wrong bits. Of compressed files these are what is least often noticed.
+ * @param {readonly { name: string, bytes: Buffer }[]} pictures @param {Random} random
+ */
+export function spotted(pictures, random) {
+  const { name, bytes: whole } = oneOf(random, pictures);
+  const bytes = Buffer.from(whole);
+  const places = Array.from({ length: 1 + random.integer(3) }, () => random.integer(bytes.length));
+  for (const at of places) bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(8));
+  return { bytes, recipe: `${name}: wrong bits in bytes ${places.join(', ')}` };
+}

@@ -1,8 +1,9 @@
 import type { ByteSource } from '../core/byte-source.js';
 import type { DecodeCost } from '../core/decode-cost.js';
 import { NOMINAL_MS_PER_GMAC } from '../core/units.js';
+import { jpegCosts } from './decoders/costs/jpeg.js';
 import { pngCosts } from './decoders/costs/png.js';
-import { OPENING, sharpCosts } from './decoders/costs/sharp.js';
+import { sharpCosts } from './decoders/costs/sharp.js';
 import type { DecoderCost, DecoderCosts } from './decoders/decoder.js';
 import { type AcceptedFormat, isAccepted, SNIFFED_BYTES, sniff } from './formats/sniff.js';
 import { readHeader } from './header.js';
@@ -14,8 +15,10 @@ export interface DecodeCostByFormat extends DecodeCost {
   format: AcceptedFormat;
 }
 
+/** Refusing a file for its header, which no decoder sees. */
+const REFUSING: DecoderCost = { ms: 0.1, bytes: 1e5 };
 /** Of the quick decoders of decode.ts, in their order. This file imports no decoder, because the server's own process needs none. */
-const QUICK_COSTS: readonly DecoderCosts[] = [pngCosts];
+const QUICK_COSTS: readonly DecoderCosts[] = [pngCosts, jpegCosts];
 
 /**
  * Estimates the cost of decoding a picture, from its header and the length of its file. Reads a bounded part of the file, in
@@ -30,7 +33,7 @@ export function decodeCost(source: ByteSource, maxPixels: number): DecodeCostByF
   if (!format || !isAccepted(format)) return undefined;
   const read = readHeader(source, format);
   if (read === 'damaged' || read instanceof HeaderUnsupported)
-    return { format, width: 0, height: 0, ...inGmacs(OPENING), known: true };
+    return { format, width: 0, height: 0, ...inGmacs(REFUSING), known: true };
   const header = read === 'unclear' ? worst(format, maxPixels) : read;
   const { width, height } = header;
   const cost = inGmacs(costByDecoder(format, header, source.length));

@@ -1,6 +1,7 @@
 import type { Box, Size } from '../core/pixels/geometry.js';
 import type { Picture } from '../core/pixels/picture.js';
 import type { Decoder } from './decoders/decoder.js';
+import { jpegDecoder } from './decoders/jpeg/jpeg.js';
 import { pngDecoder } from './decoders/png/png.js';
 import { sharpDecoder } from './decoders/sharp/sharp.js';
 import type { AcceptedFormat } from './formats/sniff.js';
@@ -12,7 +13,7 @@ export interface Decoded extends Picture {
 }
 
 /** Decoders that cost less than sharp for pictures that they take, in the order in which they are tried. */
-export const QUICK_DECODERS: readonly Decoder[] = [pngDecoder];
+export const QUICK_DECODERS: readonly Decoder[] = [pngDecoder, jpegDecoder];
 
 /**
  * Decodes a picture to 8-bit RGB, as Pillow's `convert('RGB')` does but for what docs/fidelity.md lists. Takes the first frame of an

@@ -2,6 +2,7 @@ import { at, missing } from '../at.js';
 import { channelsOf } from '../manifest/color-order.js';
 import type { Manifest, Preprocess } from '../manifest/manifest.js';
 import { PIXEL_TYPES, type PixelType, type PixelValues } from './pixel-type.js';
+import { writePlanes } from './wasm/planes.js';
 
 /** Writes interleaved u8 pixels, normalised, as the values of a tensor without its batch dimension. */
 export type Normalise = (pixels: Uint8Array, out: PixelValues) => void;
@@ -29,7 +30,10 @@ export function createNormalise(
     return table;
   });
   const swapped = preprocess.color === 'BGR';
-  if (layout === 'NCHW' && channels === 3) return planesOf(tables, swapped);
+  if (layout === 'NCHW' && channels === 3) {
+    const floats = tables.filter((table) => table instanceof Float32Array);
+    return floats.length > 0 ? floatPlanesOf(floats, swapped) : planesOf(tables, swapped);
+  }
   return (pixels, out) => {
     const count = pixels.length / channels;
     const planar = layout === 'NCHW';
@@ -45,7 +49,7 @@ export function createNormalise(
   };
 }
 
-/** The common case, three planes, in a single pass over the pixels: almost twice as fast. */
+/** Three planes, in a single pass over the pixels: almost twice as fast. */
 function planesOf([first, second, third]: readonly PixelValues[], swapped: boolean): Normalise {
   if (!first || !second || !third) throw new Error('Three channels need three means');
   const [ofRed, ofBlue] = swapped ? [third, first] : [first, third];
@@ -57,6 +61,16 @@ function planesOf([first, second, third]: readonly PixelValues[], swapped: boole
       out[g + i] = second[pixels[p + 1] ?? missing(p)] ?? missing(p);
       out[b + i] = ofBlue[pixels[p + 2] ?? missing(p)] ?? missing(p);
     }
+  };
+}
+
+/** The common case: several times as fast again. */
+function floatPlanesOf(tables: readonly Float32Array[], swapped: boolean): Normalise {
+  const ofBytes = swapped ? tables.toReversed() : tables;
+  return (pixels, out) => {
+    if (!(out instanceof Float32Array)) throw new Error('The tensor is not of float32');
+    const count = (pixels.length / 3) | 0;
+    writePlanes(pixels, ofBytes, swapped ? [2 * count, count, 0] : [0, count, 2 * count], out);
   };
 }
 

@@ -2,7 +2,7 @@ import { missing } from '../at.js';
 import type { Filter } from '../manifest/manifest.js';
 import type { Box, Size, Window } from './geometry.js';
 import type { Picture } from './picture.js';
-import { PRECISION_BITS, scratch, weightedSums } from './weighted-sums.js';
+import { PRECISION_BITS, scratch, weightedSums } from './wasm/weighted-sums.js';
 
 // Pillow's `Image.resize`, bit for bit (src/libImaging/Resample.c): the filter is widened by the scale when shrinking,
 // coefficients are rounded to 22-bit fixed point, and values to 8 bits after the horizontal and again after the vertical

@@ -149,4 +149,26 @@ describe('renderViews and createNormalise make the tensor', () => {
   test('RGB interleaved', () => expect(prepare('RGB', 'NHWC', [0, 0, 0], [1, 1, 1])).toEqual([10, 20, 30, 40, 50, 60]));
   test('BGR interleaved', () => expect(prepare('BGR', 'NHWC', [0, 0, 0], [1, 1, 1])).toEqual([30, 20, 10, 60, 50, 40]));
   test('grey', () => expect(prepare('GRAY', 'NCHW', [0], [1])).toEqual([luma(picture.data, 0), luma(picture.data, 3)]));
+
+  test.each([1, 4095, 4096, 4097, 10_000])('the formula to the last bit, for %i pixels', (count) => {
+    const pixels = Uint8Array.from({ length: 3 * count }, (_, i) => (i * 7919) >> 3);
+    for (const color of ['RGB', 'BGR'] as const) {
+      const [scale, mean, std] = [1 / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]] as const;
+      const preprocess = {
+        resize: { mode: 'exact', filter: 'bilinear' } as const,
+        color,
+        scale,
+        mean: [...mean],
+        std: [...std],
+      };
+      const out = new Float32Array(3 * count);
+      createNormalise(preprocess, 'NCHW', 'float32')(pixels, out);
+      const wrong = out.findIndex((value, i) => {
+        const [c, p] = [Math.floor(i / count), i % count];
+        const byte = pixels[3 * p + (color === 'BGR' ? 2 - c : c)] as number;
+        return value !== Math.fround((byte * scale - (mean[c] as number)) / (std[c] as number));
+      });
+      expect(wrong).toBe(-1);
+    }
+  });
 });

@@ -44,7 +44,7 @@ const FACTORS: Record<Coding, Factors> = {
 };
 
 /** For opening a picture, with a small margin. */
-export const OPENING: DecoderCost = { ms: 4, bytes: 8e6 };
+const OPENING: DecoderCost = { ms: 4, bytes: 8e6 };
 /** Per pixel of the decoded picture. */
 const RESULT_BYTES = 3;
 /** Copies of metadata that exist at once in the codec library, libvips and sharp. */
