@@ -35,13 +35,24 @@ COPY models models
 # A volume over models/ hides what is under it: the entry point fills it from the copy. A volume takes its owner from menagerie-data/.
 RUN cp -R models models.image && mkdir menagerie-data && chown -R 10001:10001 models menagerie-data
 
-# The CUDA provider comes from NuGet, by the version that onnxruntime-node names. TensorRT is not installed, so its
-# provider could not be loaded.
-FROM dependencies AS cuda-dependencies
-RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 \
-  && rm node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_tensorrt.so
+# The CUDA provider, built for CUDA 13, out of the wheel of PyPI's onnxruntime-gpu: of the version of onnxruntime-node, and by its hash.
+# Where PyPI cannot be reached, bring a folder that holds the wheel: docker build --build-context wheel=<folder> --target cuda
+FROM node AS wheel-from-pypi
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip && rm -rf /var/lib/apt/lists/*
+RUN echo 'onnxruntime-gpu==1.30.0 --hash=sha256:4fbf0c5d7b5fb99266c2e8a802e3e64af68bdc383e0f3c7349b985f1087eedaa' > wanted.txt \
+  && pip download --no-deps --only-binary=:all: --require-hashes --dest /wheel -r wanted.txt
 
-FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
+FROM scratch AS wheel
+COPY --from=wheel-from-pypi /wheel /
+
+FROM dependencies AS cuda-dependencies
+COPY scripts/cuda scripts/cuda
+COPY scripts/shared/command-line.mjs scripts/shared/
+COPY --from=wheel / /wheel
+RUN node scripts/cuda/install.mjs --wheel /wheel/onnxruntime_gpu-*.whl \
+  && rm node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1.npm
+
+FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 AS cuda
 LABEL org.opencontainers.image.title="menagerie" org.opencontainers.image.version="0.1.0" org.opencontainers.image.licenses="MIT"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
@@ -49,11 +60,10 @@ COPY --from=app /app ./
 COPY --from=cuda-dependencies /src/node_modules node_modules
 # No GPU is there while an image is built. That everything else is can be seen: only the driver's own library, which
 # the container toolkit brings at run time, may be missing.
-RUN provider=node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so \
-  && test -f "$provider" \
-  && ldd "$provider" > /tmp/ldd \
-  && ! grep 'not found' /tmp/ldd | grep -v 'libcuda\.so\.1' \
-  && rm /tmp/ldd \
+RUN node dist/main.js doctor | tee /tmp/doctor \
+  && grep -q 'built for CUDA 13' /tmp/doctor \
+  && ! sed -n 's/.*libraries that the CUDA provider needs are missing: //p' /tmp/doctor | tr ',' '\n' | grep -v '^ *libcuda\.so\.1$' \
+  && rm /tmp/doctor \
   && DEVICE=cpu node dist/main.js classify --model lenet5 models/golden/digit-7.png
 # With one arena for each thread glibc keeps much memory that is free, and with small pages large photographs fault much: see
 # docs/deployment.md.

@@ -7,18 +7,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './run-command.mjs';
 
-const HELP = `Usage: node scripts/prepare.mjs [--force] [--cuda]
+const HELP = `Usage: node scripts/prepare.mjs [--force]
 
 Installs what is missing and compiles what has changed. npm start and npm test call it first.
 
   --force   compile even if nothing has changed
-  --cuda    also fetch ONNX Runtime's CUDA provider (a large download from outside the npm registry)
   --help    this text
 `;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
-const unknown = args.find((arg) => !['--force', '--cuda', '--help'].includes(arg));
+const unknown = args.find((arg) => !['--force', '--help'].includes(arg));
 if (unknown || args.includes('--help')) {
   process.stdout.write(HELP);
   process.exit(unknown ? 2 : 0);
@@ -39,11 +38,6 @@ if (read(installedStamp) !== lock) {
   process.stderr.write('Installing packages (the first time this takes a minute) ...\n');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev']);
   writeFileSync(installedStamp, lock);
-}
-
-if (args.includes('--cuda')) {
-  process.stderr.write("Fetching ONNX Runtime's CUDA provider ...\n");
-  run(process.execPath, [join(root, 'node_modules/onnxruntime-node/script/install.js'), '--onnxruntime-node-install']);
 }
 
 const dist = join(root, 'dist');

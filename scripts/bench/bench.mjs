@@ -8,6 +8,7 @@ import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 import { networksWith, openNetworks } from './networks.mjs';
 import { pageOf } from './page.mjs';
+import { missingOf, PEERS } from './peers.mjs';
 import { measureRound } from './round.mjs';
 import { Rows } from './rows.mjs';
 import { nodeVersions, pythonVersions } from './versions.mjs';
@@ -15,27 +16,31 @@ import { nodeVersions, pythonVersions } from './versions.mjs';
 const HELP = `Usage: npm run bench -- [options]
 
 Measures, on all cores of this machine, the generator of the load among them:
-  limit    decoding, preprocessing and the network, each alone, in process
-  closed   this server over HTTP, with 1 to 64 connections that each have one request at a time; raw bodies and large pictures
-  open     requests at 50, 80, 110 and 150 % of what it did at best, with room for half a second of work to wait
-  peers    a tuned Python service and a naive Node service beside it, with 1, 8 and 32 connections, and large pictures
-All of it in every round, for one network after the other, so that whatever changes on the machine meets all alike. Prints the
-medians over the rounds, and the least and the greatest. Nothing else should run meanwhile.
+  limit      decoding, preprocessing and the network, each alone, in process
+  services   this server and others that do the same work, with 1, 8 and 32 connections that each have one request at a time, and
+             with large pictures: rates, times, CPU for each picture, and memory
+  own        more of this server, in the first round only: 2 to 64 connections, raw bodies, health checks, and requests at 50, 80,
+             110 and 150 % of what it does at best
+Each service is started, warmed up, measured and ended, one after the other, for one network after the other, and all of it again in
+every round, so that whatever changes on the machine meets all alike. Prints the medians over the rounds, and the least and the
+greatest. Nothing else should run meanwhile. Linux only.
 
-  --assets <folder>   with models/ and images/ (default $ASSETS_DIR or ../shared/assets); without it only the bundled networks
-                      are measured
-  --networks <list>   default: lenet5 and those of the assets, or those that are bundled
-  --parts <list>      default limit,closed,open,peers
-  --seconds <s>       of a measurement; some take half of it (default 4)
-  --rounds <n>        default 3
-  --python <python>   an interpreter with fastapi, uvicorn, python-multipart, pillow, numpy and onnxruntime; without it there is
-                      no Python service
-  --json              for machines
-  --keep              write docs/measured/benchmarks.json, of which npm run docs makes docs/benchmarks.md
-  --help              this text
+  --assets <folder>    with models/ and images/ (default $ASSETS_DIR or ../shared/assets); without it only the bundled networks
+                       are measured
+  --networks <list>    default: LeNet-5 with two pictures and those of the assets, or those that are bundled
+  --parts <list>       default limit,services,own
+  --services <list>    default: menagerie,${Object.keys(PEERS).join(',')}, as far as they are installed
+  --seconds <s>        of a measurement; some take half of it (default 3)
+  --rounds <n>         default 5
+  --python <python>    an interpreter with what those of the services need that are written in Python; without it there are none
+                       (scripts/bench/peers/install.sh makes one)
+  --against <folder>   another checkout of this repository, built, as one more service
+  --json               for machines
+  --keep               write docs/measured/benchmarks.json, of which npm run docs makes docs/benchmarks.md
+  --help               this text
 `;
 /** @type {import('./round.mjs').Part[]} */
-const PARTS = ['limit', 'closed', 'open', 'peers'];
+const PARTS = ['limit', 'services', 'own'];
 /** Programs that wait for a core: more than this, and figures are theirs too. */
 const QUIET_LOAD = 0.5;
 
@@ -46,9 +51,11 @@ const { values: options } = readCommandLine(HELP, {
   assets: { type: 'string', default: ASSETS },
   networks: { type: 'string' },
   parts: { type: 'string', default: PARTS.join(',') },
-  seconds: { type: 'string', default: '4' },
-  rounds: { type: 'string', default: '3' },
+  services: { type: 'string', default: ['menagerie', ...Object.keys(PEERS)].join(',') },
+  seconds: { type: 'string', default: '3' },
+  rounds: { type: 'string', default: '5' },
   python: { type: 'string' },
+  against: { type: 'string' },
   json: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
 });
@@ -63,15 +70,22 @@ const assets = resolve(options.assets);
 const known = networksWith(assets);
 if (!known.includes('resnet50')) progress(`there are no networks in ${assets}: only the bundled ones are measured`);
 const names = options.networks?.split(',') ?? known;
-const asked = options.parts.split(',');
-const parts = new Set(PARTS.filter((part) => asked.includes(part)));
-const unknown = asked.filter((name) => !PARTS.some((part) => part === name));
+const parts = new Set(PARTS.filter((part) => options.parts.split(',').includes(part)));
 const [seconds, rounds] = [Number(options.seconds), Number(options.rounds)];
-if (unknown.length > 0) refuseCommandLine(HELP, `There is no part ${unknown.join(', ')}.`);
+const strange = [
+  ...options.parts.split(',').filter((name) => !PARTS.some((part) => part === name)),
+  ...options.services.split(',').filter((name) => name !== 'menagerie' && !PEERS[name]),
+];
+if (strange.length > 0) refuseCommandLine(HELP, `There is no ${strange.join(', ')}.`);
 if (!(seconds > 0) || !(rounds >= 1)) refuseCommandLine(HELP, 'Seconds and rounds must be positive.');
-const { python } = options;
-if (!python && parts.has('peers')) progress('without --python there is no Python service to compare with');
+const { python, against } = options;
 const versions = { ...nodeVersions(), ...(python ? pythonVersions(python) : {}) };
+const services = options.services.split(',').filter((name) => {
+  const missing = missingOf(name, versions);
+  if (missing.length > 0) progress(`${name} is left out: ${python ?? 'without --python'} has no ${missing.join(', ')}`);
+  return missing.length === 0;
+});
+if (against !== undefined) services.push('before');
 const loadAverage = loadavg()[0] ?? 0;
 if (loadAverage > QUIET_LOAD) progress(`warning: the machine is busy (load average ${loadAverage.toFixed(2)})`);
 
@@ -86,10 +100,13 @@ await inTemporaryFolder(async (temporary) => {
       progress(`round ${round} of ${rounds}: ${network.name}`);
       await measureRound(network, facts, {
         parts,
+        services,
+        round,
         seconds,
         temporary,
         settings,
         python,
+        against,
         rows,
         progress,
       });

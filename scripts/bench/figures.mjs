@@ -40,8 +40,9 @@ export const median = (spread, factor = 1) => (spread ? number(spread.median * f
 export const withSpread = (spread) =>
   spread ? `${number(spread.median)} (${number(spread.min)}-${number(spread.max)})` : '';
 
-/** @param {Spread | undefined} spread */
-export const percent = (spread) => (spread ? `${(100 * spread.median).toFixed(1)} %` : '');
+/** In another unit. @param {Spread | undefined} spread @param {number} factor @returns {Spread | undefined} */
+export const scaled = (spread, factor) =>
+  spread && { median: spread.median * factor, min: spread.min * factor, max: spread.max * factor };
 
 /** @param {Spread | undefined} spread */
-export const times = (spread) => (spread ? `${spread.median.toFixed(2)}x` : '');
+export const percent = (spread) => (spread ? `${(100 * spread.median).toFixed(1)} %` : '');

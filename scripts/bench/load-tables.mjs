@@ -1,7 +1,7 @@
 // The tables of docs/benchmarks.md: more of this server, and what services take of the machine.
 
 import { table } from '../docs/markdown.mjs';
-import { find, median, number, withSpread } from './figures.mjs';
+import { find, median, number, scaled, withSpread } from './figures.mjs';
 import { SMALL_FORM, servicesOf, TITLES } from './tables.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */
@@ -52,22 +52,20 @@ export function bodiesTable(figures) {
 
 /** @param {BenchFigures} figures */
 export function usageTable(figures) {
-  const header = ['Network', 'Service', 'CPU ms', 'CPU ms of the limit', 'Generator, CPU ms', 'Resident MB', 'Most MB'];
+  const header = ['Network', 'Service', 'CPU ms', 'CPU ms of the limit', 'Generator, CPU ms', 'Memory, MB'];
   return table(
-    [...header, 'Event loop p99 ms'],
+    header,
     figures.networks.flatMap(({ name: network }) =>
       servicesOf(figures).map((service) => {
         const of = (/** @type {string} */ figure, factor = 1) =>
-          median(find(figures, { network, service, level: 32, ...SMALL_FORM }, figure), factor);
+          withSpread(scaled(find(figures, { network, service, level: 32, ...SMALL_FORM }, figure), factor));
         return [
           network,
           TITLES[service] ?? '',
           of('cpu_s_per_image', 1000),
           median(find(figures, { network, load: 'limit' }, 'cpu_s_per_image'), 1000),
           of('generator_cpu_s_per_image', 1000),
-          of('resident_mb'),
-          of('peak_mb'),
-          of('event_loop_p99_ms'),
+          of('pss_mb'),
         ];
       }),
     ),

@@ -1,29 +1,33 @@
 // Loads a service with autocannon and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import { treeOf } from '../../dist/system/process-tree.js';
+import { cpuSecondsOf, pssOf, treeOf } from '../../dist/system/process-tree.js';
 import { percentile } from '../measure/statistics.mjs';
 import { watchHealth } from './health.mjs';
-import { usageOf } from './process-usage.mjs';
+import { ask, nextPath } from './requests.mjs';
 
 /** @typedef {import('./requests.mjs').Request} Request */
 /** @typedef {import('./rows.mjs').Figures} Figures */
+/** What is loaded. @typedef {Pick<import('./services.mjs').Service, 'address' | 'path' | 'pid'>} Target */
 
-/** Until a load is steady: this share of its seconds does not count; for a rate, the second in which connections open. */
+/** Until a load is steady: this share of its seconds does not count; for a rate, the second over which its requests are spread. */
 const LEAD = 1 / 8;
 const RATE_LEAD_SECONDS = 1;
 const WARM_UP_CONNECTIONS = 8;
 /** autocannon sends what is due in a second as soon as it begins; so many generators, one after the other, spread it. */
 const GENERATORS = 50;
+/**
+ * Connections are opened by so many generators, one after the other: of several processes with one port, one may take all the
+ * connections that come at once.
+ */
+const OPENERS = 8;
 /** How often a generator looks whether it is to stop. */
 const TICK_MS = 100;
 const FOREVER_SECONDS = 3600;
 
-let lastSeed = 0;
-
 /**
- * Every request asks for the same picture; seeds make each a question of its own, as the server answers equal ones once.
- * @param {import('./services.mjs').Service} service
+ * Every request asks for the same picture.
+ * @param {Target} service
  * @param {Request} request
  * @param {{ connections: number } | { rate: number }} load closed loop, or open loop at so many requests a second
  * @param {number} seconds
@@ -34,19 +38,18 @@ export async function measureLoad(service, request, load, seconds, { health = fa
   const [lead, counted] = 'rate' in load ? [RATE_LEAD_SECONDS, seconds] : [seconds * LEAD, seconds * (1 - LEAD)];
   const counts = { counting: false, sent: 0, refused: 0, failed: 0, /** @type {number[]} */ times: [] };
   const watch = health ? watchHealth(service.address, lead) : undefined;
-  const generators = startGenerators(service, request, load, counts);
+  const generators = startGenerators(service, request, load, 'rate' in load ? lead : lead / 2, counts);
   await sleep(lead * 1000);
-  // Read at the beginning as well as at the end: what was seen before is forgotten then.
-  await service.eventLoopDelayMs();
-  const pids = treeOf(service.pid);
-  const [before, own, started] = [usageOf(pids), process.cpuUsage(), performance.now()];
+  const [before, own, started] = [cpuSecondsOf(treeOf(service.pid)), process.cpuUsage(), performance.now()];
   counts.counting = true;
   await sleep(counted * 1000);
   counts.counting = false;
   const elapsed = (performance.now() - started) / 1000;
-  const [after, spent] = [usageOf(pids), process.cpuUsage(own)];
+  const pids = treeOf(service.pid);
+  const [after, spent] = [cpuSecondsOf(pids), process.cpuUsage(own)];
+  // While it is under load still.
+  const pss = pssOf(pids);
   const healthFigures = await watch?.stop();
-  const eventLoop = await service.eventLoopDelayMs();
   await generators.stop();
   await settle(service, request);
   const { times, sent, refused, failed } = counts;
@@ -59,18 +62,16 @@ export async function measureLoad(service, request, load, seconds, { health = fa
     // Where nobody waits for an answer to ask again, being refused is part of the plan.
     ...('rate' in load ? { sent_per_s: sent / elapsed, refused_per_s: refused / elapsed } : {}),
     failed: 'rate' in load ? failed : failed + refused,
-    cpu_s_per_image: before && after ? each(after.cpuSeconds - before.cpuSeconds) : null,
+    cpu_s_per_image: before !== undefined && after !== undefined ? each(after - before) : null,
     generator_cpu_s_per_image: each((spent.user + spent.system) / 1e6),
-    resident_mb: after?.residentMb ?? null,
-    peak_mb: after?.peakMb ?? null,
-    event_loop_p99_ms: eventLoop,
+    pss_mb: pss === undefined ? null : pss / 1e6,
     ...healthFigures,
   };
 }
 
 /**
  * The first requests are slower than those that follow, in a JavaScript engine for thousands of them.
- * @param {import('./services.mjs').Service} service
+ * @param {Target} service
  * @param {Request} request
  * @param {number} seconds
  */
@@ -79,19 +80,21 @@ export async function warmUp(service, request, seconds) {
 }
 
 /**
- * @param {import('./services.mjs').Service} service
+ * @param {Target} service
  * @param {Request} request
  * @param {{ connections: number } | { rate: number }} load
+ * @param {number} spread seconds over which the generators begin
  * @param {{ counting: boolean, sent: number, refused: number, failed: number, times: number[] }} counts
  */
-function startGenerators(service, { body, headers }, load, counts) {
-  const shares = 'rate' in load ? split(load.rate, Math.min(load.rate, GENERATORS)) : [load.connections];
+function startGenerators(service, { body, headers }, load, spread, counts) {
+  const [total, most] = 'rate' in load ? [load.rate, GENERATORS] : [load.connections, OPENERS];
+  const shares = split(total, Math.min(total, most));
   /** @type {{ instance: import('autocannon').Instance, ended: Promise<void> }[]} */
   const running = [];
   const start = (/** @type {number} */ share) => {
     const setupRequest = (/** @type {import('autocannon').Request} */ sent) => {
       if (counts.counting) counts.sent++;
-      return { ...sent, path: `${service.path}seed=${++lastSeed}` };
+      return { ...sent, path: nextPath(service) };
     };
     /** @type {import('autocannon').Options} */
     const options = {
@@ -123,7 +126,7 @@ function startGenerators(service, { body, headers }, load, counts) {
     });
     running.push({ instance, ended });
   };
-  const timers = shares.map((share, i) => setTimeout(() => start(share), (1000 * i) / shares.length));
+  const timers = shares.map((share, i) => setTimeout(() => start(share), (1000 * spread * i) / shares.length));
   return {
     async stop() {
       for (const timer of timers) clearTimeout(timer);
@@ -137,7 +140,7 @@ function startGenerators(service, { body, headers }, load, counts) {
 const split = (total, parts) =>
   Array.from({ length: parts }, (_, i) => Math.floor((total * (i + 1)) / parts) - Math.floor((total * i) / parts));
 
-/** Waits until a service has done what it had begun: its next answer is the last one. @param {import('./services.mjs').Service} service @param {Request} request */
+/** Waits until a service has done what it had begun: its next answer is the last one. @param {Target} service @param {Request} request */
 async function settle(service, request) {
   for (;;) {
     const reply = await ask(service, request);
@@ -145,9 +148,4 @@ async function settle(service, request) {
     if (reply.ok) return;
     await sleep(20);
   }
-}
-
-/** Asks once. @param {import('./services.mjs').Service} service @param {Request} request */
-export function ask({ address, path }, { body, headers }) {
-  return fetch(`${address}${path}seed=${++lastSeed}`, { method: 'POST', body: new Uint8Array(body), headers });
 }

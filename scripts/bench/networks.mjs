@@ -20,8 +20,10 @@ import { ASSET_MODELS, writeAssetModels } from '../measure/asset-models.mjs';
  * @property {Picture | undefined} large of 12 megapixels
  */
 
-/** Those that come with the server. @type {Record<string, string>} */
-const BUNDLED = { lenet5: 'lenet5', 'cifar10-resnet20': 'cifar10-resnet20' };
+/** Those that come with the server; LeNet-5 with the digit as large as its input, and as somebody drew it. @type {Record<string, string>} */
+const BUNDLED = { 'lenet5-28x28': 'lenet5', 'lenet5-96x104': 'lenet5', 'cifar10-resnet20': 'cifar10-resnet20' };
+const DIGITS = ['lenet5-28x28', 'lenet5-96x104'];
+const DIGIT_SIDE = 28;
 /** Those of the assets. @type {Record<string, string>} */
 const ASSETS = {
   'squeezenet1.1': ASSET_MODELS.squeezenet,
@@ -37,7 +39,7 @@ const LARGE_SIZE = { width: 4000, height: 3000 };
 
 /** The networks that there are. @param {string} assets */
 export const networksWith = (assets) =>
-  existsSync(join(assets, 'models')) ? ['lenet5', ...Object.keys(ASSETS)] : Object.keys(BUNDLED);
+  existsSync(join(assets, 'models')) ? [...DIGITS, ...Object.keys(ASSETS)] : Object.keys(BUNDLED);
 
 /**
  * @param {readonly string[]} names
@@ -59,7 +61,8 @@ export async function openNetworks(names, assets, temporary) {
     const folder = models.get(id);
     if (!folder) throw new Error(`there is no network ${name}; known: ${Object.keys({ ...BUNDLED, ...ASSETS })}`);
     const variant = findVariant(folder, variantName);
-    const small = ASSETS[name] ? photograph : folder.goldenImage && (await pictureOf(folder.goldenImage));
+    const golden = folder.goldenImage && (await pictureOf(folder.goldenImage));
+    const small = ASSETS[name] ? photograph : name === 'lenet5-28x28' && golden ? await shrunken(golden) : golden;
     if (!small) throw new Error(`there is no picture for ${name}`);
     return {
       name,
@@ -79,6 +82,16 @@ async function pictureOf(file) {
   const bytes = await readFile(file);
   const { width, height } = await sharp(bytes).metadata();
   return { name: basename(file), bytes, width, height };
+}
+
+/** A digit as MNIST has them, but dark on light. @param {Picture} digit @returns {Promise<Picture>} */
+async function shrunken({ name, bytes }) {
+  const size = { width: DIGIT_SIDE, height: DIGIT_SIDE };
+  const picture = sharp(bytes)
+    .resize({ ...size, fit: 'contain', background: 'white' })
+    .toColourspace('b-w')
+    .png();
+  return { name, bytes: await picture.toBuffer(), ...size };
 }
 
 /** @param {string} file @returns {Promise<Picture>} */

@@ -3,7 +3,7 @@ import { paragraph } from '../docs/markdown.mjs';
 import { aims } from './aims.mjs';
 import { readFigures } from './figures.mjs';
 import { bodiesTable, curveTable, healthTable, openTable, usageTable } from './load-tables.mjs';
-import { largeTable, latencyTable, limitTable, throughputTable } from './tables.mjs';
+import { largeTable, latencyTable, limitTable, ratioTable, servicesOf, throughputTable } from './tables.mjs';
 
 /** @typedef {import('./figures.mjs').BenchFigures} BenchFigures */
 
@@ -16,24 +16,18 @@ export function pageOf(figures) {
   const software = Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
+  const verdicts = aims(figures).map((aim) => `- ${aim}\n`);
   const sections = [
-    [
-      'Aims',
-      aims(figures)
-        .map((aim) => `- ${aim}\n`)
-        .join(''),
-    ],
+    ['Aims', verdicts.join('')],
     ['The limit', `${LIMIT}\n${limitTable(figures)}`],
-    [
-      'Throughput',
-      `${THROUGHPUT}\n${paragraph(`The pictures have ${pictures(figures)}.`)}\n${pythonChoice(figures)}\n${throughputTable(figures)}`,
-    ],
-    ['Large photographs', `${largeText(figures)}\n${largeTable(figures)}`],
+    ['Throughput', `${throughputText(figures)}\n${throughputTable(figures)}`],
+    ['Beside the others', `${RATIOS}\n${ratioTable(figures)}`],
+    ['CPU and memory', `${USAGE}\n${usageTable(figures)}`],
     ['Latency', `${LATENCY}\n${latencyTable(figures)}`],
+    ['Large photographs', `${largeText(figures)}\n${largeTable(figures)}`],
     ['More connections', `${CURVE}\n${curveTable(figures)}`],
     ['At a steady rate', `${OPEN}\n${openTable(figures)}`],
     ['Bodies', `${BODIES}\n${bodiesTable(figures)}`],
-    ['CPU and memory', `${USAGE}\n${usageTable(figures)}`],
     ['Health checks', `${HEALTH}\n${healthTable(figures)}`],
   ];
   return `# Benchmarks
@@ -43,9 +37,10 @@ export function pageOf(figures) {
 ${paragraph(
   `Measured by \`npm run bench\` on ${date} on ${machine} (load average before it began: ${load.toFixed(2)}), in ${minutes} minutes. ` +
     'The services and the load generator share these cores, and one service runs at a time. In each of ' +
-    `${rounds} rounds everything is measured once, one network after the other. Figures are medians over the rounds, with the least ` +
-    `and the greatest in brackets. A measurement takes ${seconds} seconds or half of that, and its first eighth does not count. ` +
-    `Every service first warms up for ${seconds} seconds. Ratios are computed within a round.`,
+    `${rounds} rounds everything is measured once, one network after the other; *More connections* and what follows it is of the ` +
+    'first round alone. Figures are medians over the rounds, with the least and the greatest in ' +
+    `brackets. A measurement takes ${seconds} seconds or half of that, and its first eighth does not count. Every service is started ` +
+    `anew in each round and first warms up for ${seconds} seconds. Ratios are computed within a round.`,
 )}
 ${paragraph(`${software}.`)}
 ${failures(figures)}
@@ -57,11 +52,24 @@ Pictures a second in process, without HTTP. There are as many threads as cores. 
 picture, or only run the network on a ready tensor. Each has its own session, which computes on one thread. *All three* is the most
 that these cores can do if they do all of it: 1 / (1/decode + 1/preprocess + 1/network). This is the limit.`);
 
-const THROUGHPUT = paragraph(`
-Pictures a second over HTTP, each sent in a form. The best of 1, 8 and 32 connections counts; each connection has one request at a
-time. *Python* is FastAPI on uvicorn with Pillow and ONNX Runtime, tuned (\`scripts/bench/peers/python_service.py\`). *Naive Node* is
-Fastify and sharp with the network on the main thread (\`naive_service.mjs\` in the same folder). With LeNet-5 this server looks for
-the digit; the others only shrink the picture.`);
+/** What the services are. @type {Record<string, string>} */
+const SERVICES = {
+  before: '*Menagerie before* is an earlier state of this server.',
+  python:
+    '*Python* is FastAPI on uvicorn with Pillow and ONNX Runtime, tuned (`scripts/bench/peers/python_service.py`); the other services ' +
+    'in Python do the same with a picture.',
+  triton:
+    "*Triton* is NVIDIA's server, with its Python backend; it is asked in its own protocol, the picture as a tensor of bytes.",
+  mosec: '*Mosec* takes a picture as the body.',
+  litserve: '*LitServe* has as many processes that speak HTTP as do pictures.',
+  naive:
+    '*Naive Node* is Fastify and sharp with the network on the main thread, with as many threads as ONNX Runtime likes ' +
+    '(`naive_service.mjs` in the same folder).',
+};
+
+const RATIOS = paragraph(`
+This server's figures as multiples of those of another service: above 1 it does more pictures, and takes more CPU, memory or time. CPU
+and memory with 32 connections.`);
 
 const BODIES = 'Pictures a second with 8 connections, sent in a form and as the raw body.\n';
 
@@ -77,12 +85,23 @@ for half a second of work. So what is too much is refused at once (503), and wha
 the answers.`);
 
 const USAGE = paragraph(`
-With 32 connections. *CPU ms* is the CPU time of all threads for one picture. Beside it stand the CPU time that decoding, preprocessing
-and the network take in process, and that of the load generator. Memory that processes share counts for each of them. The delay of the
-event loop is sampled every 10 ms, which are part of the figure.`);
+With 32 connections. *CPU ms* is the CPU time for one picture of all processes of a service. Beside it stand the CPU time that decoding,
+preprocessing and the network take in process, and that of the load generator. Memory is that of all processes under load; pages that
+several of them share are divided among them (PSS).`);
 
 const HEALTH =
   '`GET /livez` of this server every 25 ms, from a separate thread on the same cores: 50th and 99th percentile.\n';
+
+/** What was measured there. @param {BenchFigures} figures */
+function throughputText(figures) {
+  const services = servicesOf(figures);
+  const others = Object.entries(SERVICES).flatMap(([name, text]) => (services.includes(name) ? [text] : []));
+  return paragraph(`
+Pictures a second over HTTP. The best of 1, 8 and 32 connections counts; each connection has one request at a time. Pictures are sent in a
+form unless something else is said. A service has as many processes that do pictures as there are cores, and each computes on one thread.
+${others.join(' ')} With LeNet-5 this server looks for the digit; the others only shrink the picture. ${differences(figures)} The pictures
+have ${pictures(figures)}.`);
+}
 
 /** What the pictures are. @param {BenchFigures} figures */
 function pictures({ networks }) {
@@ -116,18 +135,6 @@ function failures({ rows }) {
     return `${what}: up to ${figures.failed?.max}`;
   });
   return paragraph(`Requests that failed: ${list.join(', ')}.`);
-}
-
-/** The form of the Python service, and whether all services agree. @param {BenchFigures} figures */
-function pythonChoice(figures) {
-  const chosen = figures.networks.flatMap(({ name, python }) =>
-    python ? [`${name} ${python.variant} (${python.rates.threads} and ${python.rates.processes})`] : [],
-  );
-  if (chosen.length === 0) return paragraph(differences(figures));
-  return paragraph(
-    'The Python service was tried with threads in one process, and with a process for each core. The faster form was measured ' +
-      `(in brackets the pictures a second of both): ${chosen.join(', ')}. ${differences(figures)}`,
-  );
 }
 
 /** @param {BenchFigures} figures */

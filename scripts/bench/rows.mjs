@@ -3,10 +3,12 @@ import { spreadOf } from '../measure/statistics.mjs';
 
 /**
  * What was measured. `load` is one of: limit (no HTTP), idle, closed (so many connections, each with one request at a time),
- * open (requests at a rate, in percent of capacity), best (of the connections that all services were measured at with that picture).
+ * open (requests at a rate, in percent of capacity), best (of the connections that all services were measured at with that picture),
+ * ratio and best_ratio (this server's figures as multiples of those of the service, in closed loops and at best).
  * @typedef {{ network: string, service: string, load: string, level?: number, body?: string, picture?: string }} Labels
  */
 /** Figures of one measurement; null where there is none. @typedef {Record<string, number | null>} Figures */
+/** @typedef {(labels: Omit<Labels, 'network'>, figures: Figures) => void} Recorder */
 /** @typedef {Labels & { figures: Record<string, import('../measure/statistics.mjs').Spread> }} Row */
 
 export class Rows {

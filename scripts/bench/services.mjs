@@ -1,16 +1,17 @@
-// The services that are compared, each as a process of its own: this server, and two others that do the same work.
+// The services that are compared, each as a process of its own: this server, and others that do the same work.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import Type from 'typebox';
 import { treeOf } from '../../dist/system/process-tree.js';
 import { startServer } from '../measure/server-process.mjs';
-import { jsonOf } from '../shared/json-reply.mjs';
 import { listen } from '../shared/listen.mjs';
 import { pidOf } from '../shared/processes.mjs';
+import { PEERS } from './peers.mjs';
+import { asForm, ask, readAnswer } from './requests.mjs';
 
 /** @typedef {import('./networks.mjs').Network} Network */
 /**
@@ -18,63 +19,47 @@ import { pidOf } from '../shared/processes.mjs';
  * @property {string} name
  * @property {string} address
  * @property {string} path of requests, to which parameters can be added
+ * @property {(picture: import('./requests.mjs').Picture) => import('./requests.mjs').Request} request
  * @property {number} pid
- * @property {() => Promise<number | null>} eventLoopDelayMs 99th percentile since it was last asked
  * @property {() => Promise<void>} stop
  */
 
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 5_000;
-/** What a process of another service says of its health. */
-const Alive = Type.Object({ pid: Type.Number() });
-const SCRIPTS = {
-  python: fileURLToPath(new URL('./peers/python_service.py', import.meta.url)),
-  naive: fileURLToPath(new URL('./peers/naive_service.mjs', import.meta.url)),
-};
 
-/** This server as users start it. @param {Network} network @param {Record<string, string>} settings @returns {Promise<Service>} */
-export async function startMenagerie({ id, variant }, settings) {
-  const child = await startServer({ DEVICE: 'cpu', MENAGERIE_MODELS: `${id}:${variant}`, ...settings });
+/**
+ * This server as users start it.
+ * @param {Network} network
+ * @param {Record<string, string>} settings
+ * @param {string} [checkout] another one of this repository, built
+ * @returns {Promise<Service>}
+ */
+export async function startMenagerie({ id, variant }, settings, checkout) {
+  const main = checkout === undefined ? undefined : join(checkout, 'dist/main.js');
+  const child = await startServer({ DEVICE: 'cpu', MENAGERIE_MODELS: `${id}:${variant}`, ...settings }, main);
   return {
-    name: 'menagerie',
+    name: checkout === undefined ? 'menagerie' : 'before',
     address: child.address,
     path: `/classify?model=${id}&`,
+    request: asForm,
     pid: child.pid,
-    async eventLoopDelayMs() {
-      const text = await (await fetch(`${child.address}/metrics`)).text();
-      const [, seconds] = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text) ?? [];
-      return seconds === undefined ? null : 1000 * Number(seconds);
-    },
     stop: () => stop(child),
   };
 }
 
 /**
- * The Python service, with its threads in one process or with as many processes.
+ * Another service. Waits until all its processes answer.
+ * @param {string} name of PEERS
  * @param {Network} network
- * @param {string} python
- * @param {'threads' | 'processes'} variant
- */
-export function startPython(network, python, variant) {
-  const cores = availableParallelism();
-  const [processes, threads] = variant === 'threads' ? [1, cores] : [cores, 1];
-  const args = ['-B', SCRIPTS.python, '--threads', String(threads), '--workers', String(processes)];
-  return startPeer('python', python, args, network, processes);
-}
-
-/** The naive Node service. @param {Network} network */
-export const startNaive = (network) => startPeer('naive', process.execPath, [SCRIPTS.naive], network, 1);
-
-/**
- * @param {string} name
- * @param {string} command
- * @param {string[]} args
- * @param {Network} network
- * @param {number} processes that answer
+ * @param {{ python: string | undefined, temporary: string }} options an interpreter, and a folder to write into
  * @returns {Promise<Service>}
  */
-async function startPeer(name, command, args, { file, manifest }, processes) {
+export async function startPeer(name, { file, manifest, small }, { python, temporary }) {
+  const peer = PEERS[name];
+  if (!peer) throw new Error(`there is no service ${name}`);
+  const { script, processes, path, request } = peer;
   const port = await freePort();
+  const folder = mkdtempSync(join(temporary, `${name}-`));
   const { input, preprocess } = manifest;
   const { mode } = preprocess.resize;
   // This server finds a digit and makes it light on dark; there the picture is made as large as the input, and negative.
@@ -89,34 +74,53 @@ async function startPeer(name, command, args, { file, manifest }, processes) {
     mean: preprocess.mean.map((mean) => (negative ? mean - 1 : mean)).join(','),
     std: preprocess.std.join(','),
     port,
+    ...(script.endsWith('.py') ? { workers: processes, folder } : {}),
   };
   const flags = Object.entries(options).map(([option, value]) => `--${option}=${value}`);
-  const child = spawn(command, [...args, ...flags], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const address = `http://127.0.0.1:${port}`;
-  await ready(child, name, address, processes);
-  return {
+  const program = fileURLToPath(new URL(`./peers/${script}`, import.meta.url));
+  const [command, ...first] = script.endsWith('.py') ? [python ?? 'python3', '-B'] : [process.execPath];
+  const log = join(folder, 'log');
+  const messages = openSync(log, 'a');
+  const child = spawn(command, [...first, program, ...flags], { stdio: ['ignore', messages, messages] });
+  closeSync(messages);
+  const service = {
     name,
-    address,
-    path: '/classify?',
+    address: `http://127.0.0.1:${port}`,
+    path,
+    request,
     pid: pidOf(child),
-    eventLoopDelayMs: async () => jsonOf(await fetch(`${address}/event-loop`), Type.Number()),
     stop: () => stop(child),
   };
+  try {
+    await ready(child, service, request(small), processes);
+    return service;
+  } catch (error) {
+    await service.stop();
+    throw new Error(`${name} does not serve ${file}. It says:\n${readFileSync(log, 'utf8')}`, { cause: error });
+  }
 }
 
-/** Waits until every process of a service has answered. @param {import('node:child_process').ChildProcess} child @param {string} name @param {string} address @param {number} processes */
-async function ready(child, name, address, processes) {
+/**
+ * Waits until every process of a service has answered.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {Service} service
+ * @param {import('./requests.mjs').Request} request
+ * @param {number} processes
+ */
+async function ready(child, service, { body, headers }, processes) {
   const pids = new Set();
   const until = performance.now() + START_TIMEOUT_MS;
+  let last = 'nothing';
   while (pids.size < processes) {
-    if (child.exitCode !== null) throw new Error(`the ${name} service ended with ${child.exitCode}`);
-    if (performance.now() > until) throw new Error(`the ${name} service does not answer`);
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+    if (performance.now() > until) throw new Error(`it is not ready in time: ${last}`);
     await sleep(50);
-    // On connections of their own, several at a time, so that one process does not get them all.
-    const headers = { connection: 'close' };
-    const asked = Array.from({ length: processes }, () => fetch(`${address}/livez`, { headers }));
-    for (const reply of await Promise.allSettled(asked)) {
-      if (reply.status === 'fulfilled') pids.add((await jsonOf(reply.value, Alive)).pid);
+    // On connections of their own, many at a time, so that one process does not get them all.
+    const request = { body, headers: { ...headers, connection: 'close' } };
+    const asked = Array.from({ length: 4 * processes }, async () => readAnswer(await ask(service, request)));
+    for (const answer of await Promise.allSettled(asked)) {
+      if (answer.status === 'fulfilled') pids.add(answer.value.pid);
+      else last = String(answer.reason);
     }
   }
 }
@@ -129,7 +133,7 @@ async function freePort() {
   return port;
 }
 
-/** Ends a service and its processes, politely at first. @param {import('node:child_process').ChildProcess} child */
+/** Ends a service, politely at first, and whatever it leaves behind. @param {import('node:child_process').ChildProcess} child */
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const family = treeOf(pidOf(child));
@@ -138,6 +142,7 @@ async function stop(child) {
   child.kill();
   await ended;
   clearTimeout(timer);
+  family.forEach(kill);
 }
 
 /** Whoever has gone meanwhile is what is wanted. @param {number} pid */

@@ -3,7 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 
-const PACKAGES = ['fastapi', 'uvicorn', 'uvloop', 'httptools', 'pillow', 'numpy', 'onnxruntime'];
+const PACKAGES = [
+  ...['fastapi', 'uvicorn', 'uvloop', 'httptools', 'python-multipart', 'pillow', 'numpy', 'onnxruntime'],
+  ...['nvidia-pytriton', 'mosec', 'litserve'],
+];
 const SCRIPT = `
 import importlib.metadata as metadata, json, platform
 found = {"python": platform.python_version()}
@@ -12,7 +15,6 @@ for name in ${JSON.stringify(PACKAGES)}:
         found[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-import fastapi, multipart, numpy, onnxruntime, PIL, uvicorn
 print(json.dumps(found))
 `;
 
@@ -30,5 +32,5 @@ export const nodeVersions = () => ({
   autocannon: packageVersion('autocannon'),
 });
 
-/** @param {string} python @returns {Record<string, string>} @throws where a package is missing */
+/** Of an interpreter, and of what it has of that which the services need. @param {string} python @returns {Record<string, string>} */
 export const pythonVersions = (python) => JSON.parse(execFileSync(python, ['-c', SCRIPT], { encoding: 'utf8' }));

@@ -17,7 +17,8 @@ import { percentile } from './statistics.mjs';
 const HELP = `Usage: node scripts/measure/bench-training.mjs [--model <id>] [--rounds <n>] [--seconds <n>] [--workers <n>] [--write]
 
 Starts the server, finds how many pictures it answers in a second, and asks for half as many: alone, beside a training whose
-features are computed, and beside one whose features are in the cache, turn and turn about. Prints the percentiles and their ratios.
+features are computed, and beside one whose features are in the cache, turn and turn about. Prints the percentiles and their ratios,
+and how far the trainings came.
 
   --model <id>    what serves, and what the trainings begin with (default efficientnet-lite0)
   --rounds <n>    measurements of each (default 5)
@@ -36,6 +37,9 @@ const { values: options } = readCommandLine(HELP, {
 });
 const KEY = 'the-key-of-the-measurement';
 const ADMIN = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+const TRAINING = Type.Object({
+  progress: Type.Union([Type.Null(), Type.Object({ step: Type.String(), done: Type.Number() })]),
+});
 /** More than are computed while it is measured. */
 const [FRESH, CACHED] = [1500, 400];
 const seconds = Number(options.seconds);
@@ -64,30 +68,50 @@ function writeSet(folder, count) {
   }
 }
 
-/** Trains again and again until it is told to end. @param {string} address @param {string} data */
+/** Starts a training. @param {string} address @param {string} data @returns its id */
+async function startTraining(address, data) {
+  const body = JSON.stringify({ data, id: 'beside' });
+  const reply = await fetch(`${address}/models/${options.model}/transfers`, { method: 'POST', headers: ADMIN, body });
+  if (reply.status !== 202) throw new Error(await reply.text());
+  return (await jsonOf(reply, Type.Object({ id: Type.String() }))).id;
+}
+
+/** Waits until a training is over. @param {string} address @param {string} id */
+async function over(address, id) {
+  const events = await fetch(`${address}/transfers/${id}`, { headers: { accept: 'text/event-stream' } });
+  await events.text();
+}
+
+/**
+ * Trains again and again until it is told to end, and says then how many pictures and trainings that were.
+ * @param {string} address @param {string} data
+ */
 function keepTraining(address, data) {
   let going = true;
   let id = '';
+  let trainings = 0;
   const all = (async () => {
     while (going) {
-      const body = JSON.stringify({ data, id: 'beside' });
-      const reply = await fetch(`${address}/models/${options.model}/transfers`, {
-        method: 'POST',
-        headers: ADMIN,
-        body,
-      });
-      if (reply.status !== 202) throw new Error(await reply.text());
-      id = (await jsonOf(reply, Type.Object({ id: Type.String() }))).id;
-      const events = await fetch(`${address}/transfers/${id}`, { headers: { accept: 'text/event-stream' } });
-      await events.text();
+      id = await startTraining(address, data);
+      await over(address, id);
+      trainings++;
     }
   })();
   all.catch(() => {});
   return async () => {
     going = false;
+    const { progress } = await jsonOf(await fetch(`${address}/transfers/${id}`), TRAINING);
     await fetch(`${address}/transfers/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${KEY}` } });
     await all;
+    return { trainings: trainings - 1, pictures: progress?.step === 'features' ? progress.done : 0 };
   };
+}
+
+/** How far trainings came. @param {{ trainings?: number, pictures?: number }[]} rounds */
+function cameOf(rounds) {
+  if (rounds[0]?.trainings === undefined) return '';
+  const list = (/** @type {'trainings' | 'pictures'} */ what) => rounds.map((one) => one[what] ?? 0).join(' ');
+  return `; trainings ended ${list('trainings')}, pictures of the last ${list('pictures')}`;
 }
 
 const rows = await inTemporaryFolder(async (data) => {
@@ -101,13 +125,14 @@ const rows = await inTemporaryFolder(async (data) => {
   });
   const { address, pid } = server;
   const path = `/classify?model=${options.model}&`;
-  const service = { name: 'menagerie', address, pid, path, eventLoopDelayMs: async () => null, stop: async () => {} };
+  const service = { address, pid, path };
   try {
+    await over(address, await startTraining(address, 'cached'));
     await warmUp(service, request, 3);
     const { images_per_s: most } = await measureLoad(service, request, { connections: 16 }, seconds);
     const rate = Math.max(1, Math.round((most ?? 0) / 2));
     process.stdout.write(`${most?.toFixed(0)} pictures a second at most; ${rate} are asked for\n`);
-    /** @type {Record<string, { p50: number, p99: number }[]>} */
+    /** @type {Record<string, { p50: number, p99: number, trainings?: number, pictures?: number }[]>} */
     const found = { alone: [], features: [], cached: [] };
     for (let round = 0; round < Number(options.rounds); round++) {
       for (const kind of ['alone', 'features', 'cached']) {
@@ -115,9 +140,9 @@ const rows = await inTemporaryFolder(async (data) => {
         const folder = kind === 'features' ? `fresh-${round}` : 'cached';
         const stop = kind === 'alone' ? undefined : keepTraining(address, folder);
         const { p50_ms, p99_ms, failed } = await measureLoad(service, request, { rate }, seconds);
-        await stop?.();
+        const came = await stop?.();
         if (failed) process.stdout.write(`${failed} failed\n`);
-        found[kind]?.push({ p50: p50_ms ?? Number.NaN, p99: p99_ms ?? Number.NaN });
+        found[kind]?.push({ p50: p50_ms ?? Number.NaN, p99: p99_ms ?? Number.NaN, ...came });
       }
     }
     const median = (/** @type {string} */ kind, /** @type {'p50' | 'p99'} */ which) =>
@@ -130,7 +155,7 @@ const rows = await inTemporaryFolder(async (data) => {
       const row = { kind, p50, p99, ratio50: p50 / median('alone', 'p50'), ratio99: p99 / median('alone', 'p99') };
       process.stdout.write(
         `${kind.padEnd(9)} p50 ${p50.toFixed(0)} ms (${row.ratio50.toFixed(2)}), p99 ${p99.toFixed(0)} ms (${row.ratio99.toFixed(2)})` +
-          `  each: ${(found[kind] ?? []).map((one) => one.p99.toFixed(0)).join(' ')}\n`,
+          `  each: ${(found[kind] ?? []).map((one) => one.p99.toFixed(0)).join(' ')}${cameOf(found[kind] ?? [])}\n`,
       );
       return row;
     });

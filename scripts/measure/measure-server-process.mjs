@@ -61,7 +61,7 @@ async function loadOf(name, model, bytes) {
 
 /** @param {string} name @param {string} main @param {Record<string, string>} settings @returns {Promise<Subject>} */
 async function startMenagerie(name, main, settings) {
-  const server = await startServer(settings, { main, output: 'ignore' });
+  const server = await startServer(settings, main, 'ignore');
   return { name, address: server.address, pid: server.pid, stop: () => ended(server) };
 }
 

@@ -39,8 +39,11 @@ export interface Engine {
   registry: ModelRegistry;
   classifier: Classifier;
   features: Features;
-  /** Starts a process that trains. It must be stopped. */
-  startTrainer(): Trainer;
+  /**
+   * Starts a process that trains. It must be stopped.
+   * @param background whether it yields to requests
+   */
+  startTrainer(background: boolean): Trainer;
   /** Ends all worker processes. */
   stop(): Promise<void>;
 }
@@ -158,8 +161,10 @@ export async function createEngine({
   };
   const classifier = new Classifier({ ...tools, answers, workers, events: events.serving });
   const features = new Features({ ...tools, pool, repository, instances: layersEverywhere ? workers : 1 });
-  const startTrainer = () =>
-    Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes });
+  const startTrainer = (background: boolean) => {
+    const yielding = background ? pool.yielding : undefined;
+    return Trainer.start({ script: TRAINER_SCRIPT, levers, env, memoryBytes: budget.inspectionBytes, yielding });
+  };
   const stop = async () => void (await Promise.all([pool.stop(), counter.stop(), inspector.stop()]));
   return { repository, summaries, pool, admission, answers, registry, classifier, features, startTrainer, stop };
 }

@@ -43,7 +43,7 @@ export async function transferTools(
     openCut: ({ source: { model } }, { tensor, dims }) =>
       features.openOwn(model.id, model.variant, { tensor, size: countOf(dims) }, background),
     adopt: (staged) => registry.adopt(staged),
-    startTrainer,
+    startTrainer: () => startTrainer(background),
     cache: await FeatureCache.open(join(config.dataDir, 'features'), { bytes: config.featureCache }),
     models,
     maxBytes: config.maxBytes,

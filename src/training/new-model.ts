@@ -12,8 +12,9 @@ import type { TrainingReport } from './report/training-report.js';
 export interface Made {
   base: ServedModel;
   title: string | undefined;
-  /** The ONNX file. */
+  /** The ONNX file, and its multiply-accumulates for one picture. */
   file: string;
+  macs: number;
   classes: readonly string[];
   /** Distance from which on a picture is unknown; undefined: the file has no such output. */
   unknownAbove: number | undefined;
@@ -29,7 +30,8 @@ const REPORT_FILE = 'training.json';
  * The folder of a model that was trained. Pictures are prepared as for its base.
  * @throws system errors if the golden picture cannot be read
  */
-export async function newModel({ base, title, file, classes, unknownAbove, golden, report }: Made): Promise<NewModel> {
+export async function newModel(made: Made): Promise<NewModel> {
+  const { base, title, file, macs, classes, unknownAbove, golden, report } = made;
   const { manifest } = base.folder;
   const { accuracy } = report.cross_validation;
   const picture: NewFile = {
@@ -46,6 +48,7 @@ export async function newModel({ base, title, file, classes, unknownAbove, golde
       preprocess: manifest.preprocess,
       output: { name: LOGITS, kind: 'logits' },
       batch: manifest.batch,
+      macs,
       license: manifest.license,
       source: `Trained on ${report.data.train} pictures, from ${base.id}.`,
       ...(manifest.paper !== undefined && { paper: manifest.paper }),

@@ -13,6 +13,7 @@ import type { Levers } from '../runtime/workers/process/levers.js';
 import { WorkerLost } from '../runtime/workers/process/worker-end.js';
 import { WorkerMemory } from '../runtime/workers/process/worker-memory.js';
 import { WorkerProcess } from '../runtime/workers/process/worker-process.js';
+import type { Yielding } from '../runtime/workers/yielding.js';
 import { type NearDuplicates, nearDuplicates } from './examine/near-duplicates.js';
 import { type UnknownScore, unknownScore } from './examine/unknown-score.js';
 import type { HeadResult, HeadTask } from './head/head-task.js';
@@ -29,6 +30,20 @@ export interface TrainerOptions {
   env: NodeJS.ProcessEnv;
   /** Bytes that training may take. */
   memoryBytes: number;
+  /** Has it yield to requests. */
+  yielding?: Yielding | undefined;
+}
+
+/** A base without its last layer, and what is put in its place. */
+interface NetworkToWrite {
+  base: BaseFile;
+  /** Shape of its input for one picture. */
+  inputShape: readonly number[];
+  head: HeadWeights;
+  /** Rows of features that are known; empty: the network does not say how far a picture is from them. */
+  known: Float32Array;
+  /** Where the tail begins that was trained last; undefined: the base stays as it is. */
+  cut: TailCut | undefined;
 }
 
 /** Lower priority than everything else. */
@@ -40,6 +55,7 @@ const STEP_TIMEOUT_MS = 600_000;
 export class Trainer {
   readonly #worker: WorkerProcess;
   readonly #memory: WorkerMemory;
+  readonly #yielding: Yielding | undefined;
   readonly #takeStep: TakeStep = async (step, parts = []) => {
     const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
     const { answer, parts: found } = await this.#worker.call('train', { step }, bytes, STEP_TIMEOUT_MS);
@@ -47,11 +63,13 @@ export class Trainer {
     return { tensors, facts: answer.facts };
   };
 
-  private constructor({ script, levers, env, memoryBytes }: TrainerOptions) {
+  private constructor({ script, levers, env, memoryBytes, yielding }: TrainerOptions) {
     const settings = { device: 'cpu', threads: 1, decode: { maxPixels: 0 }, runBytes: 0 } as const;
     this.#worker = new WorkerProcess({ script, levers, env, niceness: TRAINER_NICENESS }, settings);
     const plan = { decodeBytes: memoryBytes, share: BASE_BYTES + memoryBytes, dataLimit: levers.dataLimit };
     this.#memory = new WorkerMemory(plan);
+    this.#yielding = yielding;
+    yielding?.add(this.#worker);
   }
 
   /** Starts the process. It must be stopped. */
@@ -158,24 +176,29 @@ export class Trainer {
 
   /**
    * Writes a network: a base without its last layer, and a head.
-   * @param cut where the tail begins that was trained last; undefined: the base stays as it is
    * @param target the file to write
+   * @returns its multiply-accumulates for one picture
    * @throws MenagerieError `not_trainable`, what reading the base throws, and as `head`
    */
   writeNetwork(
-    { base, head, known, cut }: { base: BaseFile; head: HeadWeights; known: Float32Array; cut: TailCut | undefined },
+    { base, inputShape, head, known, cut }: NetworkToWrite,
     target: string,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const { classes, weights, bias, hidden } = head;
     const parts = [weights, bias, ...(hidden ? [hidden.weights, hidden.bias] : []), known];
     return this.#bounded('Writing the network', 0, signal, async () => {
-      await this.#takeStep({ kind: 'file/write', base, hidden: hidden?.units ?? 0, classes, cut, target }, parts);
+      const units = hidden?.units ?? 0;
+      const step = { kind: 'file/write', base, hidden: units, classes, cut, target, inputShape } as const;
+      const { facts } = await this.#takeStep(step, parts);
+      if (facts.macs === undefined) throw new Error('an answer without macs');
+      return facts.macs;
     });
   }
 
   /** Ends the process, and waits until it has ended. */
   async stop(): Promise<void> {
+    this.#yielding?.delete(this.#worker);
     await this.#worker.stop();
   }
 

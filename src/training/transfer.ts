@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inputShape } from '../core/manifest/input-shape.js';
 import type { FeatureSource } from '../serving/features.js';
 import type { ServedModel } from '../serving/models/model.js';
 import { ownPartial } from '../system/partial-name.js';
@@ -90,13 +91,16 @@ export async function transfer(
     const file = join(folder, 'model.onnx');
     const { known, findings } = learned;
     const head = tail.kept?.head ?? findings.head.head;
-    await trainer.writeNetwork({ base: base.file, head, known, cut: tail.kept?.cut }, file, signal);
+    const inputs = inputShape(source.model.folder.manifest, 1);
+    const network = { base: base.file, inputShape: inputs, head, known, cut: tail.kept?.cut };
+    const macs = await trainer.writeNetwork(network, file, signal);
     const report = await reportOf(request, { base, tables, learned, tail, file }, trainer, tools, times, signal);
     await keepReport(report);
     const made = {
       base: source.model,
       title: request.title,
       file,
+      macs,
       classes: set.classes,
       unknownAbove: learned.findings.unknown?.above,
       golden: learned.golden,

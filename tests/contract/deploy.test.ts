@@ -134,6 +134,13 @@ test('the image gets the models that the repository has, and is called by the ve
   expect(new Set(tags)).toEqual(new Set([version]));
 });
 
+test('the CUDA image has the provider of the version that the runtime has', () => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  const named = ['Dockerfile', 'docs/tuning.md'].flatMap((file) => matches(read(file), /onnxruntime-gpu==([\d.]+)/g));
+  expect(named).toHaveLength(2);
+  expect(new Set(named)).toEqual(new Set([dependencies['onnxruntime-node']]));
+});
+
 test('images of others are pinned to a version', () => {
   const images = [
     ...matches(read('Dockerfile'), /^FROM (\S+[:/]\S+)/gm),

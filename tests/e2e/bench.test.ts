@@ -49,6 +49,8 @@ test('a model is measured, served and bare', TIMEOUT, async () => {
     expect(level.ratio).toBeCloseTo(level.images_per_s / level.bare_images_per_s, 3);
     if (process.platform !== 'linux') continue;
     expect(level.cpu_ms_per_image).toBeGreaterThan(0);
+    expect(level.bare_cpu_ms_per_image).toBeGreaterThan(0);
+    expect(level.bare_cpu_ms_per_image).toBeLessThan(level.cpu_ms_per_image);
     // Three processes of Node.
     expect(level.memory_bytes).toBeGreaterThan(5e7);
   }

@@ -98,6 +98,33 @@ test('SIGKILL in each step: the model before serves on, and the next server fini
   expect(leftovers(data)).toEqual([]);
 });
 
+test('while the last layers are trained: SIGTERM and SIGKILL leave nothing half written, and the next server finishes', async () => {
+  const { data, env } = await dataFolder(40);
+  let server = await serve(env);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const body = { data: 'set', id: 'mine', depth: 'last-block', seed: 7 };
+    const { id } = (await (await startTraining(server.url, BASE, body)).json()) as Training;
+    let steps = 0;
+    try {
+      for await (const { progress, state } of eventsOf(server.url, id)) {
+        if (progress?.step === 'tail') steps++;
+        if (state === 'done') throw new Error('it was over too soon');
+        if (steps === 3) server.child.kill(signal);
+      }
+    } catch (error) {
+      // The connection ends with the server.
+      if (!server.child.killed) throw error;
+    }
+    expect((await server.ended).status).toBe(signal === 'SIGTERM' ? 0 : 'SIGKILL');
+    server = await serve(env);
+    expect(await untilOver(server.url, id)).toMatchObject({ state: 'done', result: { pictures: 80 } });
+    const { cost } = await reportOfTraining(server.url, id);
+    expect(cost).toMatchObject({ computed: 0, cache_hits: 80 });
+    expect(await answer(server.url)).toBe('red');
+  }
+  expect(leftovers(data)).toEqual([]);
+});
+
 test('SIGKILL while pictures arrive leaves nothing when the next training comes', async () => {
   const { data, env } = await dataFolder();
   const server = await serve(env);

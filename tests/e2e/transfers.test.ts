@@ -314,15 +314,20 @@ test('two clients train at once while a third classifies and many follow; one is
   const cancelled = await fetch(`${server.url}/transfers/${one.id}`, { method: 'DELETE', headers: ADMIN });
   expect(await cancelled.json()).toMatchObject({ state: 'cancelled', error: null });
   // Who leaves makes room for others who follow.
-  for (let i = 0; i < 70; i++) {
-    const gone = new AbortController();
-    const events = await fetch(`${server.url}/transfers/${other.id}`, {
-      headers: { accept: 'text/event-stream' },
-      signal: gone.signal,
-    });
-    expect(events.status).toBe(200);
-    gone.abort();
-  }
+  const follow = async ({ signal }: AbortController) => {
+    return await fetch(`${server.url}/transfers/${other.id}`, { headers: { accept: 'text/event-stream' }, signal });
+  };
+  const all = new AbortController();
+  const followers = await Promise.all(Array.from({ length: 64 }, () => follow(all)));
+  expect(new Set(followers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(await codeOf(await follow(all))).toBe('overloaded');
+  all.abort();
+  await until(async () => {
+    const one = new AbortController();
+    const { status } = await follow(one);
+    one.abort();
+    return status === 200;
+  }, 'room for another follower');
   for await (const training of eventsOf(server.url, other.id)) Object.assign(other, training);
   expect(other).toMatchObject({ state: 'done', result: { pictures: 450 } });
   classifying = false;

@@ -7,6 +7,7 @@ import { cropViews, geometryOf } from '../../src/core/views/views.js';
 import type { Decoded } from '../../src/imaging/decode.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
+import { imagenetNetworks } from '../support/imagenet-networks.js';
 import { answersOf, decodeAll, faultsOf, PICTURE_SETS, sha256, type Top5 } from '../support/reference-answers.js';
 
 // 276 photographs and what Pillow and ONNX Runtime's Python package make of them (reference/ in the assets).
@@ -21,30 +22,7 @@ interface Reference {
   top5: Top5;
 }
 
-const PHOTO = {
-  resize: { mode: 'shorter_side', size: 256, filter: 'bilinear' },
-  color: 'RGB',
-  scale: 1 / 255,
-} as const;
-const TORCH = { ...PHOTO, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-const HALF = { ...PHOTO, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-const NETWORKS = [
-  { id: 'squeezenet1.1', input: 'data', preprocess: TORCH },
-  { id: 'mobilenetv2', input: 'input', preprocess: HALF },
-  { id: 'resnet18', input: 'input', preprocess: TORCH },
-  { id: 'resnet50', input: 'input', preprocess: TORCH },
-].map(
-  ({ id, input, preprocess }): NetworkSpec => ({
-    key: id,
-    file: join(assets ?? '', 'models', `${id}.onnx`),
-    labels: 1000,
-    bytes: 0,
-    input: { name: input, layout: 'NCHW', height: 224, width: 224 },
-    preprocess,
-    output: { name: 'logits', kind: 'logits' },
-    batch: 'dynamic',
-  }),
-);
+const NETWORKS = imagenetNetworks(assets ?? '');
 const GEOMETRY = geometryOf(NETWORKS[0] as NetworkSpec);
 
 describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {

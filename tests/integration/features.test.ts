@@ -95,10 +95,9 @@ describe('background work', () => {
 
   test('is not given to a worker ahead of its turn', async () => {
     const one = await pool(1, 1000);
-    const whose = background();
-    const first = run(one, 'hold', 1, whose);
+    const first = run(one, 'hold', 1);
     await one.weights.untilBegun(1);
-    const second = run(one, 'answer', 2, whose);
+    const second = run(one, 'answer', 2, background());
     const other = run(one, 'answer', 3);
     await until(() => one.pool.waiting === 1, 'the other job to be handed out');
     one.weights.open(1);

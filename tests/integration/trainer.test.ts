@@ -232,7 +232,7 @@ describe('the process', () => {
   });
 
   test('refuses what does not fit into its memory before anything is sent', async () => {
-    const own = await startTrainer(1_000_000);
+    const own = await startTrainer({ memoryBytes: 1_000_000 });
     const error = await errorOf(own.head(again(long), silent));
     expect(error).toMatchObject({
       code: 'memory_exceeded',

@@ -1,17 +1,18 @@
 import { afterAll } from 'vitest';
 import { findLevers } from '../../src/runtime/workers/process/levers.js';
 import type { HeadTask } from '../../src/training/head/head-task.js';
-import { Trainer } from '../../src/training/trainer.js';
+import { Trainer, type TrainerOptions } from '../../src/training/trainer.js';
 
 const started: Trainer[] = [];
 
 /** Starts a trainer, which ends with the tests of the file. */
-export async function startTrainer(memoryBytes = 2 ** 30): Promise<Trainer> {
+export async function startTrainer(options: Partial<TrainerOptions> = {}): Promise<Trainer> {
   const trainer = Trainer.start({
     script: new URL('../../dist/training/inside/trainer-main.js', import.meta.url),
     levers: await findLevers(),
     env: { PATH: process.env.PATH },
-    memoryBytes,
+    memoryBytes: 2 ** 30,
+    ...options,
   });
   if (started.length === 0) afterAll(() => Promise.all(started.map((each) => each.stop())));
   started.push(trainer);

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // An image classifier as it is written first: one process, and the network runs on the thread that answers. Measured beside
 // this server by bench.mjs.
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import multipart from '@fastify/multipart';
 import Fastify from 'fastify';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -43,19 +42,8 @@ const scale = Number(options.scale);
 const mean = options.mean.split(',').map(Number);
 const std = options.std.split(',').map(Number);
 const session = await InferenceSession.create(options.model);
-const delays = monitorEventLoopDelay({ resolution: 10 });
-delays.enable();
 const app = Fastify();
 await app.register(multipart, { limits: { fileSize: 20 * 1024 * 1024 } });
-
-app.get('/livez', async () => ({ status: 'ok', pid: process.pid }));
-
-/** 99th percentile in ms since it was last asked. */
-app.get('/event-loop', async () => {
-  const ms = delays.percentile(99) / 1e6;
-  delays.reset();
-  return ms;
-});
 
 app.post('/classify', async (request, reply) => {
   const file = await request.file();
@@ -64,7 +52,7 @@ app.post('/classify', async (request, reply) => {
   const results = await session.run({ [options.input]: tensor });
   const [output] = Object.values(results);
   if (!(output?.data instanceof Float32Array)) throw new Error('the network answers no scores');
-  return { predictions: topOf(softmax(Array.from(output.data))) };
+  return { pid: process.pid, predictions: topOf(softmax(Array.from(output.data))) };
 });
 
 /** @param {Buffer} bytes */

@@ -17,6 +17,13 @@ export interface BenchRun {
   seconds: number;
 }
 
+/** The network without a server. */
+export interface BareLevel {
+  imagesPerS: number;
+  /** Processor time for each picture, in ms. Undefined where it cannot be known. */
+  cpuMs: number | undefined;
+}
+
 /** The figures of one number of connections. */
 export interface BenchLevel {
   connections: number;
@@ -25,8 +32,8 @@ export interface BenchLevel {
   cpuSeconds: number | undefined;
   /** Of the server and its workers (PSS). Undefined where it cannot be known. */
   memoryBytes: number | undefined;
-  /** Pictures per second of the network without a server. */
-  bareImagesPerS: number | undefined;
+  /** Undefined for a server that ran already. */
+  bare: BareLevel | undefined;
 }
 
 /** Number of requests that failed. */
@@ -59,7 +66,8 @@ export function benchJson(run: BenchRun, levels: readonly BenchLevel[]): string 
       failed: failedOf(level),
       cpu_ms_per_image: round(cpuMsOf(level)),
       memory_bytes: level.memoryBytes ?? null,
-      bare_images_per_s: round(level.bareImagesPerS),
+      bare_images_per_s: round(level.bare?.imagesPerS),
+      bare_cpu_ms_per_image: round(level.bare?.cpuMs),
       ratio: round(ratioOf(level)),
     })),
   };
@@ -76,8 +84,9 @@ const COLUMNS: [title: string, cell: (level: BenchLevel) => string | undefined][
   ['FAILED', (level) => String(failedOf(level))],
   ['CPU ms/IMAGE', (level) => cpuMsOf(level)?.toFixed(2)],
   ['MEMORY', ({ memoryBytes }) => (memoryBytes === undefined ? undefined : formatBytes(memoryBytes))],
-  ['BARE IMAGES/S', ({ bareImagesPerS }) => bareImagesPerS?.toFixed(1)],
+  ['BARE IMAGES/S', ({ bare }) => bare?.imagesPerS.toFixed(1)],
   ['OF IT', (level) => percent(ratioOf(level))],
+  ['BARE CPU ms', ({ bare }) => bare?.cpuMs?.toFixed(2)],
 ];
 
 /** For people. */
@@ -104,8 +113,8 @@ function cpuMsOf({ cpuSeconds, shot }: BenchLevel): number | undefined {
   return cpuSeconds === undefined || shot.images === 0 ? undefined : (1000 * cpuSeconds) / shot.images;
 }
 
-function ratioOf({ bareImagesPerS, shot }: BenchLevel): number | undefined {
-  return bareImagesPerS === undefined ? undefined : shot.imagesPerS / bareImagesPerS;
+function ratioOf({ bare, shot }: BenchLevel): number | undefined {
+  return bare && shot.imagesPerS / bare.imagesPerS;
 }
 
 const percent = (value: number | undefined) => (value === undefined ? undefined : asPercent(value));

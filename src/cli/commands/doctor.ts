@@ -5,7 +5,7 @@ import { toMenagerieError } from '../../core/errors.js';
 import { imagingVersions } from '../../imaging/versions.js';
 import { formatBytes, table } from '../../report/format.js';
 import { readMachine, runtimeVersion } from '../../runtime/device/machine.js';
-import { cudaObstacle, obstacleText, type Provider } from '../../runtime/device/providers.js';
+import { cudaNeeds, cudaObstacle, obstacleText, type Provider } from '../../runtime/device/providers.js';
 import { findLevers, type Levers } from '../../runtime/workers/process/levers.js';
 import { openFilesLimit } from '../../system/open-files.js';
 import type { CommandIo, ExitCode } from '../shared/io.js';
@@ -114,8 +114,14 @@ function choiceOf({ config, load, tuned, notes }: StartPlan, settings: Config, c
   return { provider: cuda ? 'cuda' : 'cpu', workers, threads, instances, models, notes };
 }
 
-/** Loads a small network with a provider, which is the only reliable check. */
 async function checkProvider(provider: Provider, env: NodeJS.ProcessEnv): Promise<ProviderCheck> {
+  const cuda = provider === 'cuda' ? cudaNeeds()?.cuda : undefined;
+  const check = await tryProvider(provider, env);
+  return cuda ? { ...check, detail: `built for CUDA ${cuda}; ${check.detail}` } : check;
+}
+
+/** Loads a small network with a provider, which is the only reliable check. */
+async function tryProvider(provider: Provider, env: NodeJS.ProcessEnv): Promise<ProviderCheck> {
   const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
   if (obstacle) return { provider, usable: false, detail: obstacleText(obstacle) };
   const device = provider === 'cuda' ? 'cuda-required' : 'cpu';

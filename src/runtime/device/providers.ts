@@ -19,6 +19,14 @@ export interface ProviderPlan {
   fallback: string | undefined;
 }
 
+/** What a CUDA provider needs of the machine. */
+export interface ProviderNeeds {
+  /** The major version of CUDA that it is built for; undefined where that cannot be known. */
+  cuda: string | undefined;
+  /** Shared libraries that the loader does not find. */
+  missing: string[];
+}
+
 /** Why the CUDA provider cannot be loaded, as far as its files tell. */
 export type CudaObstacle = { kind: 'not_installed' } | { kind: 'missing_libraries'; names: string[] } | undefined;
 
@@ -53,18 +61,20 @@ export function usesCuda(device: Device): boolean {
   return device !== 'cpu' && cudaObstacle() === undefined;
 }
 
-let known: { obstacle: CudaObstacle } | undefined;
+let known: { needs: ProviderNeeds | undefined } | undefined;
 
-/** Looks for the CUDA provider's library and the libraries it needs. The result is kept for the life of the process. */
-export function cudaObstacle(): CudaObstacle {
-  known ??= { obstacle: findObstacle(cudaProviderFile()) };
-  return known.obstacle;
+/** What the CUDA provider in place needs; undefined if none is in place. The result is kept for the life of the process. */
+export function cudaNeeds(): ProviderNeeds | undefined {
+  const file = cudaProviderFile();
+  known ??= { needs: existsSync(file) ? readNeeds(file) : undefined };
+  return known.needs;
 }
 
-function findObstacle(file: string): CudaObstacle {
-  if (!existsSync(file)) return { kind: 'not_installed' };
-  const names = missingLibraries(file);
-  return names.length > 0 ? { kind: 'missing_libraries', names } : undefined;
+/** What is in the way of the CUDA provider, as far as its files and the libraries it needs tell. */
+export function cudaObstacle(): CudaObstacle {
+  const needs = cudaNeeds();
+  if (!needs) return { kind: 'not_installed' };
+  return needs.missing.length > 0 ? { kind: 'missing_libraries', names: needs.missing } : undefined;
 }
 
 function cudaProviderFile(): string {
@@ -73,11 +83,17 @@ function cudaProviderFile(): string {
   return join(folder, 'libonnxruntime_providers_cuda.so');
 }
 
+/** The provider for CUDA 13 is not linked with cuDNN: it opens this when the first convolution runs. */
+const CUDNN = 'libcudnn.so.9';
+
 /**
- * The shared libraries that a library needs and the loader does not find. The runtime's own error does not name them. Empty if
- * there is no `ldd`.
+ * Asks the loader what a provider is linked with and what it does not find. The runtime's own error does not name it. Of a provider
+ * that is not linked with cuDNN the loader is asked for that too. Nothing is known if there is no `ldd`.
  */
-export function missingLibraries(file: string): string[] {
-  const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
-  return [...(stdout ?? '').matchAll(/^\s*(\S+) => not found$/gm)].flatMap(([, name]) => name ?? []);
+export function readNeeds(file: string): ProviderNeeds {
+  const { stdout, stderr } = spawnSync('env', [`LD_PRELOAD=${CUDNN}`, 'ldd', file], { encoding: 'utf8' });
+  const said = `${stdout ?? ''}\n${stderr ?? ''}`;
+  const missing = [...said.matchAll(/^\s*(\S+) => not found$/gm)].flatMap(([, name]) => name ?? []);
+  if (said.includes(`'${CUDNN}' from LD_PRELOAD cannot be preloaded`)) missing.push(CUDNN);
+  return { cuda: /^\s*libcudart\.so\.(\d+) => /m.exec(said)?.[1], missing: [...new Set(missing)] };
 }

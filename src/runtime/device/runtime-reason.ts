@@ -4,6 +4,8 @@ import { MenagerieError } from '../../core/errors.js';
 const MAX_REASON = 300;
 /** How the runtime names the place in its source: file, line and function, whose parameters end the last parenthesis before the text. */
 const PLACE = /^(?:\S*[\\/])?[\w.-]+\.(?:cc|h|cpp):\d+ (?:.*?\) (?=[A-Z]))?/;
+/** What a library of CUDA says, between the names of templates and facts about the machine, its name among them. */
+const CUDA_FAILURE = /\b(CU[A-Z]+ failure \d+: [^;]*?) ; GPU=/;
 
 /**
  * The reason in an error of ONNX Runtime: one line, without the place in the runtime's source, and without folders.
@@ -11,6 +13,8 @@ const PLACE = /^(?:\S*[\\/])?[\w.-]+\.(?:cc|h|cpp):\d+ (?:.*?\) (?=[A-Z]))?/;
  */
 export function runtimeReason(error: unknown, file: string): string {
   const text = error instanceof Error ? error.message : String(error);
+  const [, failure] = CUDA_FAILURE.exec(text) ?? [];
+  if (failure !== undefined) return failure.slice(0, MAX_REASON);
   const [line = ''] = text.replaceAll(file, basename(file)).trim().split('\n');
   return line
     .replace(PLACE, '')

@@ -53,15 +53,23 @@ export class BareNetwork {
     }
   }
 
+  /** Of the processes that still run. */
+  get pids(): number[] {
+    return this.#workers.flatMap(({ pid }) => pid ?? []);
+  }
+
   /**
    * Runs the network in all processes at once.
    * @param ms how long, in ms
-   * @returns pictures per second of all together
+   * @returns pictures of all together, in all and per second
    * @throws MenagerieError `worker_failed`; the signal's reason, and the processes have ended then
    */
-  async imagesPerS(ms: number, signal: AbortSignal): Promise<number> {
+  async run(ms: number, signal: AbortSignal): Promise<{ images: number; imagesPerS: number }> {
     const answers = await this.#callAll('repeat', { key: this.#key, ms }, ms + RUN_TIMEOUT_MS, signal);
-    return answers.reduce((sum, { answer }) => sum + (1000 * answer.images) / answer.ms, 0);
+    return {
+      images: answers.reduce((sum, { answer }) => sum + answer.images, 0),
+      imagesPerS: answers.reduce((sum, { answer }) => sum + (1000 * answer.images) / answer.ms, 0),
+    };
   }
 
   /** Ends the processes. */

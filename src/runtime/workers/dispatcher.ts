@@ -6,10 +6,13 @@ import type { Place } from './place.js';
 import { WorkerLost } from './process/worker-end.js';
 import { Cancelled, type WorkerProcess, workerFailed } from './process/worker-process.js';
 import { sendJobs } from './send-jobs.js';
+import type { Yielding } from './yielding.js';
 
 export interface DispatcherOptions {
   /** The places of the workers. */
   places: readonly Place[];
+  /** The processes that are stopped while requests need the cores; workers are among them while they do background work. */
+  yielding: Yielding;
   /** How long an idle worker waits for a batch to fill, in ms; 0: it does not wait. */
   batchDelayMs: number;
   /** A worker that takes longer than this for a batch is ended. */
@@ -84,6 +87,7 @@ export class Dispatcher {
     for (const place of places.toReversed()) {
       if (place.inHand.length === 0 && this.#mayDoBackground()) this.#giveNext(place, this.#background, false, now);
     }
+    this.#yield();
     for (const place of places) {
       if (place.inHand.length > 0 && this.#mayFollow(place)) this.#giveNext(place, this.#queue, true, now);
     }
@@ -142,17 +146,32 @@ export class Dispatcher {
     if (first) void this.#give(place, worker, { jobs: [first, ...others] });
   }
 
-  /** Background work takes half of the workers at most, so that a request seldom finds all of them busy with it. */
+  /** Background work takes half of the workers that requests leave, so that the next ones seldom find all of them busy. */
   #mayDoBackground(): boolean {
+    return this.#options.places.filter(inBackground).length < this.#backgroundRoom();
+  }
+
+  /** Number of workers that may do background work. Of one or two there may be one while there are no requests at all. */
+  #backgroundRoom(): number {
     const { places } = this.#options;
-    const busy = places.filter(({ inHand }) => inHand.some(({ jobs: [first] }) => first.flow.background));
-    return busy.length < Math.max(1, Math.floor(places.length / 2));
+    const forRequests = places.filter((place) => place.inHand.length > 0 && !inBackground(place)).length;
+    return Math.max(forRequests === 0 ? 1 : 0, Math.floor((places.length - forRequests) / 2));
+  }
+
+  /** Stops background work while requests need the cores; but where a request waits for a worker, that one goes on to its end. */
+  #yield(): void {
+    const { places, yielding } = this.#options;
+    if (this.#queue.length > 0) {
+      for (const { worker } of places.filter(inBackground)) if (worker) yielding.delete(worker);
+    }
+    yielding.yield(this.#backgroundRoom() === 0);
   }
 
   async #give(place: Place, worker: WorkerProcess, batch: Batch): Promise<void> {
-    const { events, runTimeoutMs } = this.#options;
+    const { events, runTimeoutMs, yielding } = this.#options;
     if (place.inHand.length === 0) place.begins();
     place.inHand.push(batch);
+    if (inBackground(place)) yielding.add(worker);
     try {
       const ran = await sendJobs(worker, batch, runTimeoutMs);
       place.proven();
@@ -161,6 +180,7 @@ export class Dispatcher {
       this.#handleFailure(batch, error);
     } finally {
       place.inHand.splice(place.inHand.indexOf(batch), 1);
+      yielding.delete(worker);
       events.workerBusy(place.index, place.worked());
       this.pump();
     }
@@ -192,9 +212,10 @@ export class Dispatcher {
   }
 
   /** Whether a busy worker may get its next batch. */
-  #mayFollow({ inHand, worker }: Place): boolean {
+  #mayFollow(place: Place): boolean {
+    const { inHand, worker } = place;
     const jobs = inHand[0]?.jobs ?? [];
-    if ((worker?.busyMs ?? 0) > STUCK_MS) return false;
+    if ((worker?.busyMs ?? 0) > STUCK_MS || inBackground(place)) return false;
     const ms = jobs.reduce((sum, job) => sum + job.ms, 0);
     return inHand.length < MOST_IN_HAND && ms <= this.#options.aheadMs && !jobs.some(({ heavy }) => heavy);
   }
@@ -210,6 +231,11 @@ export class Dispatcher {
     if (due === undefined || this.#options.places.every(({ worker, busy }) => !worker || busy)) return;
     this.#alarm = setTimeout(() => this.pump(), Math.max(1, due - now));
   }
+}
+
+/** Whether the worker of a place does background work. */
+function inBackground({ inHand: [batch] }: Place): boolean {
+  return batch?.jobs[0].flow.background ?? false;
 }
 
 /** Whether the worker of a place can do a job, now or after it has been replaced. */

@@ -175,7 +175,7 @@ export class Place {
       worker.kill({ kind: 'stopped', reason: 'held memory that it no longer needed' });
     }
     // After a suspended machine or group of processes resumes, the server may run a moment before its workers.
-    this.#checksStopped = status.stopped ? this.#checksStopped + 1 : 0;
+    this.#checksStopped = status.stopped && !worker.held ? this.#checksStopped + 1 : 0;
     if (this.#checksStopped > MOST_CHECKS_STOPPED) worker.kill({ kind: 'lost', reason: 'was stopped' });
   }
 

@@ -18,6 +18,7 @@ import { type MemoryPlan, WATCH_MS, WorkerMemory } from './process/worker-memory
 import { WorkerProcess } from './process/worker-process.js';
 import type { Ask, PictureRequest } from './protocol/calls.js';
 import type { WorkerSettings } from './protocol/worker-settings.js';
+import { Yielding } from './yielding.js';
 
 type WorkEvents = DispatcherOptions['events'];
 
@@ -59,6 +60,8 @@ const RENDER = { network: '', key: '', rows: 1 };
 
 /** The workers, the networks in them, and the queue of jobs for them. */
 export class WorkerPool {
+  /** Processes that yield to requests. */
+  readonly yielding = new Yielding();
   readonly #options: PoolOptions;
   readonly #places: Place[];
   readonly #dispatcher: Dispatcher;
@@ -72,7 +75,7 @@ export class WorkerPool {
   #stopped = false;
 
   constructor(options: PoolOptions) {
-    const { workers, renderers = 0, batchDelayMs, aheadMs, runTimeoutMs, loadTimeoutMs, events } = options;
+    const { workers, renderers = 0, loadTimeoutMs, events } = options;
     this.#options = options;
     this.#loading = new Semaphore(Math.max(1, workers - 1));
     const memory = new WorkerMemory(options.memory);
@@ -95,7 +98,7 @@ export class WorkerPool {
       });
     });
     const maxRows = (session: string) => this.#maxRows(session);
-    this.#dispatcher = new Dispatcher({ places: this.#places, batchDelayMs, aheadMs, runTimeoutMs, maxRows, events });
+    this.#dispatcher = new Dispatcher({ ...options, places: this.#places, yielding: this.yielding, maxRows });
     this.#watch = setInterval(() => this.#checkWorkers(), WATCH_MS).unref();
   }
 

@@ -1,4 +1,4 @@
-import { tensorShapes } from '../../runtime/inspection/inspect.js';
+import { inspect, tensorShapes } from '../../runtime/inspection/inspect.js';
 import type { PartBytes } from '../../runtime/workers/inside/serve-calls.js';
 import type { CallHead } from '../../runtime/workers/protocol/calls.js';
 import { isTrainStep, type StepAnswer, type TrainStep } from '../protocol/steps.js';
@@ -93,13 +93,16 @@ async function take(step: TrainStep, parts: readonly PartBytes[]): Promise<Parti
       const jpeg = await thumbnail(opened(parts[0]), true, { maxPixels: step.maxPixels });
       return one('jpeg', Float32Array.from(jpeg));
     }
-    case 'file/write':
+    case 'file/write': {
       writeNetwork(
         step,
         parts.map((_, i) => floats(parts, i)),
         step.cut && opened(tail).kept,
       );
-      return {};
+      const { target: file, inputShape } = step;
+      const { summary } = await inspect({ file, inputShape, timing: false });
+      return { facts: { macs: summary.totals.macs } };
+    }
   }
 }
 

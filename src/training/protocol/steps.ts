@@ -113,7 +113,7 @@ interface MakeThumbnail {
 
 /**
  * Writes the file of a network with a new head. Parts: weights and bias of the output layer, those of the hidden layer if there is one,
- * and the known rows, which may be empty.
+ * and the known rows, which may be empty. Answers with the fact `macs`: multiply-accumulates for one picture.
  */
 interface WriteFile {
   kind: 'file/write';
@@ -125,6 +125,8 @@ interface WriteFile {
   cut: TailCut | undefined;
   /** The file to write, in a folder of its own. */
   target: string;
+  /** Shape of the input for one picture. */
+  inputShape: readonly number[];
 }
 
 /** Part: activations at the cut. Answers with the features that the kept tail makes of them (pictures x size). */

@@ -25,7 +25,7 @@ const LEVEL: BenchLevel = {
   },
   cpuSeconds: 2,
   memoryBytes: 250_000_000,
-  bareImagesPerS: 80,
+  bare: { imagesPerS: 80, cpuMs: 4 },
 };
 /** Of a server that ran already and answered nothing. */
 const NOTHING: BenchLevel = {
@@ -33,7 +33,7 @@ const NOTHING: BenchLevel = {
   shot: { images: 0, imagesPerS: 0, latencyMs: undefined, failures: new Map() },
   cpuSeconds: undefined,
   memoryBytes: undefined,
-  bareImagesPerS: undefined,
+  bare: undefined,
 };
 
 describe('the table', () => {
@@ -44,8 +44,8 @@ describe('the table', () => {
         '1 core of Z80, Node 24.0.0, ONNX Runtime 1.30.0',
         'lenet5 (fp32 on cpu), 2 workers of 1 thread; a.png, b?.png, in a form',
         '',
-        'CONNECTIONS  IMAGES/S  P50 ms  P90 ms  P99 ms  FAILED  CPU ms/IMAGE  MEMORY  BARE IMAGES/S   OF IT',
-        '          8      40.0   10.12   20.00   30.00       3          5.00  250 MB           80.0  50.0 %',
+        'CONNECTIONS  IMAGES/S  P50 ms  P90 ms  P99 ms  FAILED  CPU ms/IMAGE  MEMORY  BARE IMAGES/S   OF IT  BARE CPU ms',
+        '          8      40.0   10.12   20.00   30.00       3          5.00  250 MB           80.0  50.0 %         4.00',
         '',
       ].join('\n'),
     );
@@ -84,6 +84,7 @@ describe('the JSON', () => {
           cpu_ms_per_image: 5,
           memory_bytes: 250_000_000,
           bare_images_per_s: 80,
+          bare_cpu_ms_per_image: 4,
           ratio: 0.5005,
         },
       ],
@@ -104,6 +105,7 @@ describe('the JSON', () => {
         cpu_ms_per_image: null,
         memory_bytes: null,
         bare_images_per_s: null,
+        bare_cpu_ms_per_image: null,
         ratio: null,
       },
     ]);

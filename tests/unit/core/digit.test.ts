@@ -91,6 +91,19 @@ describe('a digit becomes what MNIST holds', () => {
     }
   });
 
+  it('leaves a digit of MNIST itself as it is, to the last level, in black and in white', () => {
+    const field = { height: 28, width: 28 };
+    for (let digit = 0; digit < 10; digit++) {
+      const source = prepareDigit(drawDigit({ digit, pen: 24 }), field);
+      // Faint pixels, which would be taken for noise.
+      for (const [i, level] of source.entries()) if (level > 0 && level < 40) source[i] = 3;
+      const { x, y } = inkOf(source, 28);
+      if (Math.max(Math.abs(x - 14), Math.abs(y - 14)) > 0.5) continue;
+      const grey = picture(28, 28, (x, y) => source[y * 28 + x] ?? 0);
+      for (const form of [grey, negative(grey)]) expect(prepareDigit(form, field)).toEqual(source);
+    }
+  });
+
   it('serves networks of 28x28 with the same field, and others in proportion', () => {
     const drawn = drawDigit({ digit: 4 });
     const [wide, narrow] = [prepareDigit(drawn, lenet), prepareDigit(drawn, { height: 28, width: 28 })];
@@ -126,6 +139,15 @@ describe('what is no part of the digit is left out', () => {
     const paper = (x: number, y: number) => grey(onSheet(x, y) ? 230 : 70);
     const plane = prepareDigit(drawDigit({ ...clean, width: 800, height: 600, size: 180, paper }), lenet);
     expect(likeness(plane, expected)).toBeGreaterThan(0.9);
+  });
+
+  it('the table on two sides of the sheet', () => {
+    const paper = (x: number, y: number) => grey(x < 700 && y < 500 ? 230 : 70);
+    for (let digit = 0; digit < 10; digit++) {
+      const one = { digit, ink: [30, 30, 60] as const, width: 800, height: 600, size: 180 };
+      const plane = prepareDigit(drawDigit({ ...one, paper }), lenet);
+      expect(likeness(plane, prepareDigit(drawDigit(one), lenet)), `digit ${digit}`).toBeGreaterThan(0.9);
+    }
   });
 
   it('the smaller of two digits that stand apart', () => {

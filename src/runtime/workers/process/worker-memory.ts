@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { memoryExceeded } from '../../../core/memory-errors.js';
 import { MIB } from '../../../core/units.js';
 import { type HeldNetwork, heldBytes, loadingBytes } from '../../networks/network-memory.js';
 import type { NetworkSpec } from '../../networks/network-spec.js';
+import { dataLimits } from './data-limits.js';
 import type { WorkerProcess } from './worker-process.js';
 
 // How much memory a worker may allocate (limited by RLIMIT_DATA) and hold (resident memory, checked every WATCH_MS).
@@ -92,14 +91,7 @@ export class WorkerMemory {
   /** @param more bytes in addition to what the process has allocated so far */
   async #limit(pid: number | undefined, more: number): Promise<void> {
     const now = this.plan.dataLimit ? processStatus(pid)?.allocated : undefined;
-    if (now === undefined) return;
-    try {
-      // Only the soft limit, hence the colon: a hard limit could never be raised again. prlimit takes a fraction for the end of the
-      // number and sets both.
-      await promisify(execFile)('prlimit', ['--pid', String(pid), `--data=${Math.ceil(now + more)}:`]);
-    } catch {
-      // Either the process has ended, or the old limit stays and work that does not fit fails with an error.
-    }
+    if (pid !== undefined && now !== undefined) await dataLimits.set(pid, Math.ceil(now + more));
   }
 }
 

@@ -61,6 +61,7 @@ export class WorkerProcess {
   #firstOutput = '';
   #lastOutput = '';
   #stopTimer: () => void = () => {};
+  #held = false;
 
   constructor(options: LaunchOptions, settings: WorkerSettings, startTimeoutMs = START_TIMEOUT_MS) {
     this.ended = new Promise((resolve) => {
@@ -118,6 +119,20 @@ export class WorkerProcess {
       onSent?.(() => this.#takeBack(id));
     });
     return answered.then(({ answer, parts: bytes }) => ({ answer: parseAnswer(kind, answer), parts: bytes }));
+  }
+
+  /**
+   * Stops or continues the process, without its knowing. Its deadlines run on. On Windows it does nothing.
+   */
+  hold(held: boolean): void {
+    if (!this.alive || process.platform === 'win32') return;
+    this.#held = held;
+    this.#launched.child.kill(held ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  /** Whether `hold` has stopped the process. */
+  get held(): boolean {
+    return this.#held;
   }
 
   /** Ends the process at once. */
