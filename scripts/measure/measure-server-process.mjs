@@ -128,6 +128,7 @@ await inTemporaryFolder(async (models) => {
     const [quickest] = loads;
     for (const subject of subjects) await measure(subject, quickest, WARM_UP_CONNECTIONS, Number(options['warm-up']));
     for (let round = 0; round < Number(options.rounds); round++) {
+      process.stderr.write(`round ${round + 1} of ${options.rounds}\n`);
       for (const load of loads) {
         for (const connections of CONNECTIONS) {
           for (const subject of subjects) {
