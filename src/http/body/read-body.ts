@@ -94,7 +94,9 @@ export async function readBody(request: FastifyRequest, rules: BodyRules, signal
 
 /** Calls back when a stream has been read completely, or with an error when it ended early; perhaps more than once. */
 function whenRead(source: Readable, callback: (error?: Error) => void): void {
-  const closed = () => callback(new Error('the stream was closed'));
+  const closed = () => {
+    if (!source.readableEnded) callback(new Error('the stream was closed'));
+  };
   source.once('end', () => callback());
   source.on('error', callback);
   source.once('close', closed);

@@ -27,6 +27,8 @@ interface Flight {
   waiting: number;
 }
 
+/** A file is compared with so many others at most: they may be made to differ only at their ends. */
+const MOST_COMPARED = 8;
 /** Bytes that a cached answer takes in addition to its numbers. */
 const ANSWER_OVERHEAD_BYTES = 500;
 
@@ -36,8 +38,8 @@ const ANSWER_OVERHEAD_BYTES = 500;
  */
 export class SharedAnswers {
   readonly #limit: number;
-  /** By plan and length of the file: the newest of those that differ only in the bytes, so that these are compared with one file. */
-  readonly #flights = new Map<string, Flight>();
+  /** By plan and length of the file: those that differ at most in the bytes, oldest first. */
+  readonly #flights = new Map<string, Flight[]>();
   /** Least recently used first. */
   readonly #cache = new Map<string, Answer>();
   #bytes = 0;
@@ -76,8 +78,8 @@ export class SharedAnswers {
       this.#cache.set(key, cached);
       return { answer: cached, source: 'cached', timings: undefined };
     }
-    const newest = this.#flights.get(placeOf(wanted));
-    const known = newest?.wanted.file.equals(file) ? newest : undefined;
+    const alike = this.#flights.get(placeOf(wanted)) ?? [];
+    const known = alike.slice(-MOST_COMPARED).find((flight) => flight.wanted.file.equals(file));
     const { answer, timings } = await this.#join(known ?? this.#start(wanted, compute), signal);
     return known ? { answer, source: 'shared', timings: undefined } : { answer, source: 'computed', timings };
   }
@@ -96,13 +98,16 @@ export class SharedAnswers {
       },
     );
     const flight: Flight = { wanted, promise, stop, waiting: 0 };
-    this.#flights.set(placeOf(wanted), flight);
+    const place = placeOf(wanted);
+    this.#flights.set(place, [...(this.#flights.get(place) ?? []), flight]);
     return flight;
   }
 
   #land(flight: Flight): void {
     const place = placeOf(flight.wanted);
-    if (this.#flights.get(place) === flight) this.#flights.delete(place);
+    const others = this.#flights.get(place)?.filter((other) => other !== flight) ?? [];
+    if (others.length > 0) this.#flights.set(place, others);
+    else this.#flights.delete(place);
   }
 
   async #join(flight: Flight, signal: StopSignal): Promise<Computed> {

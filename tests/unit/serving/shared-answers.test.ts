@@ -80,6 +80,18 @@ describe('requests for the same', () => {
     expect(answers.bytes).toBe(0);
   });
 
+  test('are told from others of the same length, and asked in another way', async () => {
+    const answers = new SharedAnswers(0);
+    const work = pending();
+    const wanted = [of('a'), of('b'), { ...of('a'), plan: 'another' }, of('a'), of('b')];
+    const asked = wanted.map((each) => answers.get(each, never, work.compute));
+    expect(work.state.calls).toBe(3);
+    work.resolve(computed(answerOf(7)));
+    const sources = (await Promise.all(asked)).map(({ source }) => source);
+    expect(sources).toEqual(['computed', 'computed', 'computed', 'shared', 'shared']);
+    expect(await ask(answers, 'b')).toBe('computed');
+  });
+
   test('go on when one of them leaves, even the one that began', async () => {
     const answers = new SharedAnswers(0);
     const work = pending();
