@@ -57,6 +57,10 @@ ${text(
   '`unsupported_image_format` and the reason. It does not guess: a picture of unknown range would get a wrong answer in silence.',
   'One kind stays dark all the same: 12 bits in 16, which nothing in the file gives away.',
 )}
+${text(
+  'sharp decodes. Quick decoders of our own take small pictures that are plain and whole, and make the same bytes of them, which the',
+  'tests check for each alone. Whatever they leave, damaged files too, is decoded or refused by sharp.',
+)}
 ## Which Pillow
 
 ${text(

@@ -16,6 +16,7 @@ Prepares every JPEG and PNG of a folder as ImageNet networks want it (shorter si
 normalised, NCHW) and prints the milliseconds a picture: the median of the rounds, and the least and the greatest.
 CPU time counts all threads of the process. A first round, not counted, warms up.
 
+  --before <folder>   also measure an earlier build's compiled code at decoding, a round of it after each of ours
   --python <python>   also time Pillow and numpy at the same work, a round of theirs after each of ours
   --rounds <n>        rounds that count (default 7)
   --dist <folder>     compiled code to measure (default dist/, as npm run build leaves it)
@@ -26,6 +27,7 @@ CPU time counts all threads of the process. A first round, not counted, warms up
 const { values: options, positionals } = readCommandLine(
   HELP,
   {
+    before: { type: 'string' },
     python: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     dist: { type: 'string' },
@@ -42,8 +44,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = resolve(options.dist ?? join(here, '../../dist'));
 /** @param {string} file */
 const load = (file) => import(pathToFileURL(join(dist, file)).href);
-/** @type {typeof import('../../dist/imaging/decode.js')} */
+/** @typedef {typeof import('../../dist/imaging/decode.js')} Decoding */
+/** @type {Decoding} */
 const { decode } = await load('imaging/decode.js');
+/** @type {Decoding | undefined} */
+const before = options.before && (await import(pathToFileURL(join(resolve(options.before), 'imaging/decode.js')).href));
 /** @type {typeof import('../../dist/core/views/render.js')} */
 const { renderViews } = await load('core/views/render.js');
 /** @type {typeof import('../../dist/core/views/views.js')} */
@@ -73,21 +78,28 @@ const pillow = options.python ? startPillow(options.python, folder, files) : und
 /** @type {Round[]} */
 const ours = [];
 /** @type {Round[]} */
+const earlier = [];
+/** @type {Round[]} */
 const theirs = [];
 for (let round = 0; round <= Number(options.rounds); round++) {
-  const our = await ownRound();
+  const our = await ownRound(decode);
+  const old = before && (await ownRound(before.decode));
   const their = await pillow?.round();
   if (round === 0) continue;
   ours.push(our);
+  if (old) earlier.push(old);
   if (their) theirs.push(their);
 }
 pillow?.end();
 
 const rows = STEPS.map((step) => {
   const our = { cpu: spread(ours, step, 'cpu'), wall: spread(ours, step, 'wall') };
-  if (theirs.length === 0) return { step, ours: our };
-  const their = { cpu: spread(theirs, step, 'cpu'), wall: spread(theirs, step, 'wall') };
-  return { step, ours: our, pillow: their, cpu_ratio: our.cpu.median / their.cpu.median };
+  const compared = Object.entries({ before: earlier, pillow: theirs }).flatMap(([name, rounds]) => {
+    if (rounds.length === 0) return [];
+    const their = { cpu: spread(rounds, step, 'cpu'), wall: spread(rounds, step, 'wall') };
+    return [{ name, ...their, cpu_ratio: our.cpu.median / their.cpu.median }];
+  });
+  return { step, ours: our, compared };
 });
 const machine = {
   cpu: cpus()[0]?.model,
@@ -98,19 +110,19 @@ const machine = {
 const run = { folder, pictures: files.length, rounds: ours.length, pillow: pillow?.version };
 if (options.json) process.stdout.write(`${JSON.stringify({ machine, run, rows }, null, 2)}\n`);
 else {
-  const header = ['ms A PICTURE', 'CPU', 'WALL', ...(pillow ? ['PILLOW CPU', 'WALL', 'CPU RATIO'] : [])];
+  const others = (rows[0]?.compared ?? []).flatMap(({ name }) => [`${name.toUpperCase()} CPU`, 'WALL', 'CPU RATIO']);
   const lines = rows.map((row) => [
     row.step,
     format(row.ours.cpu),
     format(row.ours.wall),
-    ...(row.pillow ? [format(row.pillow.cpu), format(row.pillow.wall), row.cpu_ratio.toFixed(2)] : []),
+    ...row.compared.flatMap(({ cpu, wall, cpu_ratio }) => [format(cpu), format(wall), cpu_ratio.toFixed(2)]),
   ]);
   process.stdout.write(`${files.length} pictures, ${ours.length} rounds, ${machine.cores} cores, ${machine.cpu}\n`);
-  process.stdout.write(table([header, ...lines], [1, 2, 3, 4, 5]));
+  process.stdout.write(table([['ms A PICTURE', 'CPU', 'WALL', ...others], ...lines], [1, 2, 3, 4, 5, 6, 7, 8]));
 }
 
-/** Prepares every picture once. @returns {Promise<Round>} */
-async function ownRound() {
+/** Prepares every picture once. @param {Decoding['decode']} decode @returns {Promise<Round>} */
+async function ownRound(decode) {
   /** @type {Round} */
   const sums = {};
   /** @template T @param {string} step @param {() => T | Promise<T>} work @returns {Promise<T>} */
@@ -166,5 +178,5 @@ function spread(rounds, step, clock) {
 
 /** @param {ReturnType<typeof spread>} spread */
 function format({ median, least, greatest }) {
-  return `${median.toFixed(2)} (${least.toFixed(2)}-${greatest.toFixed(2)})`;
+  return `${median.toFixed(3)} (${least.toFixed(3)}-${greatest.toFixed(3)})`;
 }

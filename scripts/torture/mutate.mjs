@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { oneOf } from './one-of.mjs';
 
 /** @import { Random } from '../../dist/core/random.js' */
@@ -58,12 +59,26 @@ const CHANGES = {
     else bytes.writeUInt32LE(value, at);
     return bytes;
   },
+  // So that damage reaches what a checksum would keep away from a decoder.
+  mend: (bytes) => withChecksums(bytes),
   append: (bytes, _random, other) => Buffer.concat([bytes, other]),
   graft(bytes, random, other) {
     const at = random.integer(bytes.length + 1);
     return Buffer.concat([bytes.subarray(0, at), other.subarray(Math.min(at, other.length))]);
   },
 };
+
+/** A PNG with right checksums, as far as its chunks can be followed. @param {Buffer} bytes */
+function withChecksums(bytes) {
+  if (bytes.toString('latin1', 1, 4) !== 'PNG') return bytes;
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const end = at + 12 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    bytes.writeUInt32BE(crc32(bytes.subarray(at + 4, end - 4)), end - 4);
+    at = end;
+  }
+  return bytes;
+}
 
 /**
  * A damaged picture, and how it came about.

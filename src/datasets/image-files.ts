@@ -1,4 +1,4 @@
-import { SNIFFED_BYTES, sniff } from '../imaging/sniff.js';
+import { SNIFFED_BYTES, sniff } from '../imaging/formats/sniff.js';
 import { readHead } from '../system/regular-file.js';
 
 /** Endings of pictures, whether the server decodes them or not. Files with other endings are known by their content. */

@@ -1,4 +1,5 @@
 import type { ByteSource } from '../core/byte-source.js';
+import type { AcceptedFormat } from './formats/sniff.js';
 import { avifHeader } from './headers/avif/avif.js';
 import { HeaderDamaged, HeaderUnclear, HeaderUnsupported } from './headers/byte-window.js';
 import { gifHeader } from './headers/gif.js';
@@ -7,7 +8,6 @@ import type { PictureHeader } from './headers/picture-header.js';
 import { pngHeader } from './headers/png.js';
 import { tiffHeader } from './headers/tiff.js';
 import { webpHeader } from './headers/webp.js';
-import type { AcceptedFormat } from './sniff.js';
 
 const READERS: Record<AcceptedFormat, (source: ByteSource) => PictureHeader> = {
   jpeg: jpegHeader,

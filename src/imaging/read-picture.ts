@@ -3,8 +3,9 @@ import { release } from '../core/pixels/release.js';
 import { partSeen, renderViews } from '../core/views/render.js';
 import { type Rendering, viewsOf } from '../core/views/test-time.js';
 import type { View } from '../core/views/views.js';
-import { type DecodeLimits, decode } from './decode.js';
-import type { Format } from './sniff.js';
+import { decode } from './decode.js';
+import type { Format } from './formats/sniff.js';
+import type { DecodeLimits } from './open-file.js';
 
 /** A picture, decoded and rendered. */
 export interface ReadPicture {

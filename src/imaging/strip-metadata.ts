@@ -1,6 +1,6 @@
 import { bytesInMemory } from '../core/byte-source.js';
+import type { AcceptedFormat } from './formats/sniff.js';
 import { ByteWindow } from './headers/byte-window.js';
-import type { AcceptedFormat } from './sniff.js';
 import { avifEdits } from './stripping/avif.js';
 import { jpegEdits } from './stripping/jpeg.js';
 import { pngEdits } from './stripping/png.js';

@@ -1,4 +1,5 @@
-import { type DecodeLimits, decodingFault, openPicture } from './decode.js';
+import { decodingFault, openWithSharp } from './decoders/sharp/sharp.js';
+import { type DecodeLimits, openFile } from './open-file.js';
 
 /** Longest side in pixels. */
 const SIDE = 96;
@@ -14,7 +15,8 @@ const QUALITY = 70;
  * @throws MenagerieError as `decode`
  */
 export async function thumbnail(file: Uint8Array, autoOrient: boolean, limits: DecodeLimits): Promise<Uint8Array> {
-  const { format, header, pipeline } = await openPicture(file, autoOrient, limits);
+  const opened = openFile(file, autoOrient, limits);
+  const { header, pipeline } = await openWithSharp(opened, { autoOrient, ...limits });
   try {
     return await pipeline
       .resize(SIDE, SIDE, { fit: 'inside', withoutEnlargement: true })
@@ -23,6 +25,6 @@ export async function thumbnail(file: Uint8Array, autoOrient: boolean, limits: D
       .jpeg({ quality: QUALITY })
       .toBuffer();
   } catch (error) {
-    throw decodingFault(error, format, header);
+    throw decodingFault(error, opened.format, header);
   }
 }

@@ -5,6 +5,7 @@ import type { Filter } from '../../src/core/manifest/manifest.js';
 import { resizeWindow } from '../../src/core/pixels/resample.js';
 import { cropViews } from '../../src/core/views/views.js';
 import { decode } from '../../src/imaging/decode.js';
+import { DECODERS } from '../support/decoders.js';
 
 // What Pillow makes of the same pictures: scripts/reference/pictures.py wrote the files and the answers.
 
@@ -27,9 +28,15 @@ const LIMITS = { maxPixels: 10_000 };
 const TOLERANCE: Record<string, number> = { 'picture.avif': 2, 'alpha.png': 1 };
 
 describe('decoding equals Pillow', () => {
-  test.each(Object.entries(reference.formats))('%s', async (name, { width, height }) => {
-    const picture = await decode(readFileSync(new URL(name, folder)), false, LIMITS);
-    expect(picture).toMatchObject({ width, height });
+  const cases = Object.entries(reference.formats).flatMap(([name, size]) =>
+    Object.entries(DECODERS).map(([by, decoder]) => ({ name, size, by, decoder })),
+  );
+
+  test.each(cases)('$name, by $by', async ({ name, size, decoder }) => {
+    const picture = await decoder(readFileSync(new URL(name, folder)), false, LIMITS);
+    // A quick decoder leaves to sharp what is not plain.
+    if (!picture) return;
+    expect(picture).toMatchObject(size);
     const expected = readFileSync(new URL(`${name}.rgb`, folder));
     expect(picture.data.length).toBe(expected.length);
     const difference = expected.reduce(
@@ -37,6 +44,14 @@ describe('decoding equals Pillow', () => {
       0,
     );
     expect(difference).toBeLessThanOrEqual(TOLERANCE[name] ?? 0);
+  });
+
+  test('the decoder of small PNGs leaves only 16 bits to sharp', async () => {
+    const left: string[] = [];
+    for (const name of Object.keys(reference.formats).filter((one) => one.endsWith('.png'))) {
+      if (!(await DECODERS.png?.(readFileSync(new URL(name, folder)), false, LIMITS))) left.push(name);
+    }
+    expect(left).toEqual(['grey-16.png']);
   });
 
   test('EXIF orientation 6 is turned clockwise unless that is turned off', async () => {

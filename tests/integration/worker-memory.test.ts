@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { processStatus } from '../../src/runtime/workers/process/worker-memory.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { best, once, specOf, turn } from '../support/networks.js';
+import { onnxFileOf } from '../support/onnx-files.js';
 import { startPool } from '../support/server.js';
 import { instruct, until, Weights } from '../support/worker-script.js';
 
 const MIB = 1024 * 1024;
+const WORKER = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
 
 /** A pool whose workers may hold so much each, with a scripted network in all of them. */
 async function setUp({ share = 2 ** 40, workers = 1 }) {
@@ -62,6 +65,37 @@ describe('a network that does not fit into a worker', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('a network that was tried with more rows than it is run with', () => {
+  it('does not keep what they took', async () => {
+    const [SIDE, CHANNELS, ROWS] = [224, 16, 16];
+    const file = join(await temporaryFolder(), 'n.onnx');
+    // Of several rows it computes all activations, and then fails: the shape of its output is fixed.
+    const network = onnxFileOf({
+      opset: 17,
+      input: ['N', 3, SIDE, SIDE],
+      nodes: [
+        ['Conv', ['x', 'w'], ['c'], { pads: [1, 1, 1, 1] }],
+        ['GlobalAveragePool', ['c'], ['p']],
+        ['Reshape', ['p', 'shape'], ['y']],
+      ],
+      constants: {
+        w: { dims: [CHANNELS, 3, 3, 3], values: Array.from({ length: CHANNELS * 27 }, (_, i) => (i % 5) - 2) },
+        shape: [1n, BigInt(CHANNELS)],
+      },
+      output: 'y',
+    });
+    writeFileSync(file, network);
+    const input = { name: 'x', layout: 'NCHW', height: SIDE, width: SIDE } as const;
+    const output = { name: 'y', kind: 'logits' } as const;
+    const spec = { ...specOf('n', file), input, output, batch: 'dynamic', labels: CHANNELS } as const;
+    const pool = startPool({ script: WORKER, batch: ROWS });
+    const { batch } = await pool.load(spec, 1);
+    expect(batch).toBe(1);
+    // It holds 45 MB, and would hold 100.
+    expect(processStatus(pool.pids[0])?.held).toBeLessThan(72e6);
+  });
+});
+
 describe.runIf(process.platform === 'linux')('the environment of a worker', () => {
   it('has no keys or settings of the server', async () => {
     const env = { MENAGERIE_ADMIN_KEY: 'secret', AWS_SECRET_ACCESS_KEY: 'secret', TZ: 'UTC', PATH: process.env.PATH };
@@ -73,6 +107,7 @@ describe.runIf(process.platform === 'linux')('the environment of a worker', () =
     // The shell that becomes the worker adds its own.
     await until(() => readFileSync(`/proc/${pool.pids[0]}/cmdline`, 'latin1').includes('scripted-worker'), 'it');
     expect(names().filter((name) => name !== 'PWD')).toEqual([
+      'MALLOC_ARENA_MAX',
       'ORT_DISABLE_TELEMETRY',
       'PATH',
       'TZ',

@@ -24,6 +24,15 @@ export interface Rows {
   rows: number;
 }
 
+/** A network, and the largest number of rows that it was tried with. */
+interface Tried {
+  network: Network;
+  largestRun: number;
+}
+
+/** Inputs of so many values take memory that is worth giving back: 8 MB of activations and more, in most networks. */
+const LARGE_INPUT_VALUES = 1 << 18;
+
 /** A loaded network. Running it blocks the thread, so this is used in workers only. */
 export class Network {
   readonly spec: NetworkSpec;
@@ -61,10 +70,20 @@ export class Network {
 
   /**
    * Reads and verifies a file, loads it or shares what is loaded, checks its inputs, outputs and scores against the manifest, and
-   * measures the best batch size.
+   * measures the best batch size. The runtime keeps the memory of the largest run as long as a session lives: if larger batches were
+   * tried than are worth it, the network is then loaded anew.
    * @throws MenagerieError what Sessions.take throws; `signature_mismatch`, `scores_not_finite`, `memory_exceeded`
    */
   static async load(spec: NetworkSpec, settings: RunSettings, sessions: Sessions): Promise<Network> {
+    const { network, largestRun } = await Network.#take(spec, settings, sessions);
+    const { batch, provider, sha256 } = network.info;
+    const inflated = largestRun > batch && largestRun * network.length > LARGE_INPUT_VALUES;
+    if (!inflated || provider !== 'cpu') return network;
+    await network.release();
+    return (await Network.#take({ ...spec, sha256 }, { ...settings, batch }, sessions)).network;
+  }
+
+  static async #take(spec: NetworkSpec, settings: RunSettings, sessions: Sessions): Promise<Tried> {
     const started = performance.now();
     const runnable = await sessions.take(spec, settings);
     try {
@@ -83,14 +102,16 @@ export class Network {
     runnable: Runnable,
     sessions: Sessions,
     started: number,
-  ): Promise<Network> {
+  ): Promise<Tried> {
     const { session, headBytes, sha256 } = runnable;
     const { provider, fallback, layersOnCpu, name } = session;
     const signature = readSignature(session.session, spec);
     const forward = new Forward(runnable, spec, signature);
     const loaded = performance.now();
     const trial = new Trial(spec, signature);
+    let largestRun = 1;
     const run = async (rows: number) => {
+      largestRun = Math.max(largestRun, rows);
       const input = trial.input(rows);
       const began = performance.now();
       const outputs = await forward.stated(await forward.run(input, rows, forward.fetches('scores')), rows);
@@ -108,7 +129,8 @@ export class Network {
     const loadMs = loaded - started;
     const facts = { provider, fallback, layersOnCpu, sha256, session: name, headBytes, classes: spec.labels, features };
     const info = { ...facts, batch, loadMs, warmupMs, viewMs };
-    return new Network(forward, sessions, spec, signature, info, settings.runBytes);
+    const network = new Network(forward, sessions, spec, signature, info, settings.runBytes);
+    return { network, largestRun };
   }
 
   /** The normalised pixels of all inputs, row after row. @param tensor memory for them */

@@ -25,8 +25,8 @@ export interface InspectorOptions {
 const MAX_PENDING = 16;
 /** Lower priority than everything that serves. */
 const INSPECTOR_NICENESS = 15;
-/** How long the process is kept while there is no inspection. */
-const IDLE_MS = 10_000;
+/** How long the process is kept while there is no inspection, in ms: it holds up to hundreds of megabytes, and starts in a tenth of a second. */
+const IDLE_MS = 1000;
 /** Memory for weights, in sizes of the file: the runtime holds them as in the file, and as it computes with them. */
 const WEIGHTS_FACTOR = 3;
 

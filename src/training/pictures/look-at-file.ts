@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isCameraRaw, isHeic } from '../../datasets/image-files.js';
 import type { Entry } from '../../datasets/walk.js';
-import { isAccepted, SNIFFED_BYTES, sniff } from '../../imaging/sniff.js';
+import { isAccepted, SNIFFED_BYTES, sniff } from '../../imaging/formats/sniff.js';
 import { reasonOf } from '../../system/errors.js';
 import { piecesOf } from '../../system/regular-file.js';
 

@@ -85,6 +85,18 @@ describe('what decoding will take', () => {
     }
   });
 
+  test('of a plain small PNG is the time of the decoder for such pictures, and memory for sharp too', async () => {
+    const [plain, interlaced, turned] = await Promise.all([
+      cost(black(100).png()),
+      cost(black(100).png({ progressive: true })),
+      cost(black(100).withMetadata({ orientation: 6 }).png()),
+    ]);
+    for (const bySharp of [interlaced, turned]) expect(plain.gmacs).toBeLessThan(bySharp.gmacs / 4);
+    expect(plain.bytes).toBeGreaterThan(8e6);
+    // With some pixels more sharp takes it.
+    expect((await cost(black(260, 256).png())).gmacs).toBeGreaterThan(1.1 * (await cost(black(256).png())).gmacs);
+  });
+
   test('counts the scans of a JPEG, but not what metadata have that looks like one', async () => {
     const progressive = await black(SIDE).jpeg({ progressive: true }).toBuffer();
     const once = costOf(progressive).gmacs;

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { type ByteSource, bytesInMemory, Pieces } from '../../../src/core/byte-source.js';
+import { type AcceptedFormat, sniff } from '../../../src/imaging/formats/sniff.js';
 import { readHeader } from '../../../src/imaging/header.js';
 import { HeaderUnsupported } from '../../../src/imaging/headers/byte-window.js';
 import type { PictureHeader } from '../../../src/imaging/headers/picture-header.js';
-import { type AcceptedFormat, sniff } from '../../../src/imaging/sniff.js';
 import {
   avif,
   box,

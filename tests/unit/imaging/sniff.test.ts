@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sniff } from '../../../src/imaging/sniff.js';
+import { sniff } from '../../../src/imaging/formats/sniff.js';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const box = (brand: string, compatible = '') => {

@@ -25,6 +25,8 @@ type Command = [file: string, ...args: string[]];
 /** The variables that a worker gets: those that libraries, the C runtime and CUDA read. It gets no keys or settings of the server. */
 const HANDED_ON =
   /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_.*|MALLOC_.*|GLIBC_TUNABLES|CUDA_.*|NVIDIA_.*|ORT_.*|OMP_.*)$/i;
+/** Unless the server's environment says otherwise. By default glibc keeps memory for each thread in an arena of its own. */
+const DEFAULTS = { MALLOC_ARENA_MAX: '2' };
 const ADDED = {
   // One thread decodes, and the main thread waits for it.
   UV_THREADPOOL_SIZE: '1',
@@ -49,7 +51,7 @@ export function launch({ script, levers, niceness, env }: LaunchOptions): Launch
   const child = spawn(file, args, {
     // 3 is the socket; 4 is a pipe that only tells the worker when the server ends.
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(handedOn), ...ADDED },
+    env: { ...DEFAULTS, ...Object.fromEntries(handedOn), ...ADDED },
     windowsHide: true,
   });
   // If the system has no file descriptors left, there are no pipes, and the process emits an error.

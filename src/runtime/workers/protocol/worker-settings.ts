@@ -1,4 +1,4 @@
-import type { DecodeLimits } from '../../../imaging/decode.js';
+import type { DecodeLimits } from '../../../imaging/open-file.js';
 import type { Device } from '../../device/providers.js';
 
 /** Settings that a worker gets when it starts. */
