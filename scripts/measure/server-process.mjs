@@ -11,10 +11,11 @@ const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../../dist/main.js')
  * Starts it on a free port and waits until it is ready.
  * @param {Record<string, string>} settings
  * @param {string} main the program, if it is not that of this checkout
+ * @param {'inherit' | 'ignore'} output where its standard output goes
  */
-export async function startServer(settings, main = MAIN) {
+export async function startServer(settings, main = MAIN, output = 'inherit') {
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', MENAGERIE_LOG_LEVEL: 'error', ...settings };
-  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'pipe'] });
+  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', output, 'pipe'] });
   const pid = pidOf(child);
   /** @type {string} */
   const address = await new Promise((resolve, reject) => {

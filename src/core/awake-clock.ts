@@ -5,6 +5,12 @@ const SLEEP_MS = 1000;
 /** The longest delay that `setTimeout` takes. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
+interface Deadline {
+  /** In milliseconds of the clock. */
+  due: number;
+  callback(): void;
+}
+
 /**
  * Counts the milliseconds for which this process was awake. The clock stands still while the machine is suspended or the
  * process is stopped, so that no deadline expires in that time.
@@ -12,6 +18,11 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 class AwakeClock {
   #asleepMs = 0;
   #lastCheck = performance.now();
+  readonly #deadlines = new Set<Deadline>();
+  /** One for all deadlines. A request has three, and hardly any comes to pass. */
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer is due. */
+  #next = Number.POSITIVE_INFINITY;
 
   constructor() {
     setInterval(() => this.now(), TICK_MS).unref();
@@ -31,16 +42,29 @@ class AwakeClock {
    * @returns a function that cancels the call
    */
   after(ms: number, callback: () => void): () => void {
-    const due = this.now() + ms;
-    let timer = setTimeout(check, Math.min(ms, MAX_TIMEOUT_MS));
-    const clock = this;
-    function check(): void {
-      const left = due - clock.now();
+    const deadline = { due: this.now() + ms, callback };
+    this.#deadlines.add(deadline);
+    if (deadline.due < this.#next) this.#setTimer(deadline.due, ms);
+    return () => this.#deadlines.delete(deadline);
+  }
+
+  #setTimer(due: number, ms: number): void {
+    clearTimeout(this.#timer);
+    this.#next = due;
+    // It may be left from a deadline that was cancelled, so it keeps no process alive: what is waited for does.
+    this.#timer = setTimeout(() => this.#check(), Math.min(ms, MAX_TIMEOUT_MS)).unref();
+  }
+
+  #check(): void {
+    const now = this.now();
+    this.#next = Number.POSITIVE_INFINITY;
+    for (const deadline of this.#deadlines) {
       // A timer may be early by part of a millisecond.
-      if (left < 1) callback();
-      else timer = setTimeout(check, Math.min(left, MAX_TIMEOUT_MS));
+      if (deadline.due - now < 1) {
+        this.#deadlines.delete(deadline);
+        deadline.callback();
+      } else if (deadline.due < this.#next) this.#setTimer(deadline.due, deadline.due - now);
     }
-    return () => clearTimeout(timer);
   }
 }
 

@@ -21,6 +21,18 @@ export class Pieces implements ByteSource {
     this.length = pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Whether these are the same bytes, in whatever pieces. */
+  equals(other: Pieces): boolean {
+    let at = 0;
+    return (
+      this.length === other.length &&
+      this.pieces.every((piece) => {
+        at += piece.length;
+        return Buffer.compare(piece, other.slice(at - piece.length, at)) === 0;
+      })
+    );
+  }
+
   slice(start: number, end: number): Uint8Array {
     const parts: Uint8Array[] = [];
     let offset = 0;

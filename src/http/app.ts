@@ -110,10 +110,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const connections = followConnections(server.server, unread);
   // Decided when a request is answered, not when it arrives, so that earlier requests close their connection too. Pipelined requests
   // are still answered: only the reply to the newest one closes the connection.
-  server.addHook('onSend', async (request, reply) => {
+  server.addHook('onSend', (request, reply, _payload, done) => {
     if (closesUnread(request.raw, unread) || (draining && connections.isNewest(request.raw))) {
       reply.header('connection', 'close');
     }
+    done();
   });
   server.addHook('preClose', async () => connections.closeUnused());
 

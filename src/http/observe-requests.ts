@@ -11,7 +11,10 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 /** Writes one log line and updates the metrics for every request, including aborted ones. */
 export function observeRequests(app: FastifyInstance, events: HttpEvents): void {
-  app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, events));
+  app.addHook('onRequest', (request, reply, done) => {
+    observeRequest(request, reply, events);
+    done();
+  });
 }
 
 /** The same for one request. */

@@ -1,8 +1,8 @@
-import { setMaxListeners } from 'node:events';
 import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
+import { Stop, type StopSignal } from '../core/stop-signal.js';
 import type { Answer, Answerer, PictureFeatures } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import { groupAnswer } from './answering/group-answer.js';
@@ -77,7 +77,7 @@ interface Admitted {
  */
 export class Ticket {
   readonly #tools: TicketTools;
-  readonly #abort = new AbortController();
+  readonly #stop = new Stop();
   readonly #flow = createFlow();
   #admitted: Admitted | undefined;
   #reservation: Reservation | undefined;
@@ -86,8 +86,6 @@ export class Ticket {
   /** @param uploadMs time for the pictures to arrive; undefined: they have arrived */
   constructor(tools: TicketTools, uploadMs?: number) {
     this.#tools = tools;
-    // Every waiting job listens to the signal, so many listeners are not a leak.
-    setMaxListeners(0, this.signal);
     if (uploadMs !== undefined) {
       this.#limit(
         uploadMs,
@@ -97,8 +95,8 @@ export class Ticket {
   }
 
   /** Aborts when the request ends early: jobs that have not begun never do. Its reason is a MenagerieError. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  get signal(): StopSignal {
+    return this.#stop;
   }
 
   /** The models that answer the question. */
@@ -108,7 +106,7 @@ export class Ticket {
 
   /** Ends the request. */
   abort(reason: MenagerieError): void {
-    this.#abort.abort(reason);
+    this.#stop.abort(reason);
   }
 
   /**
@@ -212,8 +210,9 @@ export class Ticket {
 
   async #classify(file: CostedFile, plan: Plan, totals: Timings): Promise<Answer> {
     const { answerer, answers, events } = this.#tools;
-    const key = `${await fingerprint(file.bytes)} ${plan.key}`;
-    const { answer, source, timings } = await answers.get(key, this.signal, (signal) =>
+    const key = answers.caches ? `${await fingerprint(file.bytes)} ${plan.key}` : undefined;
+    const wanted = { file: file.bytes, plan: plan.key, key };
+    const { answer, source, timings } = await answers.get(wanted, this.signal, (signal) =>
       answerer.answer(file, plan, { flow: this.#flow, signal }),
     );
     this.#note(file, timings, totals);

@@ -5,6 +5,8 @@ import { isatty } from 'node:tty';
 const LIMIT = 1 << 20;
 /** Milliseconds before a failed write is repeated: at first, doubled each time, and at most. */
 const RETRY_MS = { first: 5, most: 200 };
+/** After a write, lines are collected for so many milliseconds, or until there are so many bytes: a write takes as much time as many lines. */
+const COLLECT = { ms: 20, bytes: 64 * 1024 };
 
 /**
  * Writes lines to a descriptor that may not accept them: a pipe that nobody reads or whose reader has gone, a full disk, a terminal
@@ -21,6 +23,8 @@ export class BoundedOutput {
   /** Being written. One write at a time, because each occupies one of libuv's few threads. */
   #batch: Uint8Array | undefined;
   #writing = false;
+  /** Set while lines are collected for the next write. */
+  #pause: NodeJS.Timeout | undefined;
   /** Bytes of `#waiting` and `#batch`. */
   #bytes = 0;
   #failures = 0;
@@ -56,6 +60,7 @@ export class BoundedOutput {
     }
     this.#waiting.push(text);
     this.#bytes += bytes;
+    if (this.#bytes > COLLECT.bytes) this.#endPause();
     this.#advance();
   }
 
@@ -74,11 +79,18 @@ export class BoundedOutput {
       const empty = () => end(true);
       const timer = setTimeout(() => end(false), ms);
       this.#whenEmpty.add(empty);
+      this.#endPause();
+      this.#advance();
     });
   }
 
+  #endPause(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+  }
+
   #advance(): void {
-    if (this.#writing || this.#bytes === 0) return;
+    if (this.#writing || this.#pause || this.#bytes === 0) return;
     if (!this.#batch) {
       this.#batch = Buffer.from(this.#waiting.join(''));
       this.#waiting = [];
@@ -105,6 +117,12 @@ export class BoundedOutput {
       this.#unreported = 0;
       this.#waiting.push(note);
       this.#bytes += Buffer.byteLength(note);
+    }
+    if (!this.#batch && this.#whenEmpty.size === 0 && this.#bytes < COLLECT.bytes) {
+      this.#pause = setTimeout(() => {
+        this.#pause = undefined;
+        this.#advance();
+      }, COLLECT.ms);
     }
     this.#advance();
     if (this.#bytes === 0) for (const empty of this.#whenEmpty) empty();

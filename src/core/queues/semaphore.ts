@@ -1,3 +1,4 @@
+import type { StopSignal } from '../stop-signal.js';
 import { createFlow, FairQueue, type Flow } from './fair-queue.js';
 
 /**
@@ -17,7 +18,7 @@ export class Semaphore {
    * @param weight permits that the task takes
    * @throws what `task` throws, or the reason of `signal` if it aborts while waiting: the task is then never started
    */
-  async run<T>(task: () => Promise<T>, signal?: AbortSignal, flow: Flow = createFlow(), weight = 1): Promise<T> {
+  async run<T>(task: () => Promise<T>, signal?: StopSignal, flow: Flow = createFlow(), weight = 1): Promise<T> {
     await this.#acquire(signal, flow, weight);
     try {
       return await task();
@@ -31,7 +32,7 @@ export class Semaphore {
     return this.#free > 0 ? this.#waiting.take() : undefined;
   }
 
-  async #acquire(signal: AbortSignal | undefined, flow: Flow, weight: number): Promise<void> {
+  async #acquire(signal: StopSignal | undefined, flow: Flow, weight: number): Promise<void> {
     signal?.throwIfAborted();
     if (this.#free > 0) {
       this.#free -= weight;

@@ -1,6 +1,7 @@
-import { finished, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import { ChunkCount, LEAST_BYTES } from './chunk-count.js';
 import { encodingOf, openDecoder } from './content-encoding.js';
 import { type Body, type BodyReader, type BodyRules, HOW_TO_SEND } from './readers/body-reader.js';
@@ -16,18 +17,6 @@ const PICTURE_TYPE = /^(image\/|application\/octet-stream)/i;
 /** Bytes of a form or of JSON besides its pictures, and the growth of a picture in base64 with line breaks. */
 const LARGEST = { besides: 1024 * 1024, growth: 1.4 };
 
-/**
- * Reads the body of a request: a picture, a form or JSON. Its first byte decides before its Content-Type does, because many clients
- * send a type that nobody chose.
- * @param signal aborts reading; its reason is thrown
- * @throws MenagerieError `empty_body`, `no_image`, `unexpected_field`, `invalid_request`, `malformed_body`, `too_many_bytes`,
- *   `too_many_images`, `unsupported_encoding`, `overloaded`, or the signal's reason
- */
-export async function readBody(request: FastifyRequest, rules: BodyRules, signal: AbortSignal): Promise<Body> {
-  // The reader may wait for a body that never ends, so the signal does not wait for the reader.
-  return await untilAborted(receive(request, rules), signal);
-}
-
 /** Content-Length of a request, in bytes; undefined if it has none, or if it does not say how large the body is when decoded. */
 export function declaredLength(request: FastifyRequest): number | undefined {
   const length = request.headers['content-length'];
@@ -39,7 +28,14 @@ export function mayHoldParameters({ headers }: FastifyRequest): boolean {
   return !PICTURE_TYPE.test(headers['content-type'] ?? '');
 }
 
-async function receive(request: FastifyRequest, rules: BodyRules): Promise<Body> {
+/**
+ * Reads the body of a request: a picture, a form or JSON. Its first byte decides before its Content-Type does, because many clients
+ * send a type that nobody chose.
+ * @param signal aborts reading; its reason is thrown
+ * @throws MenagerieError `empty_body`, `no_image`, `unexpected_field`, `invalid_request`, `malformed_body`, `too_many_bytes`,
+ *   `too_many_images`, `unsupported_encoding`, `overloaded`, or the signal's reason
+ */
+export async function readBody(request: FastifyRequest, rules: BodyRules, signal: StopSignal): Promise<Body> {
   const { raw } = request;
   const { account, maxBytes, maxImages } = rules;
   const limit = mayHoldParameters(request) ? maxImages * maxBytes * LARGEST.growth + LARGEST.besides : maxBytes;
@@ -47,6 +43,7 @@ async function receive(request: FastifyRequest, rules: BodyRules): Promise<Body>
   const encoding = encodingOf(request);
   const decoder = encoding === undefined ? undefined : openDecoder(encoding, account);
   const source: Readable = decoder ? raw.pipe(decoder) : raw;
+  let stop = () => {};
   try {
     return await new Promise((resolve, reject) => {
       let reader: BodyReader | undefined;
@@ -65,8 +62,16 @@ async function receive(request: FastifyRequest, rules: BodyRules): Promise<Body>
         }
         source.off('data', onData);
       };
+      const onAbort = () => reject(signal.reason);
+      stop = () => {
+        source.off('data', onData);
+        signal.removeEventListener('abort', onAbort);
+      };
+      // First, and beside the stream, which may never end.
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
       source.on('data', onData);
-      finished(source, { writable: false }, (error) => {
+      whenRead(source, (error) => {
         try {
           if (error) throw bodyFault(encoding, error);
           if (!reader) throw new MenagerieError('empty_body', `The body is empty. ${HOW_TO_SEND}`);
@@ -75,15 +80,27 @@ async function receive(request: FastifyRequest, rules: BodyRules): Promise<Body>
           reject(fault);
         }
       });
-      if (decoder) finished(raw, { writable: false }, (error) => error && reject(bodyFault(undefined, error)));
+      if (decoder) whenRead(raw, (error) => error && reject(bodyFault(undefined, error)));
       rejectTooFine(request, reject);
     });
   } finally {
+    stop();
     raw.unpipe();
     decoder?.destroy();
     // Drops the rest of the body as it arrives: the next request on the connection follows it.
     raw.resume();
   }
+}
+
+/** Calls back when a stream has been read completely, or with an error when it ended early; perhaps more than once. */
+function whenRead(source: Readable, callback: (error?: Error) => void): void {
+  const closed = () => {
+    if (!source.readableEnded) callback(new Error('the stream was closed'));
+  };
+  source.once('end', () => callback());
+  source.on('error', callback);
+  source.once('close', closed);
+  if (source.destroyed) closed();
 }
 
 function readerFor([first]: Uint8Array, { headers }: FastifyRequest, rules: BodyRules): BodyReader {
@@ -115,14 +132,4 @@ export function bodyFault(encoding: string | undefined, cause: unknown): Menager
       ? 'The body ended early.'
       : `The body is not what its Content-Encoding "${encoding}" says, or ended early.`;
   return new MenagerieError('malformed_body', detail, { cause });
-}
-
-/** Settles like the promise, or rejects with the signal's reason if that comes first. A later rejection of the promise is handled. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

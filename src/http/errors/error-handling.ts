@@ -58,18 +58,15 @@ export function installErrorHandling(app: FastifyInstance, events: HttpEvents): 
     methods.set(url, known);
   });
   // As a hook, because Fastify looks at the body before it calls a handler for this.
-  app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done();
     const path = pathOf(request);
     const allowed = [...methods].find(([pattern]) => matches(pattern, path))?.[1];
-    if (!allowed) return send(nothingAt(path), request, reply);
+    if (!allowed) return void send(nothingAt(path), request, reply);
     const names = [...allowed].sort().join(', ');
     reply.header('allow', names);
-    return send(
-      new MenagerieError('method_not_allowed', `This address does not support ${request.method}; use ${names}.`),
-      request,
-      reply,
-    );
+    const detail = `This address does not support ${request.method}; use ${names}.`;
+    send(new MenagerieError('method_not_allowed', detail), request, reply);
   });
   // For routes that find nothing themselves, such as the files of the documentation.
   app.setNotFoundHandler((request, reply) => send(nothingAt(pathOf(request)), request, reply));

@@ -1,5 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Batcher, type Runner } from '../../core/queues/batcher.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import { type AnyJob, type Batch, inNoWorker } from './job.js';
 import { loneKey } from './lone-instances.js';
 import type { Place } from './place.js';
@@ -68,7 +69,7 @@ export class Dispatcher {
   }
 
   /** Queues a job. @returns its result @throws its error, or the signal's reason */
-  do<J extends AnyJob>(job: J, signal: AbortSignal): J['done'] {
+  do<J extends AnyJob>(job: J, signal: StopSignal): J['done'] {
     if (this.#stopped) job.reject(shuttingDown());
     else if (signal.aborted) job.reject(signal.reason);
     // The network may have been lost since the caller looked; the job would wait for ever.

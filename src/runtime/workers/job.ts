@@ -2,6 +2,7 @@ import type { Pieces } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import type { BatchItem } from '../../core/queues/batcher.js';
 import type { Flow } from '../../core/queues/fair-queue.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import type { Ask, PictureFacts, RunInput, TensorInfo } from './protocol/calls.js';
 import type { Bytes } from './protocol/frame.js';
 
@@ -14,7 +15,7 @@ export interface Turn {
   /** Milliseconds that the job is expected to take. */
   ms: number;
   /** Ends the wait: a job that has not begun when it aborts never does. */
-  signal: AbortSignal;
+  signal: StopSignal;
 }
 
 /** A picture's file. */
@@ -129,7 +130,7 @@ export class Job<K extends JobKind> implements BatchItem {
   }
 
   /** Rejects the job when the signal aborts, then calls `onAbort`. Work that has begun is not interrupted. */
-  follow(signal: AbortSignal, onAbort: () => void): void {
+  follow(signal: StopSignal, onAbort: () => void): void {
     const abort = () => {
       this.reject(signal.reason);
       onAbort();

@@ -1,4 +1,5 @@
-import { setMaxListeners } from 'node:events';
+import type { Pieces } from '../../core/byte-source.js';
+import { Stop, type StopSignal } from '../../core/stop-signal.js';
 import type { Answer } from './answerer.js';
 import type { AnswerSource, Timings } from './timings.js';
 
@@ -8,14 +9,26 @@ export interface Computed {
   timings: Timings;
 }
 
+/** What an answer depends on. */
+export interface Wanted {
+  file: Pieces;
+  /** Equal exactly if equal files have equal answers. */
+  plan: string;
+  /** Names file and plan in the cache; undefined: the answer is not cached. */
+  key: string | undefined;
+}
+
 /** A computation that has not ended. */
 interface Flight {
+  wanted: Wanted;
   promise: Promise<Computed>;
-  abort: AbortController;
+  stop: Stop;
   /** Number of requests that wait for it. */
   waiting: number;
 }
 
+/** A file is compared with so many others at most: they may be made to differ only at their ends. */
+const MOST_COMPARED = 8;
 /** Bytes that a cached answer takes in addition to its numbers. */
 const ANSWER_OVERHEAD_BYTES = 500;
 
@@ -25,7 +38,8 @@ const ANSWER_OVERHEAD_BYTES = 500;
  */
 export class SharedAnswers {
   readonly #limit: number;
-  readonly #flights = new Map<string, Flight>();
+  /** By plan and length of the file: those that differ at most in the bytes, oldest first. */
+  readonly #flights = new Map<string, Flight[]>();
   /** Least recently used first. */
   readonly #cache = new Map<string, Answer>();
   #bytes = 0;
@@ -35,73 +49,91 @@ export class SharedAnswers {
     this.#limit = cacheBytes;
   }
 
+  /** Whether there is a cache. */
+  get caches(): boolean {
+    return this.#limit > 0;
+  }
+
   /** Bytes in the cache. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * The answer for a key.
-   * @param key equal exactly if the answers are equal
+   * The answer for a file.
    * @param signal ends the wait of this request; the computation ends when no request waits for it
    * @param compute called if the answer is neither cached nor being computed; its signal aborts when no request waits for it
    * @throws what `compute` throws, or the signal's reason
    */
   async get(
-    key: string,
-    signal: AbortSignal,
-    compute: (signal: AbortSignal) => Promise<Computed>,
+    wanted: Wanted,
+    signal: StopSignal,
+    compute: (signal: StopSignal) => Promise<Computed>,
   ): Promise<{ answer: Answer; source: AnswerSource; timings: Timings | undefined }> {
     signal.throwIfAborted();
-    const cached = this.#cache.get(key);
-    if (cached) {
+    const { file, key } = wanted;
+    const cached = key === undefined ? undefined : this.#cache.get(key);
+    if (cached && key !== undefined) {
       this.#cache.delete(key);
       this.#cache.set(key, cached);
       return { answer: cached, source: 'cached', timings: undefined };
     }
-    const known = this.#flights.get(key);
-    const flight = known ?? this.#start(key, compute);
-    const { answer, timings } = await this.#join(key, flight, signal);
+    const alike = this.#flights.get(placeOf(wanted)) ?? [];
+    const known = alike.slice(-MOST_COMPARED).find((flight) => flight.wanted.file.equals(file));
+    const { answer, timings } = await this.#join(known ?? this.#start(wanted, compute), signal);
     return known ? { answer, source: 'shared', timings: undefined } : { answer, source: 'computed', timings };
   }
 
-  #start(key: string, compute: (signal: AbortSignal) => Promise<Computed>): Flight {
-    const abort = new AbortController();
-    setMaxListeners(0, abort.signal);
-    const promise = compute(abort.signal).then(
+  #start(wanted: Wanted, compute: (signal: StopSignal) => Promise<Computed>): Flight {
+    const stop = new Stop();
+    const promise = compute(stop).then(
       (computed) => {
-        this.#land(key, flight);
-        this.#keep(key, computed.answer);
+        this.#land(flight);
+        if (wanted.key !== undefined) this.#keep(wanted.key, computed.answer);
         return computed;
       },
       (error: unknown) => {
-        this.#land(key, flight);
+        this.#land(flight);
         throw error;
       },
     );
-    const flight: Flight = { promise, abort, waiting: 0 };
-    this.#flights.set(key, flight);
+    const flight: Flight = { wanted, promise, stop, waiting: 0 };
+    const place = placeOf(wanted);
+    this.#flights.set(place, [...(this.#flights.get(place) ?? []), flight]);
     return flight;
   }
 
-  #land(key: string, flight: Flight): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  #land(flight: Flight): void {
+    const place = placeOf(flight.wanted);
+    const others = this.#flights.get(place)?.filter((other) => other !== flight) ?? [];
+    if (others.length > 0) this.#flights.set(place, others);
+    else this.#flights.delete(place);
   }
 
-  async #join(key: string, flight: Flight, signal: AbortSignal): Promise<Computed> {
+  async #join(flight: Flight, signal: StopSignal): Promise<Computed> {
     flight.waiting++;
     return await new Promise((resolve, reject) => {
       const onAbort = () => {
         flight.waiting--;
         if (flight.waiting === 0) {
           // The next request for this key starts a new computation.
-          this.#land(key, flight);
-          flight.abort.abort(signal.reason);
+          this.#land(flight);
+          flight.stop.abort(signal.reason);
         }
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      flight.promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      const unfollow = () => signal.removeEventListener('abort', onAbort);
+      flight.promise.then(
+        (computed) => {
+          unfollow();
+          resolve(computed);
+        },
+        (error: unknown) => {
+          unfollow();
+          reject(error);
+        },
+      );
     });
   }
 
@@ -119,6 +151,10 @@ export class SharedAnswers {
       this.#bytes -= answerBytes(oldest, old);
     }
   }
+}
+
+function placeOf({ file, plan }: Wanted): string {
+  return `${file.length} ${plan}`;
 }
 
 function answerBytes(key: string, { combined, members }: Answer): number {

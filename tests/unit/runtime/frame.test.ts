@@ -102,7 +102,7 @@ describe('frames', () => {
     const part = new Uint8Array(1000);
     const pieces = [new Uint8Array(10), new Uint8Array(20)];
     const buffers = encodeFrame({}, [part, new Pieces(pieces)]);
-    expect(buffers.slice(2).map((buffer, i) => buffer === [part, ...pieces][i])).toEqual([true, true, true]);
+    expect(buffers.slice(1).map((buffer, i) => buffer === [part, ...pieces][i])).toEqual([true, true, true]);
   });
 
   test('are complete when their last byte has come, and not before', () => {

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Pieces } from '../../../src/core/byte-source.js';
 import { MenagerieError } from '../../../src/core/errors.js';
+import type { StopSignal } from '../../../src/core/stop-signal.js';
 import type { Answer } from '../../../src/serving/answering/answerer.js';
 import { type Computed, SharedAnswers } from '../../../src/serving/answering/shared-answers.js';
 
 const timings = { decode: 1, queue: 2, preprocess: 3, inference: 4 };
 const never = new AbortController().signal;
+/** A file whose only byte is this letter, asked about in the same way. */
+const of = (key: string) => ({ file: new Pieces([Buffer.from(key)]), plan: 'plan', key });
 
 function answerOf(width: number, classes = 10, changes: Partial<Answer> = {}): Answer {
   return {
@@ -29,8 +33,8 @@ function pending() {
   const promise = new Promise<Computed>((yes, no) => {
     [resolve, reject] = [yes, no];
   });
-  const state = { calls: 0, signal: never };
-  const compute = (signal: AbortSignal) => {
+  const state: { calls: number; signal: StopSignal } = { calls: 0, signal: never };
+  const compute = (signal: StopSignal) => {
     state.calls++;
     state.signal = signal;
     return promise;
@@ -41,7 +45,7 @@ function pending() {
 /** Asks with a computation that ends at once. */
 async function ask(answers: SharedAnswers, key: string, answer = answerOf(1)) {
   let calls = 0;
-  const { source } = await answers.get(key, never, async () => {
+  const { source } = await answers.get(of(key), never, async () => {
     calls++;
     return computed(answer);
   });
@@ -60,9 +64,9 @@ describe('requests for the same', () => {
   test('are computed once; times belong to the one that began', async () => {
     const answers = new SharedAnswers(0);
     const work = pending();
-    const asked = ['a', 'a', 'a'].map((key) => answers.get(key, never, work.compute));
+    const asked = ['a', 'a', 'a'].map((key) => answers.get(of(key), never, work.compute));
     const other = pending();
-    const another = answers.get('b', never, other.compute);
+    const another = answers.get(of('b'), never, other.compute);
     work.resolve(computed(answerOf(7)));
     const got = await Promise.all(asked);
     expect(work.state.calls).toBe(1);
@@ -76,12 +80,24 @@ describe('requests for the same', () => {
     expect(answers.bytes).toBe(0);
   });
 
+  test('are told from others of the same length, and asked in another way', async () => {
+    const answers = new SharedAnswers(0);
+    const work = pending();
+    const wanted = [of('a'), of('b'), { ...of('a'), plan: 'another' }, of('a'), of('b')];
+    const asked = wanted.map((each) => answers.get(each, never, work.compute));
+    expect(work.state.calls).toBe(3);
+    work.resolve(computed(answerOf(7)));
+    const sources = (await Promise.all(asked)).map(({ source }) => source);
+    expect(sources).toEqual(['computed', 'computed', 'computed', 'shared', 'shared']);
+    expect(await ask(answers, 'b')).toBe('computed');
+  });
+
   test('go on when one of them leaves, even the one that began', async () => {
     const answers = new SharedAnswers(0);
     const work = pending();
     const abort = new AbortController();
-    const first = answers.get('a', abort.signal, work.compute);
-    const second = answers.get('a', never, work.compute);
+    const first = answers.get(of('a'), abort.signal, work.compute);
+    const second = answers.get(of('a'), never, work.compute);
     abort.abort('gone');
     await expect(first).rejects.toBe('gone');
     expect(work.state.signal.aborted).toBe(false);
@@ -93,7 +109,7 @@ describe('requests for the same', () => {
     const answers = new SharedAnswers(0);
     const work = pending();
     const aborts = [new AbortController(), new AbortController()];
-    const asked = aborts.map(({ signal }) => answers.get('a', signal, work.compute));
+    const asked = aborts.map(({ signal }) => answers.get(of('a'), signal, work.compute));
     aborts[0]?.abort('first');
     expect(work.state.signal.aborted).toBe(false);
     aborts[1]?.abort('second');
@@ -103,12 +119,12 @@ describe('requests for the same', () => {
       'second',
     ]);
     const again = pending();
-    const next = answers.get('a', never, again.compute);
+    const next = answers.get(of('a'), never, again.compute);
     expect(again.state.calls).toBe(1);
     // What comes of the old computation after all concerns nobody, and does not take the new one's place.
     work.reject(new Error('given up'));
     await Promise.resolve();
-    const sharer = answers.get('a', never, pending().compute);
+    const sharer = answers.get(of('a'), never, pending().compute);
     again.resolve(computed(answerOf(9)));
     expect((await next).answer.width).toBe(9);
     expect((await sharer).source).toBe('shared');
@@ -117,14 +133,14 @@ describe('requests for the same', () => {
   test('one that has left before it came begins nothing', async () => {
     const answers = new SharedAnswers(1000);
     const work = pending();
-    await expect(answers.get('a', AbortSignal.abort('gone'), work.compute)).rejects.toBe('gone');
+    await expect(answers.get(of('a'), AbortSignal.abort('gone'), work.compute)).rejects.toBe('gone');
     expect(work.state.calls).toBe(0);
   });
 
   test('fail together, and the failure is forgotten', async () => {
     const answers = new SharedAnswers(1e6);
     const work = pending();
-    const asked = [answers.get('a', never, work.compute), answers.get('a', never, work.compute)];
+    const asked = [answers.get(of('a'), never, work.compute), answers.get(of('a'), never, work.compute)];
     const error = new MenagerieError('corrupt_image', 'No picture.');
     work.reject(error);
     for (const outcome of await Promise.allSettled(asked)) expect(outcome).toMatchObject({ reason: error });
@@ -177,10 +193,10 @@ describe('the cache', () => {
     const abort = new AbortController();
     // A computation that all have left, and that ends nevertheless.
     const [left, next] = [pending(), pending()];
-    const first = answers.get('a', abort.signal, left.compute);
+    const first = answers.get(of('a'), abort.signal, left.compute);
     abort.abort('gone');
     await expect(first).rejects.toBe('gone');
-    const second = answers.get('a', never, next.compute);
+    const second = answers.get(of('a'), never, next.compute);
     left.resolve(computed(answerOf(1)));
     next.resolve(computed(answerOf(1)));
     await second;
@@ -198,7 +214,7 @@ describe('the cache', () => {
         const last = new Map<string, Answer>();
         for (const { key, classes } of steps) {
           const fresh = answerOf(classes, classes);
-          const { answer, source } = await answers.get(key, never, async () => computed(fresh));
+          const { answer, source } = await answers.get(of(key), never, async () => computed(fresh));
           expect(answer).toBe(source === 'cached' ? last.get(key) : fresh);
           last.set(key, answer);
           expect(answers.bytes).toBeLessThanOrEqual(limit);

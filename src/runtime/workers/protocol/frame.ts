@@ -38,13 +38,16 @@ export class FrameError extends Error {
  */
 export function encodeFrame(head: object, parts: readonly Bytes[] = []): Uint8Array[] {
   if (parts.length > MAX_PARTS) throw new FrameError(`a frame has at most ${MAX_PARTS} parts`);
-  const text = Buffer.from(JSON.stringify(head));
-  const start = Buffer.allocUnsafe(PREFIX_BYTES + WORD * parts.length);
+  const text = JSON.stringify(head);
+  const textBytes = Buffer.byteLength(text);
+  const textStart = PREFIX_BYTES + WORD * parts.length;
+  const start = Buffer.allocUnsafe(textStart + textBytes);
   start.writeUInt32LE(MAGIC, 0);
-  start.writeUInt32LE(text.length, WORD);
+  start.writeUInt32LE(textBytes, WORD);
   start.writeUInt32LE(parts.length, 2 * WORD);
   for (const [i, part] of parts.entries()) start.writeUInt32LE(part.length, PREFIX_BYTES + WORD * i);
-  return [start, text, ...parts.flatMap((part) => (part instanceof Uint8Array ? [part] : part.pieces))];
+  start.write(text, textStart);
+  return [start, ...parts.flatMap((part) => (part instanceof Uint8Array ? [part] : part.pieces))];
 }
 
 /** Reads frames from a stream of chunks. Once `push` has thrown, the reader must not be used again. */
