@@ -31,7 +31,7 @@ COPY package.json LICENSE NOTICE docs/licences.md ./
 COPY --from=dependencies /usr/bin/tini-static /app/tini
 COPY deploy/docker/entrypoint.sh deploy/docker/health.mjs ./
 COPY --from=build /src/dist dist
-COPY wasm/jpeg.wasm wasm/
+COPY src/imaging/decoders/jpeg/wasm/jpeg.wasm src/imaging/decoders/jpeg/wasm/
 COPY models models
 # A volume over models/ hides what is under it: the entry point fills it from the copy. A volume takes its owner from menagerie-data/.
 RUN cp -R models models.image && mkdir menagerie-data && chown -R 10001:10001 models menagerie-data

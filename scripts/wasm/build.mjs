@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Builds wasm/jpeg.wasm from libjpeg-turbo and wasm/jpeg, to the same bytes wherever the same compiler is.
+// Builds the decoder of JPEG in src/imaging/decoders/jpeg/wasm, to the same bytes wherever the same compiler is.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,8 +11,8 @@ import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
 
 const HELP = `Usage: node scripts/wasm/build.mjs [--check] [--source FILE]
 
-Compiles libjpeg-turbo's decoder to WebAssembly and writes wasm/jpeg.wasm and its hash. Wants clang-19 and wasm-ld-19 in the version
-that is named in this file: on Debian 12, apt-get install clang-19 lld-19.
+Compiles libjpeg-turbo's decoder to WebAssembly and writes jpeg.wasm and its hash into src/imaging/decoders/jpeg/wasm. Wants
+clang-19 and wasm-ld-19 in the version that is named in this file: on Debian 12, apt-get install clang-19 lld-19.
 
   --check         write nothing, and fail if the result is not the file that is there
   --source FILE   the crate with the source, instead of fetching it from crates.io
@@ -29,7 +29,7 @@ const LINKER = 'wasm-ld-19';
 const VERSION = '19.1.7';
 const NOT_HERE = 75;
 
-/** What of libjpeg-turbo is compiled. wasm/jpeg/absent.c names what it refers to and is left out. */
+/** What of libjpeg-turbo is compiled. absent.c names what it refers to and is left out. */
 const LIBRARY = ['jcomapi', 'jdapimin', 'jdapistd', 'jdcoefct', 'jddctmgr', 'jdhuff', 'jdinput', 'jdmarker'];
 LIBRARY.push('jdmaster', 'jmemmgr', 'jutils');
 const OWN = ['absent', 'decode', 'kernels', 'memory', 'scan'];
@@ -42,9 +42,10 @@ const LINK = ['--no-entry', '-O3', '--lto-O3', '--gc-sections', '--strip-all', '
 LINK.push('-z', 'stack-size=32768', '--initial-memory=262144', '--max-memory=16777216');
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const own = join(root, 'wasm/jpeg');
-const target = join(root, 'wasm/jpeg.wasm');
-const sums = join(root, 'wasm/SHA256SUMS');
+const shipped = join(root, 'src/imaging/decoders/jpeg/wasm');
+const own = join(shipped, 'jpeg');
+const target = join(shipped, 'jpeg.wasm');
+const sums = join(shipped, 'SHA256SUMS');
 
 const { values } = readCommandLine(HELP, { check: { type: 'boolean', default: false }, source: { type: 'string' } });
 for (const tool of [COMPILER, LINKER]) {
@@ -59,7 +60,7 @@ if (!values.check) {
   writeFileSync(target, built);
   writeFileSync(sums, sum);
 } else if (!existsSync(target) || !built.equals(readFileSync(target)) || readFileSync(sums, 'utf8') !== sum) {
-  end(1, 'wasm/jpeg.wasm is not what its source gives');
+  end(1, 'jpeg.wasm is not what its source gives');
 }
 process.stdout.write(sum);
 

@@ -42,8 +42,8 @@ const fixtures = ['fidelity', 'pictures'].flatMap((folder) => {
 });
 const fixture = (name: string) => new Uint8Array(fixtures.find((each) => each.name === name)?.bytes ?? []);
 
-test('wasm/jpeg.wasm is the file whose hash is beside it', () => {
-  const folder = new URL('../../wasm/', import.meta.url);
+test('jpeg.wasm is the file whose hash is beside it', () => {
+  const folder = new URL('../../src/imaging/decoders/jpeg/wasm/', import.meta.url);
   const sum = createHash('sha256')
     .update(readFileSync(new URL('jpeg.wasm', folder)))
     .digest('hex');

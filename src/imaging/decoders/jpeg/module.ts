@@ -30,7 +30,7 @@ export interface JpegModule {
   next(): number;
 }
 
-const FILE = new URL('../../../../wasm/jpeg.wasm', import.meta.url);
+const FILE = new URL('../../../../src/imaging/decoders/jpeg/wasm/jpeg.wasm', import.meta.url);
 
 let module: JpegModule | undefined;
 
