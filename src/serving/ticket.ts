@@ -2,7 +2,7 @@ import { awakeClock } from '../core/awake-clock.js';
 import type { Pieces } from '../core/byte-source.js';
 import { type ErrorCode, MenagerieError, toMenagerieError } from '../core/errors.js';
 import { createFlow } from '../core/queues/fair-queue.js';
-import { Stop, type StopSignal } from '../core/stop-signal.js';
+import { Stop, type StopSignal } from '../core/queues/stop-signal.js';
 import type { Answer, Answerer, PictureFeatures } from './answering/answerer.js';
 import { fingerprint } from './answering/fingerprint.js';
 import { groupAnswer } from './answering/group-answer.js';

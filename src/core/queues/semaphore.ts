@@ -1,5 +1,5 @@
-import type { StopSignal } from '../stop-signal.js';
 import { createFlow, FairQueue, type Flow } from './fair-queue.js';
+import type { StopSignal } from './stop-signal.js';
 
 /**
  * Starts a task at once if a permit is free; otherwise the task waits. A task takes as many permits as its weight, even if fewer

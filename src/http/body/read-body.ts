@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { MenagerieError } from '../../core/errors.js';
-import type { StopSignal } from '../../core/stop-signal.js';
+import type { StopSignal } from '../../core/queues/stop-signal.js';
 import { ChunkCount, LEAST_BYTES } from './chunk-count.js';
 import { encodingOf, openDecoder } from './content-encoding.js';
 import { type Body, type BodyReader, type BodyRules, HOW_TO_SEND } from './readers/body-reader.js';

@@ -1,6 +1,6 @@
 import { MenagerieError } from '../../core/errors.js';
 import { Batcher, type Runner } from '../../core/queues/batcher.js';
-import type { StopSignal } from '../../core/stop-signal.js';
+import type { StopSignal } from '../../core/queues/stop-signal.js';
 import { type AnyJob, type Batch, inNoWorker } from './job.js';
 import { loneKey } from './lone-instances.js';
 import type { Place } from './place.js';

@@ -2,7 +2,7 @@ import type { Pieces } from '../../core/byte-source.js';
 import { MenagerieError } from '../../core/errors.js';
 import type { BatchItem } from '../../core/queues/batcher.js';
 import type { Flow } from '../../core/queues/fair-queue.js';
-import type { StopSignal } from '../../core/stop-signal.js';
+import type { StopSignal } from '../../core/queues/stop-signal.js';
 import type { Ask, PictureFacts, RunInput, TensorInfo } from './protocol/calls.js';
 import type { Bytes } from './protocol/frame.js';
 

@@ -1,6 +1,6 @@
 import { concatenated } from '../../core/concatenate.js';
 import { toMenagerieError } from '../../core/errors.js';
-import { Stop } from '../../core/stop-signal.js';
+import { Stop } from '../../core/queues/stop-signal.js';
 import type { Wants } from '../../runtime/networks/network-spec.js';
 import type { RunResult, Turn } from '../../runtime/workers/job.js';
 import type { WorkerPool } from '../../runtime/workers/pool.js';

@@ -1,5 +1,5 @@
 import type { Pieces } from '../../core/byte-source.js';
-import { Stop, type StopSignal } from '../../core/stop-signal.js';
+import { Stop, type StopSignal } from '../../core/queues/stop-signal.js';
 import type { Answer } from './answerer.js';
 import type { AnswerSource, Timings } from './timings.js';
 

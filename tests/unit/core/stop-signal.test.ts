@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Stop, type StopSignal } from '../../../src/core/stop-signal.js';
+import { Stop, type StopSignal } from '../../../src/core/queues/stop-signal.js';
 
 /** What a listener sees of a signal that is aborted, listened to twice and left once. */
 function seen(signal: StopSignal, abort: (reason: unknown) => void) {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Pieces } from '../../../src/core/byte-source.js';
 import { MenagerieError } from '../../../src/core/errors.js';
-import type { StopSignal } from '../../../src/core/stop-signal.js';
+import type { StopSignal } from '../../../src/core/queues/stop-signal.js';
 import type { Answer } from '../../../src/serving/answering/answerer.js';
 import { type Computed, SharedAnswers } from '../../../src/serving/answering/shared-answers.js';
 
