@@ -7,6 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 const LOOP =
   'trap "" INT TERM HUP; while read -r pid bytes; do prlimit --pid "$pid" "--data=$bytes:" 2>/dev/null; echo; done';
 
+/** Longer than the shell takes on any machine: it was stopped. */
+const TIMEOUT_MS = 5000;
+
 /**
  * Limits what processes may allocate (RLIMIT_DATA). One shell does that for the life of the server: starting a program stops the
  * server until that program runs, for 40 ms on a busy machine, and loading a model sets six limits.
@@ -23,7 +26,11 @@ class DataLimits {
   set(pid: number, bytes: number): Promise<void> {
     const shell = this.#shell ?? this.#start();
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      const timer = setTimeout(() => shell.kill('SIGKILL'), TIMEOUT_MS);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
       shell.stdin?.write(`${pid} ${bytes}\n`);
     });
   }
