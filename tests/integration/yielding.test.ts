@@ -42,21 +42,21 @@ describe.runIf(process.platform === 'linux')('a worker that does background work
     expect(pool.pids).toEqual([first, last]);
   });
 
-  test('goes on to its end when a request waits for it', async () => {
+  test('goes on to its end when more requests wait than are done', async () => {
     const { pool, weights, run, background } = await setUp(2);
     const later = run('hold', 1, background);
     await weights.untilBegun(1);
     const requests = [run('hold', 2)];
     await weights.untilBegun(2);
     await until(() => isStopped(pool.pids[1]), 'the worker to be stopped');
-    requests.push(run('answer', 3));
+    requests.push(run('answer', 3), run('answer', 4));
     await until(() => !isStopped(pool.pids[1]), 'the worker to go on');
     weights.open(1);
     await later;
-    await requests[1];
+    await Promise.all(requests.slice(1));
     weights.open(2);
     await requests[0];
-    expect(weights.begun).toEqual([1, 2, 3]);
+    expect(weights.begun).toEqual([1, 2, 3, 4]);
   });
 
   test('gets its share even if requests never end, and is not taken for one that was stopped from outside', async () => {

@@ -171,15 +171,22 @@ export class Dispatcher {
 
   /** Number of workers that may do background work. Of one or two there may be one while there are no requests at all. */
   #backgroundRoom(): number {
-    const { places } = this.#options;
-    const forRequests = places.filter((place) => place.inHand.length > 0 && !inBackground(place)).length;
-    return Math.max(forRequests === 0 ? 1 : 0, Math.floor((places.length - forRequests) / 2));
+    const forRequests = this.#forRequests();
+    return Math.max(forRequests === 0 ? 1 : 0, Math.floor((this.#options.places.length - forRequests) / 2));
   }
 
-  /** Stops background work while requests need the cores; but where a request waits for a worker, that one goes on to its end. */
+  /** Number of workers that do requests. */
+  #forRequests(): number {
+    return this.#options.places.filter((place) => place.inHand.length > 0 && !inBackground(place)).length;
+  }
+
+  /**
+   * Stops background work while requests need the cores. But if more jobs wait than workers do requests, it goes on to its end, which
+   * frees its worker. A single job is answered sooner by a worker that will be free soon, and has the cores for itself.
+   */
   #yield(): void {
     const { places, yielding } = this.#options;
-    if (this.#queue.length > 0) {
+    if (this.#queue.length > this.#forRequests()) {
       for (const { worker } of places.filter(inBackground)) if (worker) yielding.delete(worker);
     }
     yielding.yield(this.#backgroundRoom() === 0);
