@@ -6,7 +6,7 @@ import * as hostile from '../../scripts/torture/hostile-networks.mjs';
 import { WORKER_NICENESS } from '../../src/runtime/workers/pool.js';
 import { codeOf, postPicture } from '../support/http-client.js';
 import { temporaryFolder } from '../support/model-folders.js';
-import { type Running, serve } from '../support/process.js';
+import { childrenOf, type Running, serve } from '../support/process.js';
 import { until } from '../support/worker-script.js';
 
 // Networks that hang, hoard memory, or never load, in a real server. Its workers are what suffers.
@@ -28,14 +28,11 @@ async function start(networks: Record<string, Uint8Array>, env: Record<string, s
 }
 
 /** The processes that a server has started and that still run: workers, one that inspects networks, and a shell that sets limits. */
-function childrenOf({ child }: Running): number[] {
-  const file = `/proc/${child.pid}/task/${child.pid}/children`;
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
-}
+const processesOf = (server: Running) => childrenOf(server).map(Number);
 
 /** The workers among them, by their niceness. */
 function workersOf(server: Running): number[] {
-  return childrenOf(server).filter((pid) => {
+  return processesOf(server).filter((pid) => {
     try {
       return getPriority(pid) === getPriority(server.child.pid) + WORKER_NICENESS;
     } catch {
@@ -71,7 +68,7 @@ describe.runIf(process.platform === 'linux')('a network that never ends for some
       const text = await (await fetch(`${server.url}/metrics`)).text();
       return /menagerie_workers_busy 1/.test(text);
     }, 'it to be at work');
-    const workers = childrenOf(server);
+    const workers = processesOf(server);
     expect(workers.length).toBeGreaterThan(1);
     server.child.kill('SIGTERM');
     // Something accepted was not finished.
@@ -87,7 +84,7 @@ describe.runIf(process.platform === 'linux')('a network that never ends for some
       async () => /menagerie_workers_busy 1/.test(await (await fetch(`${server.url}/metrics`)).text()),
       'work',
     );
-    const workers = childrenOf(server);
+    const workers = processesOf(server);
     server.child.kill('SIGKILL');
     await trapped;
     await until(() => !workers.some(isThere), 'its workers to be gone');
@@ -122,7 +119,7 @@ describe.runIf(process.platform === 'linux')('a machine that is suspended', () =
     // Much longer than the work takes, so that a busy machine does not reach it either.
     const timeoutMs = 6000;
     const server = await start({ slow: hostile.slowIfRed(1e6) }, { MENAGERIE_WORKER_TIMEOUT_MS: String(timeoutMs) });
-    const all = [server.child.pid as number, ...childrenOf(server)];
+    const all = [server.child.pid as number, ...processesOf(server)];
     const reply = postPicture(server.url, red, { query: 'model=slow' });
     await sleep(50);
     for (const pid of all) process.kill(pid, 'SIGSTOP');
@@ -140,7 +137,7 @@ describe.runIf(process.platform === 'linux')('a worker that somebody ends or sto
     const first = workersOf(server);
     expect(first).toHaveLength(2);
     // The shell that sets limits is stopped as well, and must not be waited for.
-    const shell = childrenOf(server).find((pid) => commandOf(pid).includes('prlimit'));
+    const shell = processesOf(server).find((pid) => commandOf(pid).includes('prlimit'));
     process.kill(shell as number, signal);
     let asked = 0;
     const ask = async () => (await postPicture(server.url, red, { query: `model=quick&seed=${asked++}` })).status;
