@@ -224,6 +224,53 @@ test('networks on one session run it once on equal views, and together on others
   }
 });
 
+describe('heads on a base that runs', () => {
+  const settings = { device: 'cpu', threads: 1 } as const;
+
+  test('are tried without running it', async () => {
+    const { spec } = await two();
+    const sessions = new Sessions();
+    const own = await Network.load(spec(BASE), settings, sessions);
+    const runs = vi.spyOn(own.forward.runnable.session.session, 'run');
+    const b = await Network.load(spec('b'), settings, sessions);
+    onTestFinished(() => Promise.all([own.release(), b.release()]).then(() => {}));
+    expect(runs).not.toHaveBeenCalled();
+    expect(b.info.session).toBe(own.info.session);
+    expect(b.info).toMatchObject({ batch: own.info.batch, viewMs: own.info.viewMs, features: SIZE, classes: 5 });
+    // One that normalises otherwise sees other tensors.
+    const other = spec('a');
+    const a = await Network.load(
+      { ...other, preprocess: { ...other.preprocess, scale: other.preprocess.scale / 2 } },
+      settings,
+      sessions,
+    );
+    onTestFinished(() => a.release());
+    expect(runs).toHaveBeenCalled();
+    expect(a.info.session).toBe(own.info.session);
+  });
+
+  test('are refused for what they are refused for alone', async () => {
+    const nan = randomHead(SIZE, 3, 1);
+    nan.weights[0] = Number.NaN;
+    const { spec } = await specsOf({
+      ...headModel('a', base, randomHead(SIZE, 3, 1)),
+      ...headModel('nan', base, nan),
+    });
+    const faulty = {
+      signature_mismatch: { ...spec('a'), labels: 4 },
+      scores_not_finite: spec('nan'),
+    };
+    for (const [code, each] of Object.entries(faulty)) {
+      await expect(Network.load(each, settings, new Sessions())).rejects.toMatchObject({ code });
+      const sessions = new Sessions();
+      const own = await Network.load(spec(BASE), settings, sessions);
+      onTestFinished(() => own.release());
+      await expect(Network.load(each, settings, sessions)).rejects.toMatchObject({ code });
+      expect(own.forward.runnable.session.users).toBe(1);
+    }
+  });
+});
+
 describe('a server with heads', () => {
   test('says of which pictures a model knows nothing, alone and in an ensemble', async () => {
     const picture = await sharp(Buffer.from(pixelsOf(8).data), { raw: { width: 32, height: 32, channels: 3 } })

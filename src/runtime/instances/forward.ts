@@ -65,10 +65,16 @@ export class Forward {
   /** The outputs that the manifest states, from those of the session that takes the pictures. */
   async stated(outputs: Outputs, rows: number): Promise<Outputs> {
     const { head, session } = this.runnable;
-    if (!head) return outputs;
+    return head ? await this.ofFeatures(valuesOf(outputs, session.features?.name ?? ''), rows) : outputs;
+  }
+
+  /** The same of a head, from features. @param features rows x size */
+  async ofFeatures(features: Float32Array, rows: number): Promise<Outputs> {
+    const { head, session } = this.runnable;
     const { name = '', size = 0 } = session.features ?? {};
-    const features = new Tensor('float32', valuesOf(outputs, name), [rows, size]);
-    return outputsOf(await head.run({ [name]: features }, this.#stated), this.#stated);
+    if (!head) throw new Error('a network without a head of its own runs on no features');
+    const tensor = new Tensor('float32', features, [rows, size]);
+    return outputsOf(await head.run({ [name]: tensor }, this.#stated), this.#stated);
   }
 
   /** @throws MenagerieError `signature_mismatch`, `scores_not_finite` */

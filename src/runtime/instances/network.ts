@@ -5,16 +5,14 @@ import { createNormalise, type Normalise } from '../../core/pixels/normalise.js'
 import { PIXEL_TYPES, type PixelValues } from '../../core/pixels/pixel-type.js';
 import { countOf } from '../../core/shape.js';
 import { runtimeReason } from '../device/runtime-reason.js';
-import { bestBatch } from '../networks/best-batch.js';
-import { checkScoreCount } from '../networks/class-scores.js';
 import type { InputTensor } from '../networks/input-tensor.js';
 import { loadingBytes } from '../networks/network-memory.js';
 import { type NetworkInfo, type NetworkSpec, nameOf } from '../networks/network-spec.js';
 import type { RunSettings } from '../networks/session.js';
 import { quote, readSignature, type Signature } from '../networks/signature.js';
-import { Trial } from '../networks/trial.js';
 import { Forward } from './forward.js';
 import type { Runnable, Sessions } from './sessions.js';
+import { tryOut } from './try-out.js';
 
 /** Views to run a network on: u8 pixels as renderViews makes them, one row for each view. */
 export interface Rows {
@@ -52,15 +50,15 @@ export class Network {
     sessions: Sessions,
     spec: NetworkSpec,
     signature: Signature,
+    lane: string,
     info: NetworkInfo,
     runBytes: number | undefined,
   ) {
     const { input, preprocess } = spec;
-    const { color, scale, mean, std } = preprocess;
     this.forward = forward;
     this.spec = spec;
     this.info = info;
-    this.lane = JSON.stringify([info.session, signature.type, input.layout, color, scale, mean, std]);
+    this.lane = lane;
     this.length = countOf(signature.view);
     this.#sessions = sessions;
     this.#signature = signature;
@@ -108,28 +106,13 @@ export class Network {
     const signature = readSignature(session.session, spec);
     const forward = new Forward(runnable, spec, signature);
     const loaded = performance.now();
-    const trial = new Trial(spec, signature);
-    let largestRun = 1;
-    const run = async (rows: number) => {
-      largestRun = Math.max(largestRun, rows);
-      const input = trial.input(rows);
-      const began = performance.now();
-      const outputs = await forward.stated(await forward.run(input, rows, forward.fetches('scores')), rows);
-      const ms = performance.now() - began;
-      if (rows === 1) checkScoreCount(outputs[spec.output.name]?.dims ?? [], spec);
-      trial.check(forward.scores(outputs, rows).scores, rows);
-      return ms;
-    };
-    // Networks that share a session have equal batches, so that they can share runs.
-    const wanted = signature.takesBatches ? (settings.batch ?? spec.rows ?? session.batch) : 1;
-    const { batch, viewMs } = await bestBatch(run, provider, wanted);
-    session.batch ??= batch;
-    const features = (await givesFeatures(forward, trial.input(batch), batch)) ? session.features?.size : undefined;
+    const lane = laneOf(spec, signature, name);
+    const { batch, viewMs, largestRun, features } = await tryOut(forward, signature, lane, spec, settings);
     const warmupMs = performance.now() - loaded;
     const loadMs = loaded - started;
-    const facts = { provider, fallback, layersOnCpu, sha256, session: name, headBytes, classes: spec.labels, features };
-    const info = { ...facts, batch, loadMs, warmupMs, viewMs };
-    const network = new Network(forward, sessions, spec, signature, info, settings.runBytes);
+    const facts = { provider, fallback, layersOnCpu, sha256, session: name, headBytes, classes: spec.labels };
+    const info = { ...facts, features: features && session.features?.size, batch, loadMs, warmupMs, viewMs };
+    const network = new Network(forward, sessions, spec, signature, lane, info, settings.runBytes);
     return { network, largestRun };
   }
 
@@ -204,15 +187,7 @@ export class Network {
   }
 }
 
-/** Whether a run gives one row of features, which are numbers, for each view. */
-async function givesFeatures(forward: Forward, input: PixelValues, rows: number): Promise<boolean> {
-  const fetches = forward.fetches('features');
-  if (fetches.length === 0) return false;
-  const outputs = await forward.run(input, rows, fetches);
-  try {
-    forward.features(outputs, rows);
-    return true;
-  } catch {
-    return false;
-  }
+function laneOf({ input, preprocess }: NetworkSpec, { type }: Signature, session: string): string {
+  const { color, scale, mean, std } = preprocess;
+  return JSON.stringify([session, type, input.layout, color, scale, mean, std]);
 }

@@ -9,6 +9,18 @@ import { type BaseFile, type NetworkSpec, sessionName } from '../networks/networ
 import { type OpenedSession, openHead, openSession, type RunSettings, tooLittleMemory } from '../networks/session.js';
 import { readWeights, type Weights } from '../weights/weights.js';
 
+/** What the first runs of a network showed. */
+export interface TriedOut {
+  /** Best number of rows in a run. */
+  batch: number;
+  /** Milliseconds per row in a run of that size. */
+  viewMs: number;
+  /** The largest number of rows that was run. */
+  largestRun: number;
+  /** The features of each picture of the trial; undefined: the network gives none. */
+  features: readonly Float32Array[] | undefined;
+}
+
 /** A session that takes pictures, for one network or several. */
 export interface SharedSession extends OpenedSession {
   /** Equal for equal weights and outputs. */
@@ -17,8 +29,8 @@ export interface SharedSession extends OpenedSession {
   loneThreads: number | undefined;
   /** Number of networks that use it. */
   users: number;
-  /** Best number of rows in a run; undefined until it is measured. */
-  batch: number | undefined;
+  /** What the first runs showed, for each lane (see Network.lane). */
+  readonly tried: Map<string, TriedOut>;
   /** SHA-256 of the backbone; undefined until a head asks for it. */
   backbone: string | undefined;
 }
@@ -81,7 +93,7 @@ export class Sessions {
       name,
       loneThreads: spec.loneThreads,
       users: 1,
-      batch: undefined,
+      tried: new Map<string, TriedOut>(),
       backbone: undefined,
     };
     this.#sessions.set(name, session);

@@ -29,8 +29,8 @@ export class Trial {
   readonly #type: PixelType;
   /** Number of values of a view. */
   readonly #length: number;
-  /** The input for all pictures, one after the other. */
-  readonly #pictures: PixelValues;
+  /** The input for all pictures, one after the other; undefined until it is asked for. */
+  #pictures: PixelValues | undefined;
   /** Scores of each picture alone. */
   readonly #alone: Float32Array[] = [];
 
@@ -38,14 +38,6 @@ export class Trial {
     this.#spec = spec;
     this.#type = type;
     this.#length = countOf(view);
-    this.#pictures = this.#memory(PICTURES.length);
-    const normalise = createNormalise(spec.preprocess, spec.input.layout, type);
-    const pixels = new Uint8Array(this.#length);
-    for (const [p, byte] of PICTURES.entries()) {
-      // Filled in a loop: Uint8Array.from with a function takes five times as long, at every start.
-      for (let i = 0; i < pixels.length; i++) pixels[i] = byte(i, this.#length);
-      normalise(pixels, this.#pictures.subarray(p * this.#length, (p + 1) * this.#length));
-    }
   }
 
   /** The input for the next run: of one view, the pictures in turn; of several, all pictures over and over. */
@@ -76,8 +68,22 @@ export class Trial {
   }
 
   #picture(turn: number): PixelValues {
+    this.#pictures ??= this.#draw();
     const from = (turn % PICTURES.length) * this.#length;
     return this.#pictures.subarray(from, from + this.#length);
+  }
+
+  #draw(): PixelValues {
+    const { preprocess, input } = this.#spec;
+    const values = this.#memory(PICTURES.length);
+    const normalise = createNormalise(preprocess, input.layout, this.#type);
+    const pixels = new Uint8Array(this.#length);
+    for (const [p, byte] of PICTURES.entries()) {
+      // Filled in a loop: Uint8Array.from with a function takes five times as long, at every start.
+      for (let i = 0; i < pixels.length; i++) pixels[i] = byte(i, this.#length);
+      normalise(pixels, values.subarray(p * this.#length, (p + 1) * this.#length));
+    }
+    return values;
   }
 
   #memory(rows: number): PixelValues {
