@@ -29,7 +29,22 @@ async function makeReady() {
   for (const name of SIGNALS) process.on(name, end);
   const [status] = await once(child, 'exit');
   for (const name of SIGNALS) process.off(name, end);
+  if (received && grouped) killRest(child.pid);
   // As it would have ended if it had not waited.
   if (received) process.kill(process.pid, received);
   if (status !== 0) process.exit(status ?? 1);
+}
+
+/**
+ * Ends what is left of a group. A shell may miss a signal between two commands, and a command may ignore it; what they have done by
+ * half is done anew the next time.
+ * @param {number | undefined} group
+ */
+function killRest(group) {
+  if (group === undefined) return;
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
+  }
 }

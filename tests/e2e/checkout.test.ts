@@ -34,10 +34,10 @@ describe('menagerie in a checkout', () => {
   it.runIf(process.platform !== 'win32').each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'ended by %s while it is prepared leaves nothing running',
     async (signal) => {
-      // As a compiler is run.
+      // As a compiler is run; one that ignores what it is told.
       const { root, child, ended } = await checkout(`
         import { spawnSync } from 'node:child_process';
-        spawnSync('sh', ['-c', 'echo $$ > pid.new && mv pid.new pid && sleep 60'], { cwd: new URL('..', import.meta.url) });
+        spawnSync('sh', ['-c', 'trap "" TERM INT HUP; echo $$ > pid.new && mv pid.new pid && sleep 60'], { cwd: new URL('..', import.meta.url) });
       `);
       const pid = async () => Number(await readFile(join(root, 'pid'), 'utf8').catch(() => '0'));
       await until(async () => (await pid()) > 0, 'the compiler to start');
