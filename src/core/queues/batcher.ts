@@ -66,13 +66,15 @@ export class Batcher<T extends BatchItem> {
     const views = new Set([first.views]);
     const rowsOf = (item: T) => (item.views !== undefined && views.has(item.views) ? 0 : item.rows);
     let room = Math.max(0, runner.maxRows(key) - first.rows);
-    for (;;) {
+    // In a full batch there is room only for views that it has.
+    while (room > 0 || first.views !== undefined) {
       const more = this.#take((item) => item.key === key && rowsOf(item) <= room && !item.alone && runner.takes(item));
       if (!more) return batch;
       batch.push(more);
       room -= rowsOf(more);
       views.add(more.views);
     }
+    return batch;
   }
 
   /** When the next item that waits for its batch to fill will be due; undefined if there is none. */

@@ -34,13 +34,16 @@ export class ByteWindow {
   }
 
   u8(at: number): number {
+    // Every request reads a header, and Buffer's methods would check again what #find has checked.
     const from = this.#find(at, 1);
-    return this.#bytes.readUInt8(from);
+    return this.#bytes[from] ?? 0;
   }
 
   u16(at: number, littleEndian = false): number {
     const from = this.#find(at, 2);
-    return littleEndian ? this.#bytes.readUInt16LE(from) : this.#bytes.readUInt16BE(from);
+    const first = this.#bytes[from] ?? 0;
+    const second = this.#bytes[from + 1] ?? 0;
+    return littleEndian ? (second << 8) | first : (first << 8) | second;
   }
 
   u24(at: number, littleEndian = false): number {

@@ -24,11 +24,12 @@ const [TEM, RST0, RST7, SOI, EOI] = [0x01, 0xd0, 0xd7, 0xd8, 0xd9];
 export function* segments(file: ByteWindow): Generator<Segment> {
   for (let at = 2; ; ) {
     // Any number of FF may precede a marker; FF 00 is no marker.
-    if (file.u8(at) !== 0xff || file.u8(at + 1) === 0xff || file.u8(at + 1) === 0) {
+    const word = file.u16(at);
+    const marker = word & 0xff;
+    if (word >> 8 !== 0xff || marker === 0xff || marker === 0) {
       at++;
       continue;
     }
-    const marker = file.u8(at + 1);
     if (marker === SOI || marker === EOI) throw new HeaderDamaged();
     const hasNoData = marker === TEM || (marker >= RST0 && marker <= RST7);
     const end = at + 2 + (hasNoData ? 0 : file.u16(at + 2));
@@ -51,9 +52,9 @@ export function orientationData(
   file: ByteWindow,
   { marker, at, end }: Segment,
 ): { kind: 'exif' | 'xmp'; start: number; end: number } | undefined {
+  if (marker !== APP1) return undefined;
   const begins = (text: string) =>
     end - at >= 4 + text.length && [...text].every((char, i) => file.u8(at + 4 + i) === char.charCodeAt(0));
-  if (marker !== APP1) return undefined;
   if (begins(EXIF)) return { kind: 'exif', start: at + 4 + EXIF.length, end };
   return begins(XMP) ? { kind: 'xmp', start: at + 4 + XMP.length, end } : undefined;
 }

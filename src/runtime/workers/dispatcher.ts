@@ -97,12 +97,7 @@ export class Dispatcher {
     for (const place of places) {
       if (place.inHand.length === 0) this.#giveNext(place, this.#queue, this.#runnerOf(place, false), now);
     }
-    // From the last: the first ones are the first that get other work.
-    for (const place of places.toReversed()) {
-      if (place.inHand.length === 0 && this.#mayDoBackground()) {
-        this.#giveNext(place, this.#background, this.#runnerOf(place, false), now);
-      }
-    }
+    if (this.#background.length > 0) this.#giveBackground(now);
     this.#yield();
     for (const place of places) {
       if (place.inHand.length > 0 && this.#mayFollow(place)) {
@@ -110,6 +105,14 @@ export class Dispatcher {
       }
     }
     this.#setAlarm(now);
+  }
+
+  #giveBackground(now: number): void {
+    // From the last: the first ones are the first that get other work.
+    for (const place of this.#options.places.toReversed()) {
+      if (place.inHand.length > 0 || !this.#mayDoBackground()) continue;
+      this.#giveNext(place, this.#background, this.#runnerOf(place, false), now);
+    }
   }
 
   /** Takes the next batch back from every worker that is busy for too long. */

@@ -24,6 +24,8 @@ export interface Reservation extends Cost {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #taken = new Set<Reservation>();
+  /** Sums over all that is taken, kept because every request asks for them. */
+  #pending = { pictures: 0, gmacs: 0, ms: 0 };
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -36,12 +38,12 @@ export class Admission {
 
   /** Number of admitted pictures without an answer. */
   get pending(): number {
-    return this.#sum(({ pictures }) => pictures);
+    return this.#pending.pictures;
   }
 
   /** GMAC of these pictures. */
   get pendingGmacs(): number {
-    return this.#sum(({ gmacs }) => gmacs);
+    return this.#pending.gmacs;
   }
 
   /**
@@ -49,7 +51,9 @@ export class Admission {
    * durations.
    */
   waitMs({ ms }: Cost): number {
-    return this.#sum((other) => Math.min(other.ms, ms)) / this.#options.workers;
+    let sum = 0;
+    for (const other of this.#taken) sum += Math.min(other.ms, ms);
+    return sum / this.#options.workers;
   }
 
   /** @throws MenagerieError `too_expensive` for more than one request may cost, even on an idle server */
@@ -69,11 +73,10 @@ export class Admission {
    */
   assertRoom(cost: Cost, deadlineMs: number): void {
     const { capacity, workers } = this.#options;
-    const pending = this.pendingGmacs;
+    const { gmacs: pending, ms: pendingMs } = this.#pending;
     const excess = pending + cost.gmacs - capacity;
     // An idle server accepts any request within the limit, even one beyond the capacity.
     if (excess > 0 && pending > 0) {
-      const pendingMs = this.#sum(({ ms }) => ms);
       const untilRoomMs = (pendingMs * Math.min(1, excess / pending)) / workers;
       throw queueFull(
         `Work of ${shownGmacs(pending)} GMAC waits or is being done, the request costs ${shownGmacs(cost.gmacs)}; there is room for ` +
@@ -81,6 +84,8 @@ export class Admission {
         untilRoomMs,
       );
     }
+    // It would wait no longer than for all that is pending, which is known at once.
+    if (pendingMs / workers <= deadlineMs) return;
     const waitMs = this.waitMs(cost);
     if (waitMs > deadlineMs) {
       throw queueFull(
@@ -110,19 +115,25 @@ export class Admission {
         reservation.gmacs -= own.gmacs;
         reservation.ms -= own.ms;
         if (left.size === 0) this.#taken.delete(reservation);
+        this.#add(-1, own);
       },
       close: () => {
         for (const place of [...left.keys()]) reservation.release(place);
       },
     };
     this.#taken.add(reservation);
+    this.#add(costs.length, cost);
     return reservation;
   }
 
-  #sum(of: (reservation: Reservation) => number): number {
-    let sum = 0;
-    for (const reservation of this.#taken) sum += of(reservation);
-    return sum;
+  #add(pictures: number, { gmacs, ms }: Cost): void {
+    const pending = this.#pending;
+    pending.pictures += pictures;
+    const sign = Math.sign(pictures);
+    pending.gmacs += sign * gmacs;
+    pending.ms += sign * ms;
+    // Sums of decimal fractions drift; when nothing is pending they are known.
+    if (this.#taken.size === 0) this.#pending = { pictures: 0, gmacs: 0, ms: 0 };
   }
 }
 
