@@ -63,3 +63,12 @@ declare const WebAssembly: {
 export function instantiate<Exports>(code: Uint8Array<ArrayBuffer>): Exports & { memory: Memory } {
   return new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports & { memory: Memory };
 }
+
+const PAGE = 65536;
+
+/** The memory of a module, grown to at least `size` bytes. */
+export function roomIn(memory: Memory, size: number): ArrayBuffer {
+  const missing = size - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  return memory.buffer;
+}

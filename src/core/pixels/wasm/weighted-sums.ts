@@ -12,6 +12,7 @@ import {
   increase,
   instantiate,
   moduleOf,
+  roomIn,
   set,
   simd,
   tee,
@@ -88,15 +89,11 @@ function assemble(): Uint8Array<ArrayBuffer> {
   return moduleOf('sums', 9, locals, countDown(count, writeGroup));
 }
 
-const MEMORY_PAGE = 65536;
-
 const { memory, sums } = instantiate<{ sums: WeightedSums }>(assemble());
 
 export const weightedSums = sums;
 
 /** The memory that `weightedSums` works on, at least `size` bytes. It holds the data of the last caller. */
 export function scratch(size: number): ArrayBuffer {
-  const missing = size - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / MEMORY_PAGE));
-  return memory.buffer;
+  return roomIn(memory, size);
 }
