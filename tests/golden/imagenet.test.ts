@@ -8,7 +8,15 @@ import type { Decoded } from '../../src/imaging/decode.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { assetsDir } from '../support/assets.js';
 import { imagenetNetworks } from '../support/imagenet-networks.js';
-import { answersOf, decodeAll, faultsOf, PICTURE_SETS, sha256, type Top5 } from '../support/reference-answers.js';
+import {
+  answersOf,
+  decodeAll,
+  everyNth,
+  faultsOf,
+  PICTURE_SETS,
+  sha256,
+  type Top5,
+} from '../support/reference-answers.js';
 
 // 276 photographs and what Pillow and ONNX Runtime's Python package make of them (reference/ in the assets).
 
@@ -32,7 +40,6 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   const root = assets ?? '';
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
-  const everyNth = <T>(all: ReadonlyMap<string, T>, n: number) => new Map([...all].filter((_, i) => i % n === 0));
   const isLarge = () => pictures.size > 100;
   const shownTo = ({ key }: NetworkSpec) => (SLOW.includes(key) && isLarge() ? everyNth(pictures, 3) : pictures);
   /** Each network sees each picture once, whichever test asks first. */
