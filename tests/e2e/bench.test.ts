@@ -57,7 +57,7 @@ test('a model is measured, served and bare', TIMEOUT, async () => {
 });
 
 describe('a server that runs already', () => {
-  test('is loaded, and not ended', TIMEOUT, async () => {
+  test('is loaded, and not ended, and asked for a model that it has', TIMEOUT, async () => {
     const { url } = await serve();
     const args = ['lenet5', '--url', url, '--duration', '1', '--connections', '2', '--raw'];
     const { status, out, err } = await run(['bench', ...args]);
@@ -65,6 +65,10 @@ describe('a server that runs already', () => {
     expect(out).toContain(`lenet5 (fp32 on cpu), ${url}/; ${DIGIT}, as the body`);
     expect(out).not.toMatch(/BARE|CPU ms/);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+    const ended = await run(['bench', 'cifar10-vgg16', '--url', url, '--picture', DIGIT]);
+    expect(ended).toMatchObject({ status: 1, out: '' });
+    expect(ended.err).toMatch(/digit-7\.png: the server answers: .*\[model_not_loaded\]\n$/);
   });
 
   test('that refuses requests makes the exit status 1', TIMEOUT, async () => {
@@ -78,13 +82,6 @@ describe('a server that runs already', () => {
     const [{ failed, cpu_ms_per_image, memory_bytes, bare_images_per_s, ratio }] = JSON.parse(out).levels;
     expect(failed).toBeGreaterThan(0);
     expect([cpu_ms_per_image, memory_bytes, bare_images_per_s, ratio]).toEqual([null, null, null, null]);
-  });
-
-  test('is asked for a model that it has', TIMEOUT, async () => {
-    const { url } = await serve();
-    const ended = await run(['bench', 'cifar10-vgg16', '--url', url, '--picture', DIGIT]);
-    expect(ended).toMatchObject({ status: 1, out: '' });
-    expect(ended.err).toMatch(/digit-7\.png: the server answers: .*\[model_not_loaded\]\n$/);
   });
 });
 
@@ -136,7 +133,7 @@ describe.runIf(process.platform === 'linux')('no process is left', () => {
   test.each(['SIGINT', 'SIGKILL'] as const)('ended by %s under load', TIMEOUT, async (signal) => {
     const running = bench();
     await until(async () => children(running).length >= 2, 'the bare network to load');
-    await sleep(2000);
+    await sleep(1000);
     const pids = started(running);
     running.child.kill(signal);
     expect((await running.ended).status).toBe(signal === 'SIGINT' ? 1 : 'SIGKILL');

@@ -17,7 +17,7 @@ const airplane = new Uint8Array(await readFile(join(models, 'golden/airplane.png
 const espresso = new Uint8Array(await readFile(join(models, 'golden/coffee.jpg')));
 /** As if nothing had been said: every model that is there. */
 const ALL = { MENAGERIE_MODELS: '', MENAGERIE_WORKERS: '2' };
-const CIFAR10 = { MENAGERIE_MODELS: 'cifar10-all', MENAGERIE_WORKERS: '2' };
+const cifar10Server = await serve({ MENAGERIE_MODELS: 'cifar10-all', MENAGERIE_WORKERS: '2' });
 
 describe('the server as it starts', () => {
   it('is ready when it can name photographs and read digits, chooses as the command does, and loads the others', async () => {
@@ -55,7 +55,7 @@ describe('the server as it starts', () => {
 
 describe('the networks for CIFAR-10', () => {
   it('alone are asked about photographs, and answer together under one name', async () => {
-    const { url } = await serve(CIFAR10);
+    const { url } = cifar10Server;
     const alone = await postPicture(url, airplane, { query: 'top_k=1' });
     expect(alone.status).toBe(200);
     const { model, results: answers } = (await alone.json()) as ClassifyReply & { model: { chosen_because: string } };
@@ -96,7 +96,7 @@ describe.skipIf(!assets)('on test pictures of CIFAR-10 (skipped without the asse
     }
     expect(pictures).toHaveLength(10 * PER_CLASS);
 
-    const { url } = await serve(CIFAR10);
+    const { url } = cifar10Server;
     let right = 0;
     for (let i = 0; i < pictures.length; i += PER_REQUEST) {
       const some = pictures.slice(i, i + PER_REQUEST);

@@ -117,7 +117,7 @@ describe('a network that cannot be loaded', () => {
 describe.runIf(process.platform === 'linux')('a machine that is suspended', () => {
   it('for longer than work may take loses nothing', async () => {
     // Much longer than the work takes, so that a busy machine does not reach it either.
-    const timeoutMs = 6000;
+    const timeoutMs = 4000;
     const server = await start({ slow: hostile.slowIfRed(1e6) }, { MENAGERIE_WORKER_TIMEOUT_MS: String(timeoutMs) });
     const all = [server.child.pid as number, ...processesOf(server)];
     const reply = postPicture(server.url, red, { query: 'model=slow' });

@@ -45,12 +45,14 @@ describe.runIf(process.platform === 'linux')('a terminal that is closed', () => 
 });
 
 describe.runIf(process.platform === 'linux')('signals that mean nothing here', () => {
-  it.each(['SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const)('%s changes nothing', async (signal) => {
+  it('change nothing: SIGUSR1, SIGUSR2, SIGPIPE', async () => {
     const server = await serve();
-    server.child.kill(signal);
-    for (let i = 0; i < 5; i++) {
-      expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
-      await sleep(50);
+    for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
+      server.child.kill(signal);
+      for (let i = 0; i < 5; i++) {
+        expect([signal, (await fetch(`${server.url}/readyz`)).status]).toEqual([signal, 200]);
+        await sleep(50);
+      }
     }
     server.child.kill('SIGTERM');
     const { status, err } = await server.ended;
@@ -61,7 +63,7 @@ describe.runIf(process.platform === 'linux')('signals that mean nothing here', (
 });
 
 describe('SIGTERM while a server starts', () => {
-  it.each([0, 30, 60, 100, 150, 200, 300, 400, 600, 900])('ends it after %i ms', async (ms) => {
+  it.each([0, 60, 150, 300, 450, 600, 900])('ends it after %i ms', async (ms) => {
     const running = start(['serve'], { PORT: '0', MENAGERIE_MODELS: 'lenet5,cifar10-vgg16' });
     await sleep(ms);
     const children = process.platform === 'linux' ? childrenOf(running) : [];

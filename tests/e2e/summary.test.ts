@@ -14,11 +14,13 @@ async function summaryOf(url: string, id: string, query = ''): Promise<SummaryRe
   return (await response.json()) as SummaryReport;
 }
 
+/** All tests but one ask this one. */
+const { url } = await serve();
+
 const outputOf = ({ layers }: SummaryReport, name: string) => layers.find((layer) => layer.name === name)?.output;
 
 describe('GET /models/:id/summary', () => {
   it('has the shapes and figures of the papers', async () => {
-    const { url } = await serve();
     const lenet = await summaryOf(url, 'lenet5');
     expect(lenet.layers.map(({ output }) => output.slice(1).join('x'))).toEqual([
       '6x28x28',
@@ -65,7 +67,6 @@ describe('GET /models/:id/summary', () => {
   });
 
   it('comes as JSON, table, page and CSV, by name or by the Accept header', async () => {
-    const { url } = await serve();
     const address = `${url}/models/lenet5/summary`;
     const get = (query: string, accept?: string) => fetch(`${address}${query}`, accept ? { headers: { accept } } : {});
     const forms: [query: string, accept: string | undefined, type: string, holds: RegExp][] = [
@@ -85,7 +86,6 @@ describe('GET /models/:id/summary', () => {
   });
 
   it('folds auxiliary nodes away unless all are asked for', async () => {
-    const { url } = await serve();
     const operators = async (query: string) =>
       new Set((await summaryOf(url, 'vgg16-untrained', query)).layers.map(({ operator }) => operator));
     expect((await operators('')).has('ConstantOfShape')).toBe(false);
@@ -93,7 +93,6 @@ describe('GET /models/:id/summary', () => {
   });
 
   it('measures milliseconds when asked to', async () => {
-    const { url } = await serve();
     const { totals, layers } = await summaryOf(url, 'lenet5', '?timing=true');
     expect(totals.ms).toBeGreaterThan(0);
     const convolutions = layers.filter(({ operator }) => operator === 'Conv');
@@ -101,7 +100,6 @@ describe('GET /models/:id/summary', () => {
   });
 
   it('says what cannot be had', async () => {
-    const { url } = await serve();
     const answers = [
       ['/models/nothing/summary', 404, 'unknown_model'],
       ['/models/vgg16/summary', 409, 'model_not_pulled'],
@@ -122,7 +120,6 @@ describe('GET /models/:id/summary', () => {
   });
 
   it('another input gets other shapes', async () => {
-    const { url } = await serve();
     const { inputs, outputs } = await summaryOf(url, 'lenet5', '?input=3x1x32x32');
     expect([inputs[0]?.shape, outputs[0]?.shape]).toEqual([
       [3, 1, 32, 32],
@@ -133,7 +130,6 @@ describe('GET /models/:id/summary', () => {
 
 describe('GET /models/compare', () => {
   it('puts networks side by side, in the order asked for', async () => {
-    const { url } = await serve();
     const response = await fetch(`${url}/models/compare?ids=vgg16-untrained,lenet5`);
     const { models } = (await response.json()) as CompareReport;
     expect(models.map(({ id, depth, top1 }) => [id, depth, top1])).toEqual([
@@ -152,7 +148,6 @@ describe('untrained architectures', () => {
   });
 
   it('are not loaded at start, and refused by /classify', async () => {
-    const { url } = await serve();
     const { models } = (await (await fetch(`${url}/models`)).json()) as { models: { id: string; state: string }[] };
     const untrained = models.filter(({ id }) => id.endsWith('-untrained'));
     expect(untrained).toHaveLength(10);

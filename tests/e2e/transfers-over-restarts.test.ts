@@ -32,7 +32,7 @@ async function dataFolder(pictures = 8): Promise<{ data: string; env: Record<str
     MENAGERIE_DATA_DIR: data,
     MENAGERIE_ADMIN_KEY: KEY,
     MENAGERIE_MODELS: BASE,
-    MENAGERIE_WORKERS: '2',
+    MENAGERIE_WORKERS: '1',
   };
   return { data, env };
 }
@@ -43,7 +43,7 @@ async function answer(url: string, model = 'mine'): Promise<string | undefined> 
 }
 
 test('SIGTERM in the middle: it ends with 0, nothing is half written, and the next server finishes from the cache', async () => {
-  const { data, env } = await dataFolder(150);
+  const { data, env } = await dataFolder(100);
   const server = await serve(env);
   const { id } = (await (await startTraining(server.url, BASE, { data: 'set', id: 'mine' })).json()) as Training;
   let last: Training | undefined;
@@ -63,10 +63,10 @@ test('SIGTERM in the middle: it ends with 0, nothing is half written, and the ne
   expect(job).toMatchObject({ state: 'queued', begun: 0 });
   const next = await serve(env);
   const ended = await untilOver(next.url, id);
-  expect(ended).toMatchObject({ state: 'done', result: { pictures: 300 } });
+  expect(ended).toMatchObject({ state: 'done', result: { pictures: 200 } });
   const { cost } = await reportOfTraining(next.url, id);
   expect(cost.cache_hits).toBeGreaterThan(0);
-  expect(cost.computed + cost.cache_hits).toBe(300);
+  expect(cost.computed + cost.cache_hits).toBe(200);
   expect(await answer(next.url)).toBe('red');
 });
 
@@ -76,7 +76,7 @@ test('SIGKILL in each step: the model before serves on, and the next server fini
   expect((await train(server.url, BASE, { data: 'set', id: 'mine' })).state).toBe('done');
   for (const [i, step] of ['reading', 'features', 'head', 'writing', 'loading'].entries()) {
     // Other pictures each time, so that every step has something to do.
-    await writeSet(join(data, `set-${i}`), { red: 30, green: 30 }, 100 + 50 * i);
+    await writeSet(join(data, `set-${i}`), { red: 16, green: 16 }, 100 + 50 * i);
     const { id } = (await (await startTraining(server.url, BASE, { data: `set-${i}`, id: 'mine' })).json()) as Training;
     let last = '';
     try {
@@ -92,14 +92,14 @@ test('SIGKILL in each step: the model before serves on, and the next server fini
     expect([[...models.keys()], refused]).toEqual([['mine'], []]);
     server = await serve({ ...env, MENAGERIE_MODELS: `${BASE},mine` });
     expect(await answer(server.url)).toBe('red');
-    expect(await untilOver(server.url, id)).toMatchObject({ state: 'done', result: { pictures: 60 } });
+    expect(await untilOver(server.url, id)).toMatchObject({ state: 'done', result: { pictures: 32 } });
     expect(await answer(server.url)).toBe('red');
   }
   expect(leftovers(data)).toEqual([]);
 });
 
 test('while the last layers are trained: SIGTERM and SIGKILL leave nothing half written, and the next server finishes', async () => {
-  const { data, env } = await dataFolder(40);
+  const { data, env } = await dataFolder(24);
   let server = await serve(env);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const body = { data: 'set', id: 'mine', depth: 'last-block', seed: 7 };
@@ -117,9 +117,9 @@ test('while the last layers are trained: SIGTERM and SIGKILL leave nothing half 
     }
     expect((await server.ended).status).toBe(signal === 'SIGTERM' ? 0 : 'SIGKILL');
     server = await serve(env);
-    expect(await untilOver(server.url, id)).toMatchObject({ state: 'done', result: { pictures: 80 } });
+    expect(await untilOver(server.url, id)).toMatchObject({ state: 'done', result: { pictures: 48 } });
     const { cost } = await reportOfTraining(server.url, id);
-    expect(cost).toMatchObject({ computed: 0, cache_hits: 80 });
+    expect(cost).toMatchObject({ computed: 0, cache_hits: 48 });
     expect(await answer(server.url)).toBe('red');
   }
   expect(leftovers(data)).toEqual([]);

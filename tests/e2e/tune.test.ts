@@ -16,14 +16,19 @@ const FIGURES = { images_per_s: 1, latency_ms: 1, date: '2026-01-01T00:00:00.000
 /** A tuned.json, but for its goal and machine. */
 const DESCRIBED = { format: 2, variant: 'int8', workers: 1, threads: 1, batch: 3, ...FIGURES };
 
-/** A model directory with a copy of a bundled network under the id `net`, in all its variants. */
-async function modelDirectory(): Promise<{ root: string; tuned: string }> {
-  const root = await temporaryFolder();
-  const folder = join(root, 'net');
+/** Copies a bundled network in all its variants. @returns where its tuned.json would be */
+function copyOfNetwork(root: string, id: string): string {
+  const folder = join(root, id);
   cpSync(join(MODELS, 'cifar10-resnet20'), folder, { recursive: true });
   const file = join(folder, 'manifest.json');
-  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), id: 'net' }));
-  return { root, tuned: join(folder, 'tuned.json') };
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), id }));
+  return join(folder, 'tuned.json');
+}
+
+/** A model directory with a bundled network under the id `net`. */
+async function modelDirectory(): Promise<{ root: string; tuned: string }> {
+  const root = await temporaryFolder();
+  return { root, tuned: copyOfNetwork(root, 'net') };
 }
 
 /** What `tune` writes and what it says with --json. */
@@ -36,8 +41,11 @@ async function tune(root: string, ...options: string[]) {
   return JSON.parse(out);
 }
 
-const serving = async (url: string) => {
-  const { serving: found } = (await (await fetch(`${url}/models/net`)).json()) as { serving: Record<string, unknown> };
+const lines = (text: string) => text.split('\n');
+const serving = async (url: string, id = 'net') => {
+  const { serving: found } = (await (await fetch(`${url}/models/${id}`)).json()) as {
+    serving: Record<string, unknown>;
+  };
   return found;
 };
 
@@ -81,17 +89,25 @@ test('a variant that loses too much accuracy is measured and not chosen; a dry r
   expect(existsSync(tuned)).toBe(false);
 });
 
-test.each([
-  ['of another machine', { goal: 'throughput', machine: { cpu: 'Z80', cores: 1, device: 'cpu', runtime: '1.0.0' } }],
-  ['that is damaged', { goal: 'everything' }],
-  ['of the first format', { format: undefined, lanes: 1 }],
-])('a tuned.json %s is reported and not followed', { timeout: 60_000 }, async (_, content) => {
-  const { root, tuned } = await modelDirectory();
-  writeFileSync(tuned, JSON.stringify({ ...DESCRIBED, ...content }));
-  const env = { MODEL_DIRS: root, MENAGERIE_MODELS: 'net' };
-  const server = await serve(env);
-  expect(await serving(server.url)).toMatchObject({ variant: 'fp32' });
-  await until(() => /tune/.test(server.out()), 'the log to say so');
+test('a tuned.json that is damaged, of another machine or of the first format is reported and not followed', {
+  timeout: 60_000,
+}, async () => {
+  const machine = { cpu: 'Z80', cores: 1, device: 'cpu', runtime: '1.0.0' };
+  const contents = {
+    foreign: { goal: 'throughput', machine },
+    damaged: { goal: 'everything' },
+    old: { format: undefined, lanes: 1 },
+  };
+  const root = await temporaryFolder();
+  for (const [id, content] of Object.entries(contents)) {
+    writeFileSync(copyOfNetwork(root, id), JSON.stringify({ ...DESCRIBED, ...content }));
+  }
+  const ids = Object.keys(contents);
+  const server = await serve({ MODEL_DIRS: root, MENAGERIE_MODELS: ids.join() });
+  for (const id of ids) {
+    expect([id, await serving(server.url, id)]).toEqual([id, expect.objectContaining({ variant: 'fp32' })]);
+    await until(() => lines(server.out()).some((line) => /tune/.test(line) && line.includes(id)), `word on ${id}`);
+  }
 });
 
 test('tune names what it cannot tune', { timeout: 60_000 }, async () => {

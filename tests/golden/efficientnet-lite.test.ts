@@ -12,7 +12,15 @@ import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { openRepository } from '../../src/zoo/open-repository.js';
 import { findVariant, weightsPath } from '../../src/zoo/weights.js';
 import { assetsDir } from '../support/assets.js';
-import { answersOf, decodeAll, faultsOf, PICTURE_SETS, sha256, type Top5 } from '../support/reference-answers.js';
+import {
+  answersOf,
+  decodeAll,
+  everyNth,
+  faultsOf,
+  PICTURE_SETS,
+  sha256,
+  type Top5,
+} from '../support/reference-answers.js';
 
 // The bundled EfficientNet-Lite networks against another conversion of the same weights, prepared with Pillow and run with ONNX
 // Runtime's Python package (reference/efficientnet-lite-*.json in the assets).
@@ -54,10 +62,12 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   const root = assets ?? '';
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
+  /** Every third of the larger set. */
+  const shown = () => everyNth(pictures, pictures.size > 100 ? 3 : 1);
   /** Each network sees each picture once, whichever test asks first. */
   const known = new Map<string, Promise<Map<string, MemberAnswer>>>();
   const answers = (id: string) => {
-    const promise = known.get(id) ?? answersOf(specOf(id, 'fp32'), pictures);
+    const promise = known.get(id) ?? answersOf(specOf(id, 'fp32'), shown());
     known.set(id, promise);
     return promise;
   };
@@ -79,7 +89,9 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   });
 
   test.each(bundled)('top 5 and probabilities of $id agree to 1e-3', { timeout: 300_000 }, async ({ id }) => {
-    const faults = [...(await answers(id))].flatMap(([file, { probabilities }]) =>
+    const found = await answers(id);
+    expect(found.size).toBeGreaterThan(20);
+    const faults = [...found].flatMap(([file, { probabilities }]) =>
       faultsOf(file, probabilities, reference[file]?.top5[id]),
     );
     expect(faults).toEqual([]);
@@ -88,7 +100,7 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   test('the mean of both agrees to 1e-3', { timeout: 300_000 }, async () => {
     const all: Map<string, MemberAnswer>[] = [];
     for (const { id } of bundled) all.push(await answers(id));
-    const faults = [...pictures.keys()].flatMap((file) => {
+    const faults = [...shown().keys()].flatMap((file) => {
       const members = all.map((one) => one.get(file) as MemberAnswer);
       const { scores } = combineMembers(members, [1, 1], 'probabilities');
       return faultsOf(file, scores, reference[file]?.top5.ensemble_mean);

@@ -37,17 +37,18 @@ const REQUESTS: [string, Uint8Array[]][] = [
   ['a long key', post('/models/m/load', { authorization: `Bearer ${LONG}` })],
 ];
 
+const { port, logged } = await startServer();
+
 it.each(REQUESTS)('no reply, header or line of the log grows with what is sent: %s', async (_what, request) => {
-  const { port, logged } = await startServer();
+  const before = logged.length;
   const { status, headers, body } = await exchange(port, ...request);
   expect(status).toBeGreaterThanOrEqual(200);
   expect(body.length).toBeLessThan(3000);
   for (const value of headers.values()) expect(value.length).toBeLessThan(500);
-  for (const line of logged) expect(line.length).toBeLessThan(3000);
+  for (const line of logged.slice(before)) expect(line.length).toBeLessThan(3000);
 });
 
 it('of many faults the first few are named, and the others counted', async () => {
-  const { port } = await startServer();
   const { body } = await exchange(port, ...raw('x', 'image/png', names));
   expect((JSON.parse(body) as { detail: string }).detail).toMatch(
     /^there is no parameter "0"; (.*; ){4}and 3195 more\.$/,

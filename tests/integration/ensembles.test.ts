@@ -148,7 +148,7 @@ describe('the members of an ensemble', () => {
     ['is not loaded', { models: { a: {}, b: {}, c: {} }, load: ['a', 'c'] }, 409, 'model_not_loaded'],
     [
       'hangs',
-      { models: { a: {}, b: { action: 'ignore' }, c: {} }, workers: 2, workerTimeoutMs: 300 },
+      { models: { a: {}, b: { action: 'ignore' }, c: {} }, workers: 2, workerTimeoutMs: 1000 },
       503,
       'worker_failed',
     ],

@@ -31,6 +31,11 @@ export async function decodeAll(folder: string, names: readonly string[]): Promi
   return new Map(await Promise.all(names.map(async (file) => [file, await read(file)] as const)));
 }
 
+/** For what is slow: the first of every so many pictures. */
+export function everyNth<T>(pictures: ReadonlyMap<string, T>, n: number): Map<string, T> {
+  return new Map([...pictures].filter((_, i) => i % n === 0));
+}
+
 export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** What a network answers to every picture, by file. */

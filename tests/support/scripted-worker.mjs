@@ -7,7 +7,6 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { viewsOf } from '../../dist/core/views/test-time.js';
 import { geometryOf } from '../../dist/core/views/views.js';
-import { decode } from '../../dist/imaging/decode.js';
 import { failureOf } from '../../dist/runtime/workers/protocol/calls.js';
 import { encodeFrame, FrameReader } from '../../dist/runtime/workers/protocol/frame.js';
 
@@ -147,6 +146,8 @@ async function rowsOf({ file, spec }, input, part) {
  * @param {Part} file @param {boolean} autoOrient @param {Ask<'render'>['renderings']} asked
  */
 async function read(file, autoOrient, asked) {
+  // Only where pictures are decoded: it takes longer to load than all the rest.
+  const { decode } = await import('../../dist/imaging/decode.js');
   const { width, height, format, data } = await decode(file, autoOrient, decodeLimits);
   const renderings = asked.map(({ geometry, viewOptions }) => {
     const counts = viewsOf({ width, height }, geometry, viewOptions).map(({ count }) => count);

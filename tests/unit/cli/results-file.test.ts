@@ -44,6 +44,24 @@ async function inFolder(format: 'json' | 'csv', changes: Partial<ResultsFileOpti
   return { path, open, run, text: () => readFile(path, 'utf8') };
 }
 
+/** Two files that another machine holds, one lock of which is touched. @returns what comes of it: the pictures added, the error */
+async function beside(): Promise<() => Promise<[number, string]>> {
+  const lock = JSON.stringify({ host: 'elsewhere', space: 'x', pid: process.pid });
+  const [left, held] = [await inFolder('csv'), await inFolder('csv')];
+  for (const { path } of [left, held]) await writeFile(`${path}.lock`, lock);
+  return async () => {
+    const touching = setInterval(() => void utimes(`${held.path}.lock`, new Date(), new Date()), 1000);
+    const refused = held.run().then(String, String);
+    const added = await left.run();
+    const why = await refused;
+    clearInterval(touching);
+    return [added, why];
+  };
+}
+// It takes 20 seconds, so the other tests run meanwhile.
+const watching = (await beside())();
+watching.catch(() => {});
+
 describe.each(['csv', 'json'] as const)('a file of results as %s', (format) => {
   test('is the same wherever it was cut off before', async () => {
     const { path, run, text } = await inFolder(format);
@@ -125,14 +143,7 @@ describe.each(['csv', 'json'] as const)('a file of results as %s', (format) => {
 test('a lock of another machine is taken over when nobody touches it, and else respected', {
   timeout: 90_000,
 }, async () => {
-  const lock = JSON.stringify({ host: 'elsewhere', space: 'x', pid: process.pid });
-  const [left, held] = [await inFolder('csv'), await inFolder('csv')];
-  for (const { path } of [left, held]) await writeFile(`${path}.lock`, lock);
-  const touching = setInterval(() => void utimes(`${held.path}.lock`, new Date(), new Date()), 1000);
-  const refused = expect(held.run()).rejects.toThrow('on elsewhere');
-  expect(await left.run()).toBe(RESULTS.length);
-  await refused;
-  clearInterval(touching);
+  expect(await watching).toEqual([RESULTS.length, expect.stringContaining('on elsewhere')]);
 });
 
 test('parts put together are one table', async () => {
