@@ -15,6 +15,8 @@ import { processExists } from './process-exists.js';
 /** Milliseconds between touches, and of watching whether a lock is touched. */
 const TOUCH_MS = 5000;
 const WATCH_MS = 4 * TOUCH_MS;
+/** How long its holder may take to write a lock that it has made, and how often to look. */
+const [WRITING_MS, LOOK_MS] = [2000, 20];
 const MAX_TRIES = 5;
 
 /** A lock that this process holds until it is released. */
@@ -71,7 +73,7 @@ export class FileLock {
 
 /** @throws MenagerieError if its holder lives */
 async function removeIfAbandoned(file: string, what: string, signal: AbortSignal): Promise<void> {
-  const content = await contentOf(file);
+  const content = await writtenContentOf(file, signal);
   if (content === undefined) return;
   const holder = holderOf(content);
   const { host = '?', pid = '?' } = holder ?? {};
@@ -91,6 +93,16 @@ async function removeIfAbandoned(file: string, what: string, signal: AbortSignal
   }
   if ((await contentOf(aside)) !== content) await link(aside, file).catch(() => undefined);
   await rm(aside, { force: true });
+}
+
+/** The content of a lock. For a moment after it was made it is empty, and says nothing of its holder. */
+async function writtenContentOf(file: string, signal: AbortSignal): Promise<string | undefined> {
+  const giveUp = performance.now() + WRITING_MS;
+  for (;;) {
+    const content = await contentOf(file);
+    if (content !== '' || performance.now() > giveUp) return content;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
 }
 
 async function contentOf(file: string): Promise<string | undefined> {
