@@ -109,21 +109,14 @@ async function knownTo(
 
 const assets = assetsDir();
 describe('a bundled network without its manifest', () => {
-  it.skipIf(assets)(
-    'EfficientNet-Lite0 (skipped with the assets folder, whose networks want the same)',
+  it.skipIf(assets).each([
+    ['efficientnet-lite0', 'efficientnet-lite0-int8.onnx', 48, around0],
+    ['cifar10-resnet20', 'cifar10-resnet20.onnx', 120, torchvision],
+  ] as const)(
+    '%s (skipped with the assets folder, whose networks want the same)',
     { timeout: 300_000 },
-    async () => {
-      const known = await knownTo('efficientnet-lite0', cropsIn, 48);
-      await expectFound(join(models, 'efficientnet-lite0/efficientnet-lite0-int8.onnx'), known, 48, around0);
-    },
-  );
-
-  it.skipIf(assets)(
-    'ResNet-20 for CIFAR-10 (skipped with the assets folder, which has it)',
-    { timeout: 300_000 },
-    async () => {
-      const known = await knownTo('cifar10-resnet20', cropsIn, 120);
-      await expectFound(join(models, 'cifar10-resnet20/cifar10-resnet20.onnx'), known, 120, torchvision);
+    async (id, file, count, stated) => {
+      await expectFound(join(models, id, file), await knownTo(id, cropsIn, count), count, stated);
     },
   );
 

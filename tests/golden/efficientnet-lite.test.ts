@@ -18,6 +18,7 @@ import {
   everyNth,
   faultsOf,
   PICTURE_SETS,
+  rememberedAnswers,
   sha256,
   type Top5,
 } from '../support/reference-answers.js';
@@ -63,14 +64,9 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
   /** Every third of the larger set. */
-  const shown = () => everyNth(pictures, pictures.size > 100 ? 3 : 1);
-  /** Each network sees each picture once, whichever test asks first. */
-  const known = new Map<string, Promise<Map<string, MemberAnswer>>>();
-  const answers = (id: string) => {
-    const promise = known.get(id) ?? answersOf(specOf(id, 'fp32'), shown());
-    known.set(id, promise);
-    return promise;
-  };
+  const shown = () => everyNth(pictures, 3);
+  const remembered = rememberedAnswers(shown);
+  const answers = (id: string) => remembered(specOf(id, 'fp32'));
 
   beforeAll(async () => {
     const file = join(root, 'reference', `efficientnet-lite-${name}.json`);

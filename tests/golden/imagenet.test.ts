@@ -14,6 +14,7 @@ import {
   everyNth,
   faultsOf,
   PICTURE_SETS,
+  rememberedAnswers,
   sha256,
   type Top5,
 } from '../support/reference-answers.js';
@@ -40,15 +41,7 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
   const root = assets ?? '';
   let reference: Record<string, Reference>;
   let pictures: Map<string, Decoded>;
-  const isLarge = () => pictures.size > 100;
-  const shownTo = ({ key }: NetworkSpec) => (SLOW.includes(key) && isLarge() ? everyNth(pictures, 3) : pictures);
-  /** Each network sees each picture once, whichever test asks first. */
-  const known = new Map<string, Promise<Map<string, MemberAnswer>>>();
-  const answers = (spec: NetworkSpec) => {
-    const promise = known.get(spec.key) ?? answersOf(spec, shownTo(spec));
-    known.set(spec.key, promise);
-    return promise;
-  };
+  const answers = rememberedAnswers(({ key }) => everyNth(pictures, SLOW.includes(key) ? 3 : 1));
   const everyFifth = () => new Map([...pictures].filter(([file]) => reference[file]?.ten_crop_u8_sha256));
 
   beforeAll(async () => {
@@ -100,7 +93,7 @@ describe.skipIf(!assets).each(PICTURE_SETS)('$name', ({ name, folder }) => {
 
   test('ten crops in resnet18 agree to 1e-3', { timeout: 300_000 }, async () => {
     const network = NETWORKS.find(({ key }) => key === 'resnet18') as NetworkSpec;
-    const found = await answersOf(network, isLarge() ? everyNth(everyFifth(), 2) : everyFifth(), 10);
+    const found = await answersOf(network, everyNth(everyFifth(), 2), 10);
     expect(found.size).toBeGreaterThan(5);
     const faults = [...found].flatMap(([file, { probabilities }]) =>
       faultsOf(file, probabilities, reference[file]?.top5.resnet18_ten_crop),

@@ -86,7 +86,7 @@ test.each([
   { what: 'write', before: ['a', 'b'], left: ['b', 'new'], steps: 1 },
   { what: 'rollback', before: ['a', 'b'], left: ['b', 'a'], steps: 1 },
   { what: 'remove', before: ['a', 'b'], left: ['b', undefined], steps: 1 },
-])('$what after $before, killed at every step of $steps', async ({ what, before, left, steps }) => {
+])('$what after $before, killed at steps $steps apart', async ({ what, before, left, steps }) => {
   const start = await temporaryFolder();
   for (const network of before) await commitModel(await stageModel(start, modelOf(network)));
   const seen = new Set<string | undefined>();

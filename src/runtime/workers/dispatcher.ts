@@ -169,12 +169,14 @@ export class Dispatcher {
 
   /** Background work takes half of the workers that requests leave, so that the next ones seldom find all of them busy. */
   #mayDoBackground(): boolean {
-    return this.#options.places.filter(inBackground).length < this.#backgroundRoom();
+    return this.#options.places.filter(inBackground).length < this.#backgroundRoom(this.#forRequests());
   }
 
-  /** Number of workers that may do background work. Of one or two there may be one while there are no requests at all. */
-  #backgroundRoom(): number {
-    const forRequests = this.#forRequests();
+  /**
+   * Number of workers that may do background work. Of one or two there may be one while there are no requests at all.
+   * @param forRequests number of workers that do requests
+   */
+  #backgroundRoom(forRequests: number): number {
     return Math.max(forRequests === 0 ? 1 : 0, Math.floor((this.#options.places.length - forRequests) / 2));
   }
 
@@ -189,10 +191,11 @@ export class Dispatcher {
    */
   #yield(): void {
     const { places, yielding } = this.#options;
-    if (this.#queue.length > this.#forRequests()) {
+    const forRequests = this.#forRequests();
+    if (this.#queue.length > forRequests) {
       for (const { worker } of places.filter(inBackground)) if (worker) yielding.delete(worker);
     }
-    yielding.yield(this.#backgroundRoom() === 0);
+    yielding.yield(this.#backgroundRoom(forRequests) === 0);
   }
 
   async #give(place: Place, worker: WorkerProcess, batch: Batch): Promise<void> {

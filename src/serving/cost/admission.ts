@@ -10,10 +10,13 @@ export interface AdmissionOptions {
   workers: number;
 }
 
-/** The room that a request takes. It shrinks as pictures are answered. */
-export interface Reservation extends Cost {
-  /** Pictures not yet answered. */
+/** Pictures not yet answered, and their cost. */
+interface Pending extends Cost {
   pictures: number;
+}
+
+/** The room that a request takes. It shrinks as pictures are answered. */
+export interface Reservation extends Pending {
   /** Releases the room of the picture at this index; no effect if it was released before. */
   release(place: number): void;
   /** Releases all that is left. */
@@ -25,7 +28,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #taken = new Set<Reservation>();
   /** Sums over all that is taken, kept because every request asks for them. */
-  #pending = { pictures: 0, gmacs: 0, ms: 0 };
+  #pending: Pending = { pictures: 0, gmacs: 0, ms: 0 };
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -111,30 +114,26 @@ export class Admission {
       release: (place) => {
         const own = left.get(place);
         if (!own || !left.delete(place)) return;
-        reservation.pictures--;
-        reservation.gmacs -= own.gmacs;
-        reservation.ms -= own.ms;
+        for (const pending of [reservation, this.#pending]) add(pending, -1, 1, own);
         if (left.size === 0) this.#taken.delete(reservation);
-        this.#add(-1, own);
+        // Sums of decimal fractions drift; when nothing is pending they are known.
+        if (this.#taken.size === 0) this.#pending = { pictures: 0, gmacs: 0, ms: 0 };
       },
       close: () => {
         for (const place of [...left.keys()]) reservation.release(place);
       },
     };
     this.#taken.add(reservation);
-    this.#add(costs.length, cost);
+    add(this.#pending, 1, costs.length, cost);
     return reservation;
   }
+}
 
-  #add(pictures: number, { gmacs, ms }: Cost): void {
-    const pending = this.#pending;
-    pending.pictures += pictures;
-    const sign = Math.sign(pictures);
-    pending.gmacs += sign * gmacs;
-    pending.ms += sign * ms;
-    // Sums of decimal fractions drift; when nothing is pending they are known.
-    if (this.#taken.size === 0) this.#pending = { pictures: 0, gmacs: 0, ms: 0 };
-  }
+/** @param cost of all these pictures */
+function add(pending: Pending, sign: 1 | -1, pictures: number, { gmacs, ms }: Cost): void {
+  pending.pictures += sign * pictures;
+  pending.gmacs += sign * gmacs;
+  pending.ms += sign * ms;
 }
 
 function queueFull(detail: string, ms: number): MenagerieError {
