@@ -49,6 +49,7 @@ export async function transferTools(
     maxBytes: config.maxBytes,
     maxPixels: config.maxPixels,
     width: PICTURES_PER_WORKER * pool.size,
+    turn: () => pool.yielding.turn(),
     versions: { menagerie: version, onnxruntime: runtimeVersion(), node: process.version },
   };
 }

@@ -26,6 +26,8 @@ export interface ReadFeaturesOptions extends CachedFeaturesOptions {
   view?: (picture: TrainingPicture) => ViewOptions;
   /** Pictures in progress. */
   width: number;
+  /** Is waited for before each picture: other work may come first. */
+  turn(): Promise<void>;
   onProgress(done: number): void;
 }
 
@@ -38,7 +40,7 @@ const FATAL: ReadonlySet<string> = new Set(['shutting_down', 'model_not_loaded',
  */
 export async function readFeatures(
   pictures: readonly TrainingPicture[],
-  { view, width, onProgress, ...options }: ReadFeaturesOptions,
+  { view, width, turn, onProgress, ...options }: ReadFeaturesOptions,
 ): Promise<FeatureTable> {
   const { cache, size, signal } = options;
   const rows: Float32Array[] = [];
@@ -47,6 +49,7 @@ export async function readFeatures(
     picture: TrainingPicture,
   ): Promise<{ values: Float32Array; cached: boolean } | MenagerieError> => {
     try {
+      await turn();
       signal.throwIfAborted();
       return await cachedFeatures(picture, options, view?.(picture));
     } catch (error) {

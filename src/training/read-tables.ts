@@ -1,10 +1,9 @@
 import { parseAugmentation, type ViewOptions } from '../core/views/test-time.js';
 import { invalidData } from '../datasets/labelled-picture.js';
 import type { BaseNetwork } from './base-network.js';
-import type { FeatureCache } from './cache/feature-cache.js';
 import type { FeatureKey } from './cache/feature-key.js';
 import type { TrainingPicture, TrainingSet } from './pictures/training-set.js';
-import { type FeatureTable, readFeatures } from './read-features.js';
+import { type FeatureTable, type ReadFeaturesOptions, readFeatures } from './read-features.js';
 import type { StepTimes } from './step-times.js';
 import type { TransferRequest } from './transfer-request.js';
 
@@ -29,20 +28,19 @@ export async function readTables(
   alone: boolean,
   { pictures, validation }: TrainingSet,
   { source, key, size }: BaseNetwork,
-  { cache, maxBytes, width }: { cache: FeatureCache; maxBytes: number; width: number },
+  tools: Pick<ReadFeaturesOptions, 'cache' | 'maxBytes' | 'width' | 'turn'>,
   times: StepTimes,
   signal: AbortSignal,
 ): Promise<Tables> {
   times.begin('features');
   const views = alone && augment !== '' ? DRAWN_VIEWS : 0;
   const total = (1 + views) * pictures.length + validation.length;
-  await cache.assertRoom([{ pictures: total, size }]);
+  await tools.cache.assertRoom([{ pictures: total, size }]);
   let before = 0;
   const read = async (of: readonly TrainingPicture[], view?: number): Promise<FeatureTable> => {
-    const options = { source, cache, size, maxBytes, width, signal };
     const onProgress = (done: number) => times.progress(before + done, total);
     const own = view === undefined ? { key } : drawnView(key, augment, seed, view);
-    const table = await readFeatures(of, { ...options, ...own, onProgress });
+    const table = await readFeatures(of, { ...tools, source, size, signal, ...own, onProgress });
     before += of.length;
     return table;
   };

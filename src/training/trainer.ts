@@ -65,7 +65,7 @@ export class Trainer {
 
   private constructor({ script, levers, env, memoryBytes, yielding }: TrainerOptions) {
     const settings = { device: 'cpu', threads: 1, decode: { maxPixels: 0 }, runBytes: 0 } as const;
-    this.#worker = new WorkerProcess({ script, levers, env, niceness: TRAINER_NICENESS }, settings);
+    this.#worker = new WorkerProcess({ script, levers, env, niceness: TRAINER_NICENESS, idle: true }, settings);
     const plan = { decodeBytes: memoryBytes, share: BASE_BYTES + memoryBytes, dataLimit: levers.dataLimit };
     this.#memory = new WorkerMemory(plan);
     this.#yielding = yielding;

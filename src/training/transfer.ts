@@ -38,6 +38,8 @@ export interface TransferTools extends TailTools {
   maxPixels: number;
   /** Pictures in progress. */
   width: number;
+  /** Waits while requests need the cores. */
+  turn(): Promise<void>;
   versions: Readonly<Record<string, string>>;
 }
 
@@ -125,7 +127,7 @@ export async function transfer(
 
 async function readSet(
   { data, val }: TransferRequest,
-  { maxBytes }: TransferTools,
+  { maxBytes, turn }: TransferTools,
   times: StepTimes,
   signal: AbortSignal,
 ): Promise<TrainingSet> {
@@ -133,6 +135,7 @@ async function readSet(
   return await scanClasses(data, {
     maxBytes,
     ...(val !== undefined && { validation: val }),
+    turn,
     onProgress: ({ pictures }) => times.progress(pictures, 0, `${pictures} pictures found`),
     signal,
   });

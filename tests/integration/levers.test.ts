@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { endlessIfRed, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
 import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
+import { Trainer } from '../../src/training/trainer.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
@@ -15,11 +16,14 @@ import { until } from '../support/worker-script.js';
 // What Linux lets the server do with its workers; each may be missing.
 
 const WORKER = new URL('../../dist/runtime/workers/inside/worker-main.js', import.meta.url);
+const TRAINER = new URL('../../dist/training/inside/trainer-main.js', import.meta.url);
 const SIDE = 8;
 /** No whole number, of which the limit has to become one. */
 const MEMORY = { decodeBytes: 100.4 * 2 ** 20, share: 2 ** 40, dataLimit: true };
 const holding = await findLevers();
-const LEVERS = Object.keys(NO_LEVERS) as Lever[];
+/** Those that workers have; a trainer has one more. */
+type WorkerLever = Exclude<Lever, 'idleClass'>;
+const LEVERS = (Object.keys(NO_LEVERS) as Lever[]).filter((lever): lever is WorkerLever => lever !== 'idleClass');
 const red = {
   name: 'red',
   rows: 1,
@@ -37,12 +41,15 @@ async function start(levers: Levers): Promise<{ pool: WorkerPool; pid: number }>
   return { pool, pid: pool.pids[0] as number };
 }
 
+/** A number in /proc/PID/stat (proc(5)), counted from 1. The second field, a name in parentheses, may have spaces. */
+const statField = (stat: string, field: number) => Number(stat.split(') ').pop()?.split(' ')[field - 3]);
+const [SCHED_OTHER, SCHED_IDLE] = [0, 5];
 const proc = (pid: number, file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
 
 /** Whether each lever has had its effect on a process. */
-const EFFECTS: Record<Lever, (pid: number) => boolean> = {
+const EFFECTS: Record<WorkerLever, (pid: number) => boolean> = {
   dataLimit: (pid) => /Max data size +\d+ +unlimited/.test(proc(pid, 'limits')),
-  niceness: (pid) => Number(proc(pid, 'stat').split(') ').pop()?.split(' ')[16]) === getPriority() + 5,
+  niceness: (pid) => statField(proc(pid, 'stat'), 19) === getPriority() + 5,
   oomScore: (pid) => proc(pid, 'oom_score_adj').trim() === '1000',
   // Without it a thread watches: one more than there is otherwise.
   parentDeathSignal: (pid) => proc(pid, 'cmdline').includes('--parent-death-signal'),
@@ -50,15 +57,33 @@ const EFFECTS: Record<Lever, (pid: number) => boolean> = {
 
 describe.runIf(process.platform === 'linux')('levers', () => {
   it('all hold on a machine with the usual tools', () => {
-    expect(holding).toEqual({ dataLimit: true, niceness: true, oomScore: true, parentDeathSignal: true });
+    expect(Object.values(holding)).not.toContain(false);
   });
 
   it.each([...LEVERS, 'all of them', 'none of them'])('without %s a worker works, with the others', async (missing) => {
-    const has = (lever: Lever) => missing !== 'all of them' && missing !== lever;
-    const levers = Object.fromEntries(LEVERS.map((lever) => [lever, has(lever)])) as unknown as Levers;
-    const { pid } = await start(levers);
-    expect(Object.fromEntries(LEVERS.map((lever) => [lever, EFFECTS[lever](pid)]))).toEqual(levers);
+    const has = (lever: WorkerLever) => missing !== 'all of them' && missing !== lever;
+    const wanted = Object.fromEntries(LEVERS.map((lever) => [lever, has(lever)]));
+    const { pid } = await start({ ...NO_LEVERS, ...wanted });
+    expect(Object.fromEntries(LEVERS.map((lever) => [lever, EFFECTS[lever](pid)]))).toEqual(wanted);
   });
+
+  it.each([true, false])(
+    'a trainer runs only where nothing else wants to, where that can be had (%s)',
+    async (idleClass) => {
+      const trainer = Trainer.start({
+        script: TRAINER,
+        levers: { ...holding, idleClass },
+        env: process.env,
+        memoryBytes: 2 ** 30,
+      });
+      onTestFinished(() => trainer.stop());
+      const features = Float32Array.of(1, 0, 0, 1);
+      await trainer.nearDuplicates({ features, size: 2, seed: 1 }, () => {});
+      const threads = readdirSync(`/proc/${trainer.pid}/task`);
+      const policies = threads.map((thread) => statField(proc(trainer.pid as number, `task/${thread}/stat`), 41));
+      expect(new Set(policies)).toEqual(new Set([idleClass ? SCHED_IDLE : SCHED_OTHER]));
+    },
+  );
 
   it.each([true, false])('a worker in an endless run ends with its parent (by the kernel: %s)', async (byKernel) => {
     const folder = await temporaryFolder();

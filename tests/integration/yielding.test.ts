@@ -89,6 +89,25 @@ describe.runIf(process.platform === 'linux')('a worker that does background work
   });
 });
 
+test.runIf(process.platform === 'linux')('what the server itself does for a trainer waits with it', async () => {
+  const { pool, weights, run } = await setUp(1);
+  const request = run('hold', 1);
+  await weights.untilBegun(1);
+  // There is nothing to yield yet.
+  await pool.yielding.turn();
+  const trainer = await startTrainer({ yielding: pool.yielding });
+  await until(() => isStopped(trainer.pid), 'the trainer to be stopped');
+  // It gets its share even if requests never end.
+  await pool.yielding.turn();
+  expect(isStopped(trainer.pid)).toBe(false);
+  await until(() => isStopped(trainer.pid), 'the trainer to be stopped again');
+  const turn = pool.yielding.turn();
+  weights.open(1);
+  await Promise.all([request, turn]);
+  await trainer.stop();
+  await pool.yielding.turn();
+});
+
 test.runIf(process.platform === 'linux')('a trainer yields too, and can be ended meanwhile', async () => {
   const { pool, weights, run } = await setUp(1);
   const request = run('hold', 1);

@@ -146,10 +146,11 @@ const FEATURE_NAMES: [name: string, meaning: string, flags: string[]][] = [
   ['NEON', 'float32 on ARM', ['asimddp']],
 ];
 
-function leversJson({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
+function leversJson({ dataLimit, niceness, idleClass, oomScore, parentDeathSignal }: Levers): Record<string, boolean> {
   return {
     data_limit: dataLimit,
     niceness,
+    idle_class: idleClass,
     oom_score: oomScore,
     parent_death_signal: parentDeathSignal,
   };
@@ -159,6 +160,7 @@ function leversJson({ dataLimit, niceness, oomScore, parentDeathSignal }: Levers
 function workerRows({
   data_limit,
   niceness,
+  idle_class,
   oom_score,
   parent_death_signal,
   oom_group,
@@ -172,6 +174,7 @@ function workerRows({
       data_limit ? 'RLIMIT_DATA' : 'needs Linux, sh and prlimit; memory is only watched',
     ],
     ['  low priority', yes(niceness), niceness ? 'nice' : 'needs Linux and nice'],
+    ['  training only on idle cores', yes(idle_class), idle_class ? 'chrt' : 'needs Linux and chrt'],
     ['  ended first if memory runs out', yes(oom_score), oom_group ? group : 'oom_score_adj'],
     ['  end with the server', 'yes', parent_death_signal ? 'by the kernel' : 'by a thread in each worker'],
   ];

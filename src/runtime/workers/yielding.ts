@@ -13,6 +13,8 @@ export class Yielding {
   #needed = false;
   #held = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Called when the processes run on. */
+  #waiting: (() => void)[] = [];
 
   /** Has a process yield. */
   add(process: WorkerProcess): void {
@@ -33,6 +35,14 @@ export class Yielding {
     this.#needed = needed;
     if (!needed) this.#release();
     else if (this.#processes.size > 0 && this.#timer === undefined) this.#hold();
+  }
+
+  /**
+   * Waits while the processes are held: for what this process itself does for them, and which would take the cores from requests as
+   * they would.
+   */
+  async turn(): Promise<void> {
+    if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   #hold(): void {
@@ -56,5 +66,6 @@ export class Yielding {
     if (this.#held === held) return;
     this.#held = held;
     for (const process of this.#processes) process.hold(held);
+    if (!held) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

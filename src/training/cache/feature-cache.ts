@@ -4,7 +4,8 @@ import { removeAbandonedPartials } from '../../system/disk/abandoned-partials.js
 import { ioError, systemCode } from '../../system/errors.js';
 import { CacheFolder } from './cache-folder.js';
 import { type FeatureKey, keyName } from './feature-key.js';
-import { bytesNeeded, type RecordPlace, readPlaces, readRecord, writeSegment } from './segment.js';
+import { RecordReader } from './record-reader.js';
+import { bytesNeeded, type RecordPlace, readPlaces, writeSegment } from './segment.js';
 
 /** Bytes of features that are collected in memory before they are written. */
 const WRITTEN_AT_ONCE = 8 * MIB;
@@ -26,6 +27,7 @@ interface Known {
  */
 export class FeatureCache {
   readonly #folder: CacheFolder;
+  readonly #records = new RecordReader();
   readonly #known = new Map<string, Promise<Known>>();
   #waitingBytes = 0;
   #turn: Promise<void> = Promise.resolve();
@@ -69,7 +71,7 @@ export class FeatureCache {
     if (waiting || !place) return waiting;
     await this.#touch(known);
     try {
-      const values = await readRecord(place, sha256);
+      const values = await this.#records.read(place, sha256);
       if (values) return values;
       await this.#folder.remove(place.file);
     } catch (error) {

@@ -80,25 +80,17 @@ export async function readPlaces(file: string): Promise<ReadonlyMap<string, Reco
   }
 }
 
-/**
- * Reads the features of one picture.
- * @returns undefined if the record is damaged
- * @throws system errors
- */
-export async function readRecord(
-  { file, offset, size }: RecordPlace,
-  sha256: string,
-): Promise<Float32Array | undefined> {
-  const record = Buffer.alloc(4 * size + CRC_BYTES);
-  const handle = await open(file);
-  try {
-    await handle.read(record, 0, record.length, offset);
-  } finally {
-    await handle.close();
-  }
-  const values = record.subarray(0, 4 * size);
-  if (!record.subarray(4 * size).equals(checksum(Buffer.from(sha256, 'hex'), values))) return undefined;
-  return new Float32Array(record.buffer, record.byteOffset, size);
+/** Bytes of a record. */
+export function recordBytes({ size }: Pick<RecordPlace, 'size'>): number {
+  return 4 * size + CRC_BYTES;
+}
+
+/** The features in a record; undefined if it is damaged. */
+export function valuesOf(record: Uint8Array, sha256: string): Float32Array | undefined {
+  const end = record.length - CRC_BYTES;
+  const values = Uint8Array.from(record.subarray(0, end));
+  if (!checksum(Buffer.from(sha256, 'hex'), values).equals(record.subarray(end))) return undefined;
+  return new Float32Array(values.buffer);
 }
 
 function placesOf(file: string, hashes: Buffer, size: number): ReadonlyMap<string, RecordPlace> {
@@ -107,7 +99,7 @@ function placesOf(file: string, hashes: Buffer, size: number): ReadonlyMap<strin
   return new Map(
     Array.from({ length: records }, (_, i) => [
       hashes.toString('hex', i * HASH_BYTES, (i + 1) * HASH_BYTES),
-      { file, offset: first + i * (4 * size + CRC_BYTES), size },
+      { file, offset: first + i * recordBytes({ size }), size },
     ]),
   );
 }

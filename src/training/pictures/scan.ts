@@ -21,6 +21,8 @@ export interface ScanOptions {
   maxBytes: number;
   /** A folder of pictures to measure on, in place of the part of the set for that. */
   validation?: string;
+  /** Is waited for before each file: other work may come first. */
+  turn?: () => Promise<void>;
   onProgress?: (progress: ScanProgress) => void;
   signal?: AbortSignal;
 }
@@ -85,12 +87,12 @@ class Scan {
   }
 
   async *#picturesIn(folder: ClassFolder, index: number): AsyncGenerator<TrainingPicture> {
-    const { maxBytes, onProgress, signal } = this.#options;
-    // It fails only when aborted, and then nothing is made of it.
-    const look = async (entry: Entry) => ({
-      entry,
-      looked: await lookAtFile(entry, maxBytes, signal).catch(() => ({ reason: 'aborted' })),
-    });
+    const { maxBytes, turn, onProgress, signal } = this.#options;
+    const look = async (entry: Entry) => {
+      await turn?.();
+      // It fails only when aborted, and then nothing is made of it.
+      return { entry, looked: await lookAtFile(entry, maxBytes, signal).catch(() => ({ reason: 'aborted' })) };
+    };
     for await (const { entry, looked } of inOrder(walk(folder.path), FILES_AT_ONCE, look)) {
       signal?.throwIfAborted();
       // The entry of a folder that cannot be listed is the folder itself.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rmdir, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -49,6 +49,39 @@ describe('features', () => {
     const folder = await temporaryFolder();
     await write(folder, 1);
     expect(await (await open(folder)).get({ ...KEY, [part]: 'x' }, hashOf(0))).toBeUndefined();
+  });
+
+  test('are found in any order, one by one and many at once', async () => {
+    const folder = await temporaryFolder();
+    // More than is read ahead.
+    const count = 300;
+    await write(folder, count, KEY, 1000);
+    const expected = Array.from({ length: count }, (_, i) => Buffer.from(valuesOf(i, 1000).buffer));
+    const right = (i: number, values: Float32Array | undefined) =>
+      values !== undefined && expected[i]?.equals(Buffer.from(values.buffer)) === true;
+    const inOrder = Array.from({ length: count }, (_, i) => i);
+    const every7th = inOrder.map((i) => (i * 7) % count);
+    for (const order of [inOrder, inOrder.toReversed(), every7th, [...inOrder, 0, 1, 2, 299, 298]]) {
+      const cache = await open(folder);
+      for (const i of order) expect(right(i, await cache.get(KEY, hashOf(i)))).toBe(true);
+      const together = await Promise.all(order.map(async (i) => right(i, await cache.get(KEY, hashOf(i)))));
+      expect(together).not.toContain(false);
+    }
+  });
+
+  test('that cannot be read this time are read the next time', async () => {
+    const folder = await temporaryFolder();
+    await write(folder, 10);
+    const file = await onlyFile(folder);
+    const cache = await open(folder);
+    expect(await cache.get(KEY, hashOf(0))).toEqual(valuesOf(0));
+    await rename(file, join(await temporaryFolder(), 'aside'));
+    await mkdir(file);
+    expect(await cache.get(KEY, hashOf(1))).toBeUndefined();
+    await rmdir(file);
+    await write(folder, 10);
+    await rename(await onlyFile(folder), file);
+    for (let i = 0; i < 10; i++) expect(await cache.get(KEY, hashOf(i))).toEqual(valuesOf(i));
   });
 
   test('are written when many wait, and take the bytes that were foretold', async () => {

@@ -9,6 +9,7 @@ import type { TrainingPicture } from '../../../src/training/pictures/training-se
 import { assetsDir } from '../../support/assets.js';
 import { sha256, temporaryFolder, writeTree } from '../../support/model-folders.js';
 import { png } from '../../support/picture-files.js';
+import { until } from '../../support/worker-script.js';
 
 /** Files that begin as PNGs do, each with bytes of its own. */
 const picture = (text: string) => Buffer.concat([png({ width: 1, height: 1 }), Buffer.from(text)]);
@@ -203,6 +204,27 @@ describe('a folder is refused', () => {
     await expect(scanClasses(join(root, 'gone'), OPTIONS)).rejects.toMatchObject({ code: 'io_error' });
     await expect(scanClasses(join(root, 'file'), OPTIONS)).rejects.toMatchObject({ code: 'io_error' });
   });
+});
+
+test('looks at no file before its turn', async () => {
+  const root = await temporaryFolder();
+  await writeTree(root, { 'a/1.png': picture('1'), 'a/2.png': picture('2'), 'b/1.png': picture('3') });
+  const turns: (() => void)[] = [];
+  let pictures = 0;
+  const scanning = scanClasses(root, {
+    ...OPTIONS,
+    turn: () => new Promise((resolve) => turns.push(resolve)),
+    onProgress: (progress) => {
+      pictures = progress.pictures;
+    },
+  });
+  for (const expected of [0, 1, 2]) {
+    await until(() => turns.length > 0, 'a file to wait');
+    expect(pictures).toBe(expected);
+    turns.shift()?.();
+    await until(() => pictures === expected + 1, 'the file to be read');
+  }
+  expect((await scanning).pictures).toHaveLength(3);
 });
 
 test('tells how far it is, stops when it is aborted, and goes on where files vanish', async () => {

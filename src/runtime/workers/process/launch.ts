@@ -10,6 +10,8 @@ export interface LaunchOptions {
   levers: Levers;
   /** Steps of niceness below the server. */
   niceness: number;
+  /** Whether it runs only where nothing else wants to. */
+  idle?: boolean;
   /** Environment of the server. Only the variables in HANDED_ON are passed on. */
   env: NodeJS.ProcessEnv;
 }
@@ -43,10 +45,10 @@ const NODE_FLAGS = ['--v8-pool-size=1', '--max-semi-space-size=4'];
  * autogroup), niceness has no effect between sessions, and the server would wait up to 40 ms for its turn. Signals from a terminal
  * therefore reach the worker too; it ignores them.
  */
-export function launch({ script, levers, niceness, env }: LaunchOptions): Launched {
+export function launch({ script, levers, niceness, idle = false, env }: LaunchOptions): Launched {
   const node: Command = [process.execPath, ...NODE_FLAGS, fileURLToPath(script)];
   if (levers.parentDeathSignal) node.push('--parent-death-signal');
-  const [file, ...args] = throughShell(node, levers, niceness);
+  const [file, ...args] = throughShell(node, levers, niceness, idle);
   const handedOn = Object.entries(env).filter(([name]) => HANDED_ON.test(name));
   const child = spawn(file, args, {
     // 3 is the socket; 4 is a pipe that only tells the worker when the server ends.
@@ -68,11 +70,14 @@ function duplexOf(stream: unknown): Duplex {
 }
 
 /** The command with the controls that work: a shell sets them, then becomes the worker. */
-function throughShell(command: Command, levers: Levers, niceness: number): Command {
+function throughShell(command: Command, levers: Levers, niceness: number, idle: boolean): Command {
   const steps: string[] = [];
   if (levers.oomScore) steps.push('echo 1000 > /proc/self/oom_score_adj');
-  const nice = levers.niceness ? `nice -n ${niceness} ` : '';
-  const deathSignal = levers.parentDeathSignal ? 'setpriv --pdeathsig KILL ' : '';
-  if (steps.length === 0 && nice === '' && deathSignal === '') return command;
-  return ['/bin/sh', '-c', [...steps, `exec ${nice}${deathSignal}"$0" "$@"`].join('; '), ...command];
+  const before = [
+    levers.idleClass && idle && 'chrt --idle 0',
+    levers.niceness && `nice -n ${niceness}`,
+    levers.parentDeathSignal && 'setpriv --pdeathsig KILL',
+  ].filter((part) => part !== false);
+  if (steps.length === 0 && before.length === 0) return command;
+  return ['/bin/sh', '-c', [...steps, ['exec', ...before, '"$0" "$@"'].join(' ')].join('; '), ...command];
 }

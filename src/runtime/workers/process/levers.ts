@@ -10,6 +10,8 @@ export interface Levers {
   dataLimit: boolean;
   /** All threads of workers run at a lower priority than the server. */
   niceness: boolean;
+  /** A process can run only where nothing else wants to: what wakes on its core takes it at once (SCHED_IDLE, sched(7)). */
+  idleClass: boolean;
   /** When memory runs out, the kernel ends a worker before the server. */
   oomScore: boolean;
   /** The kernel ends workers when the server ends. Without this a thread of each worker watches the server. */
@@ -18,12 +20,19 @@ export interface Levers {
 
 export type Lever = keyof Levers;
 
-export const NO_LEVERS: Levers = { dataLimit: false, niceness: false, oomScore: false, parentDeathSignal: false };
+export const NO_LEVERS: Levers = {
+  dataLimit: false,
+  niceness: false,
+  idleClass: false,
+  oomScore: false,
+  parentDeathSignal: false,
+};
 
 /** Shell commands that try each control on the shell itself. */
 const TRIALS: Record<Lever, string> = {
   dataLimit: `sh -c 'ulimit -S -d 1000000 && prlimit --pid $$ --data=2000000000: && [ "$(ulimit -S -d)" = 1953125 ]'`,
   niceness: '[ "$(nice -n 5 nice)" -ge 5 ]',
+  idleClass: 'chrt --idle 0 true',
   oomScore: 'echo 1000 > /proc/self/oom_score_adj',
   parentDeathSignal: 'setpriv --pdeathsig KILL true',
 };
@@ -50,6 +59,7 @@ async function tryLevers(): Promise<Levers> {
     return {
       dataLimit: works('dataLimit'),
       niceness: works('niceness'),
+      idleClass: works('idleClass'),
       oomScore: works('oomScore'),
       parentDeathSignal: works('parentDeathSignal'),
     };
