@@ -2,6 +2,7 @@
 import { paragraph } from '../docs/markdown.mjs';
 import { aims } from './aims.mjs';
 import { readFigures } from './figures.mjs';
+import { COMPILED_WARM_UP } from './load.mjs';
 import { bodiesTable, curveTable, healthTable, openTable, usageTable } from './load-tables.mjs';
 import { largeTable, latencyTable, limitTable, ratioTable, servicesOf, throughputTable } from './tables.mjs';
 
@@ -40,7 +41,8 @@ ${paragraph(
     `${rounds} rounds everything is measured once, one network after the other; *More connections* and what follows it is of the ` +
     'first round alone. Figures are medians over the rounds, with the least and the greatest in ' +
     `brackets. A measurement takes ${seconds} seconds or half of that, and its first eighth does not count. Every service is started ` +
-    `anew in each round and first warms up for ${seconds} seconds. Ratios are computed within a round.`,
+    `anew in each round and first warms up for ${seconds} seconds, ${seconds * COMPILED_WARM_UP} if it is in JavaScript, which is compiled ` +
+    'while it runs. Ratios are computed within a round.',
 )}
 ${paragraph(`${software}.`)}
 ${failures(figures)}

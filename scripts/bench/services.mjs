@@ -21,6 +21,7 @@ import { asForm, ask, readAnswer } from './requests.mjs';
  * @property {string} path of requests, to which parameters can be added
  * @property {(picture: import('./requests.mjs').Picture) => import('./requests.mjs').Request} request
  * @property {number} pid
+ * @property {boolean} compiles whether its code is compiled while it runs, as JavaScript is
  * @property {() => Promise<void>} stop
  */
 
@@ -43,6 +44,7 @@ export async function startMenagerie({ id, variant }, settings, { name = 'menage
     path: `/classify?model=${id}&`,
     request: asForm,
     pid: child.pid,
+    compiles: true,
     stop: () => stop(child),
   };
 }
@@ -89,6 +91,7 @@ export async function startPeer(name, { file, manifest, small }, { python, tempo
     path,
     request,
     pid: pidOf(child),
+    compiles: !script.endsWith('.py'),
     stop: () => stop(child),
   };
   try {
