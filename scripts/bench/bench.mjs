@@ -6,6 +6,7 @@ import { ASSETS } from '../measure/asset-models.mjs';
 import { keepFigures, MACHINE } from '../measure/measuring.mjs';
 import { readCommandLine, refuseCommandLine } from '../shared/command-line.mjs';
 import { inTemporaryFolder } from '../shared/temporary-folder.mjs';
+import { COMPILED_WARM_UP } from './load.mjs';
 import { networksWith, openNetworks } from './networks.mjs';
 import { pageOf } from './page.mjs';
 import { missingOf, PEERS } from './peers.mjs';
@@ -122,6 +123,7 @@ await inTemporaryFolder(async (temporary) => {
     date: new Date().toISOString().slice(0, 10),
     load_average: loadAverage,
     seconds,
+    compiled_warm_up: COMPILED_WARM_UP,
     rounds,
     minutes: Math.round((performance.now() - begun) / 60_000),
     networks: measured.map(({ network: { name, small, large }, facts }) => {

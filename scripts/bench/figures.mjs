@@ -11,6 +11,7 @@ import { readMeasured } from '../measure/measuring.mjs';
  * @property {string} date
  * @property {number} load_average before it began
  * @property {number} seconds
+ * @property {number} [compiled_warm_up] for how many times as long servers in JavaScript warmed up
  * @property {number} rounds
  * @property {number} minutes
  * @property {(import('./round.mjs').Facts & { name: string, picture: PictureFacts, large?: PictureFacts })[]} networks

@@ -2,7 +2,6 @@
 import { paragraph } from '../docs/markdown.mjs';
 import { aims } from './aims.mjs';
 import { readFigures } from './figures.mjs';
-import { COMPILED_WARM_UP } from './load.mjs';
 import { bodiesTable, curveTable, healthTable, openTable, usageTable } from './load-tables.mjs';
 import { largeTable, latencyTable, limitTable, ratioTable, servicesOf, throughputTable } from './tables.mjs';
 
@@ -13,7 +12,9 @@ export const benchmarksPage = () => pageOf(readFigures());
 
 /** @param {BenchFigures} figures */
 export function pageOf(figures) {
-  const { machine, versions, date, rounds, seconds, minutes, load_average: load } = figures;
+  const { machine, versions, date, rounds, seconds, minutes, load_average: load, compiled_warm_up: times } = figures;
+  const compiled =
+    times === undefined ? '' : `, ${seconds * times} if it is in JavaScript, which is compiled while it runs`;
   const software = Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ');
@@ -41,8 +42,7 @@ ${paragraph(
     `${rounds} rounds everything is measured once, one network after the other; *More connections* and what follows it is of the ` +
     'first round alone. Figures are medians over the rounds, with the least and the greatest in ' +
     `brackets. A measurement takes ${seconds} seconds or half of that, and its first eighth does not count. Every service is started ` +
-    `anew in each round and first warms up for ${seconds} seconds, ${seconds * COMPILED_WARM_UP} if it is in JavaScript, which is compiled ` +
-    'while it runs. Ratios are computed within a round.',
+    `anew in each round and first warms up for ${seconds} seconds${compiled}. Ratios are computed within a round.`,
 )}
 ${paragraph(`${software}.`)}
 ${failures(figures)}
