@@ -9,8 +9,9 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --no-audit --no-fund
 COPY tsconfig.json ./
+COPY scripts/compile.mjs scripts/
 COPY src src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.json
+RUN node scripts/compile.mjs
 
 FROM node AS dependencies
 WORKDIR /src

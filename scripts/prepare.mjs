@@ -42,11 +42,12 @@ if (read(installedStamp) !== lock) {
 
 const dist = join(root, 'dist');
 const builtStamp = join(dist, '.built');
-const sources = fingerprint([join(root, 'src'), join(root, 'tsconfig.json'), join(root, 'package-lock.json')]);
+const compile = join(root, 'scripts/compile.mjs');
+const sources = fingerprint([join(root, 'src'), compile, join(root, 'tsconfig.json'), join(root, 'package-lock.json')]);
 if (args.includes('--force') || read(builtStamp) !== sources) {
   process.stderr.write('Compiling ...\n');
   rmSync(dist, { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.json')]);
+  run(process.execPath, [compile]);
   writeFileSync(builtStamp, sources);
 }
 

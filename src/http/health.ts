@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import Type from 'typebox';
+import Type from '../core/schema/typebox.js';
 
 export interface HealthRouteOptions {
   /** Whether to send requests to this server, and if not, the reason. */

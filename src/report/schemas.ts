@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { nullable } from '../core/schema-parts.js';
+import { nullable } from '../core/schema/schema-parts.js';
+import Type, { type Static } from '../core/schema/typebox.js';
 
 // The JSON of the reports. The types are derived from the schemas.
 

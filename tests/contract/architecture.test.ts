@@ -57,6 +57,7 @@ const OWNERS: [pattern: RegExp, room: string][] = [
   [/^(commander|autocannon)$/, 'cli'],
   [/^@xmldom\//, 'sidecars'],
   [/^(tar|yauzl)$/, 'training'],
+  [/^typebox/, 'core'],
 ];
 /** The programs: only they know their process. */
 const PROGRAMS = ['main.ts', join('runtime', 'workers', 'inside', 'serve-calls.ts')];
@@ -95,6 +96,14 @@ describe.each(files)('src/$name', ({ name, room, text, imports }) => {
     if (!PROGRAMS.includes(name)) expect(text).not.toMatch(/process\.(env|exit|argv)\b/);
     expect(text.split('\n').length).toBeLessThanOrEqual(MAX_LINES);
   });
+});
+
+test('typebox is loaded as one file', () => {
+  const users = files.filter(({ imports }) => imports.some((path) => path.startsWith('typebox')));
+  expect(users.map(({ name }) => name)).toEqual([join('core', 'schema', 'typebox.ts')]);
+  const bundle = readFileSync(join(source, '../dist/core/schema/typebox.js'), 'utf8');
+  expect(bundle.length).toBeGreaterThan(100_000);
+  expect(bundle).not.toMatch(/^(import|export)\b.*\bfrom ['"]/m);
 });
 
 describe('imports run one way', () => {

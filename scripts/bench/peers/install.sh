@@ -2,7 +2,9 @@
 # Installs the Python services that bench.mjs measures beside this server, into a virtual environment.
 # Usage: scripts/bench/peers/install.sh <folder>; then npm run bench -- --python <folder>/bin/python
 set -eu
-[ $# -eq 1 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
+usage() { sed -n '2,3s/^# //p' "$0"; }
+case "${1:-}" in --help) usage; exit ;; esac
+[ $# -eq 1 ] || { usage >&2; exit 2; }
 python3 -m venv "$1"
 pip="$1/bin/python -m pip install --quiet --disable-pip-version-check"
 # Triton's Python backend takes no arrays of numpy 2: it would read every element as the first.

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Type from 'typebox';
-import { Compile } from 'typebox/compile';
 import { MenagerieError } from '../../core/errors.js';
+import Type, { Compile } from '../../core/schema/typebox.js';
 import { ChildProgram } from '../../runtime/child-program.js';
 
 /** For starting Node, in addition to loading the model, even on a busy machine. */

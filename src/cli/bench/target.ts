@@ -1,6 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { isErrorCode, MenagerieError } from '../../core/errors.js';
+import Type, { Compile, type Static } from '../../core/schema/typebox.js';
 import { reasonOf } from '../../system/errors.js';
 import type { ClassifyRequest } from './requests.js';
 

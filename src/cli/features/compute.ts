@@ -1,10 +1,9 @@
-import Type from 'typebox';
-import { Compile } from 'typebox/compile';
 import { createEngine, type Engine, unbounded } from '../../app/engine.js';
 import { loadAsked } from '../../app/models-to-load.js';
 import type { Config } from '../../config/load-config.js';
 import { MenagerieError } from '../../core/errors.js';
 import { CROPS } from '../../core/manifest/crops.js';
+import Type, { Compile } from '../../core/schema/typebox.js';
 import type { PictureFeatures } from '../../serving/answering/answerer.js';
 import { PLAIN_QUESTION, type Question } from '../../serving/asking/question.js';
 import type { Target } from '../../serving/asking/target.js';

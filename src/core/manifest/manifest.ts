@@ -1,6 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
-import { strict } from '../schema-parts.js';
+import { strict } from '../schema/schema-parts.js';
+import Type, { Compile, type Static } from '../schema/typebox.js';
 import { COLOR_ORDERS, channelsOf } from './color-order.js';
 import { CROPS } from './crops.js';
 import { parseDescription } from './parse-description.js';

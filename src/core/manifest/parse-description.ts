@@ -1,5 +1,5 @@
-import type { TLocalizedValidationError } from 'typebox/error';
 import { MenagerieError } from '../errors.js';
+import type { TLocalizedValidationError } from '../schema/typebox.js';
 import { schemaFaults } from './schema-faults.js';
 
 /** A compiled schema. */

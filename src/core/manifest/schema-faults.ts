@@ -1,5 +1,4 @@
-import type { TLocalizedValidationError } from 'typebox/error';
-import { Settings } from 'typebox/system';
+import { Settings, type TLocalizedValidationError } from '../schema/typebox.js';
 
 // The library reports at most eight faults by default; users should see all of them.
 Settings.Set({ maxErrors: 64 });

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type from '../schema/typebox.js';
 
 // What the schemas of manifests have in common.
 

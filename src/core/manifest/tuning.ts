@@ -1,7 +1,6 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { MenagerieError } from '../errors.js';
-import { strict } from '../schema-parts.js';
+import { strict } from '../schema/schema-parts.js';
+import Type, { Compile, type Static } from '../schema/typebox.js';
 import { parseDescription } from './parse-description.js';
 import { VariantNameSchema } from './variant.js';
 

@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { strict } from '../schema-parts.js';
+import { strict } from '../schema/schema-parts.js';
+import Type, { type Static } from '../schema/typebox.js';
 import { fileName, oneOf, SHA256_PATTERN, URL_PATTERN } from './schema-words.js';
 
 // The part of a manifest's schema that describes the files of a variant.

@@ -1,9 +1,8 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { CROPS } from '../manifest/crops.js';
 import { parseDescription } from '../manifest/parse-description.js';
 import { MODEL_ID_PATTERN, PATTERN_WORDS } from '../manifest/schema-words.js';
-import { strict } from '../schema-parts.js';
+import { strict } from '../schema/schema-parts.js';
+import Type, { Compile, type Static } from '../schema/typebox.js';
 import { COMBINES, type Combine } from './combine.js';
 
 // The schema of <model directory>/ensembles/<id>.json. docs/manifest.md and models/ensemble.schema.json are generated from the

@@ -1,5 +1,5 @@
-import Type from 'typebox';
 import { ERRORS, type ErrorCode, MenagerieError, toMenagerieError } from '../../core/errors.js';
+import Type from '../../core/schema/typebox.js';
 import { STATUS } from './status.js';
 
 /** An error reply: RFC 9457, with the stable `code` as an extension. */

@@ -1,4 +1,4 @@
-import type { Static } from 'typebox';
+import type { Static } from '../../core/schema/typebox.js';
 import type { Combined } from '../../core/scores/averaging.js';
 import type { Answer } from '../../serving/answering/answerer.js';
 import { type Listing, predictionsOf } from '../../serving/answering/predictions.js';

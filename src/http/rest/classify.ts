@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import Type from '../../core/schema/typebox.js';
 import { classificationJson, serverTiming } from './answer-json.js';
 import {
   type AskedQuery,

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import type { Static, TObject } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
+import type { Static, TObject } from '../../core/schema/typebox.js';
 import { describeValidation } from '../errors/error-handling.js';
 
 /**

@@ -1,7 +1,7 @@
-import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
 import { CROPS } from '../../core/manifest/crops.js';
-import { strict } from '../../core/schema-parts.js';
+import { strict } from '../../core/schema/schema-parts.js';
+import Type, { type Static } from '../../core/schema/typebox.js';
 import type { Combine } from '../../core/scores/combine.js';
 import { CombineSchema } from '../../core/scores/ensemble.js';
 import { GROUP_LEVELS } from '../../core/scores/grouping.js';

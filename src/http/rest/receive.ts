@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Static, TObject } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
+import type { Static, TObject } from '../../core/schema/typebox.js';
 import type { Question } from '../../serving/asking/question.js';
 import type { Classifier } from '../../serving/classifier.js';
 import type { ImageFile, Ticket } from '../../serving/ticket.js';

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import Type from '../../core/schema/typebox.js';
 import { parseAugmentation } from '../../core/views/test-time.js';
 import type { ModelRegistry } from '../../serving/loading/model-registry.js';
 import { JobQueue } from '../../training/jobs/job-queue.js';

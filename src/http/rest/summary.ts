@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import Type from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
+import Type from '../../core/schema/typebox.js';
 import { parseShape } from '../../core/shape.js';
 import { compareModels } from '../../report/compare-report.js';
 import { COMPARE_FORMS, SUMMARY_FORMS } from '../../report/forms.js';

@@ -1,4 +1,4 @@
-import type { Static } from 'typebox';
+import type { Static } from '../../core/schema/typebox.js';
 import type { TransferJob } from '../../training/jobs/transfer-job.js';
 import type { TransferSchema } from './schemas/transfer-schemas.js';
 

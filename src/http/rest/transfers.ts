@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../core/errors.js';
+import Type, { type Static } from '../../core/schema/typebox.js';
 import { TRAINING_FORMS } from '../../report/training/training-forms.js';
 import type { JobQueue } from '../../training/jobs/job-queue.js';
 import { parseTrainingReport, TrainingReportSchema } from '../../training/report/training-report.js';

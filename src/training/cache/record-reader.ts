@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { MIB } from '../../core/units.js';
 import { readPart } from '../../system/regular-file.js';
-import { type RecordPlace, recordBytes, valuesOf } from './segment.js';
+import { featuresIn, type RecordPlace, recordBytes } from './segment.js';
 
 /** Bytes that are read together where one record follows the last. Opening a file takes longer than reading so many. */
 const READ_AHEAD = 1 * MIB;
@@ -32,7 +32,7 @@ export class RecordReader {
     const { start, bytes } = within
       ? last
       : this.#open(file, offset, follows ? Math.max(end, offset + READ_AHEAD) : end);
-    return valuesOf((await bytes).subarray(offset - start, end - start), sha256);
+    return featuresIn((await bytes).subarray(offset - start, end - start), sha256);
   }
 
   #open(file: string, start: number, end: number): Stretch {

@@ -1,5 +1,5 @@
-import Type, { type Static } from 'typebox';
-import { nullable, strict } from '../../core/schema-parts.js';
+import { nullable, strict } from '../../core/schema/schema-parts.js';
+import Type, { type Static } from '../../core/schema/typebox.js';
 
 // Parts of the report of a training. Shares and probabilities are 0 to 1. `images` counts pictures, as in evaluations.
 

@@ -1,8 +1,7 @@
-import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { parseDescription } from '../../core/manifest/parse-description.js';
 import { VariantNameSchema } from '../../core/manifest/variant.js';
-import { nullable, strict } from '../../core/schema-parts.js';
+import { nullable, strict } from '../../core/schema/schema-parts.js';
+import Type, { Compile, type Static } from '../../core/schema/typebox.js';
 import { DEPTHS } from '../tail/choose-depth.js';
 import {
   AnsweredSchema,

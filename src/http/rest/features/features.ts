@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type, { type Static } from 'typebox';
 import { MenagerieError } from '../../../core/errors.js';
 import { npyHeader } from '../../../core/features/npy.js';
+import Type, { type Static } from '../../../core/schema/typebox.js';
 import { countOf } from '../../../core/shape.js';
 import type { PictureFeatures } from '../../../serving/answering/answerer.js';
 import type { Target } from '../../../serving/asking/target.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Static } from 'typebox';
+import type { Static } from '../../../core/schema/typebox.js';
 import { classDetails } from '../../../serving/asking/class-details.js';
 import type { ModelStatus } from '../../../serving/models/model.js';
 import type { LabelListSchema } from '../schemas/model-schemas.js';

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import Type from '../../../core/schema/typebox.js';
 import type { ModelRegistry } from '../../../serving/loading/model-registry.js';
 import type { WeightsFile } from '../../../serving/models/weights-file.js';
 import { ADMIN_SECURITY, onlyAdmin } from '../admin.js';

@@ -1,5 +1,5 @@
-import type { Static } from 'typebox';
 import { variantsOf } from '../../../core/manifest/manifest.js';
+import type { Static } from '../../../core/schema/typebox.js';
 import type { ModelStatus } from '../../../serving/models/model.js';
 import type { ModelSchema } from '../schemas/model-schemas.js';
 

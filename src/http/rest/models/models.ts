@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
+import Type from '../../../core/schema/typebox.js';
 import type { ModelRegistry } from '../../../serving/loading/model-registry.js';
 import { whyNotServed } from '../../../serving/models/why-not-served.js';
 import { LabelListSchema, ModelDetailSchema, ModelIdSchema, ModelSchema, problems } from '../schemas/model-schemas.js';

@@ -1,5 +1,5 @@
-import Type from 'typebox';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import Type from '../../../core/schema/typebox.js';
 import { CombineSchema } from '../../../core/scores/ensemble.js';
 import { ProblemSchema } from '../../errors/problem.js';
 

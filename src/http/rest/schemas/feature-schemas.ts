@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type from '../../../core/schema/typebox.js';
 import { ProblemSchema } from '../../errors/problem.js';
 import { AnsweringModelSchema, pictureSchema } from './answer-schemas.js';
 

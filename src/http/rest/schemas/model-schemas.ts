@@ -1,7 +1,7 @@
-import Type from 'typebox';
 import { MODEL_ID_PATTERN } from '../../../core/manifest/schema-words.js';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
-import { nullable } from '../../../core/schema-parts.js';
+import { nullable } from '../../../core/schema/schema-parts.js';
+import Type from '../../../core/schema/typebox.js';
 import { CombineSchema } from '../../../core/scores/ensemble.js';
 import { MODEL_STATES } from '../../../serving/models/model.js';
 

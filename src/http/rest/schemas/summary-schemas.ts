@@ -1,5 +1,5 @@
-import Type from 'typebox';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
+import Type from '../../../core/schema/typebox.js';
 import type { ReportForm } from '../../../report/forms.js';
 
 /** The forms of a report. The first is the default if the client accepts any. */

@@ -1,7 +1,7 @@
-import Type, { type Static } from 'typebox';
 import { MODEL_ID_PATTERN } from '../../../core/manifest/schema-words.js';
 import { VariantNameSchema } from '../../../core/manifest/variant.js';
-import { nullable, strict } from '../../../core/schema-parts.js';
+import { nullable, strict } from '../../../core/schema/schema-parts.js';
+import Type, { type Static } from '../../../core/schema/typebox.js';
 import { JOB_STATES } from '../../../training/jobs/transfer-job.js';
 import { DEPTHS } from '../../../training/tail/choose-depth.js';
 import { STEPS } from '../../../training/transfer-request.js';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type from './typebox.js';
 
 /** Options of an object schema that allows no other properties. */
 export const strict = { additionalProperties: false } as const;
