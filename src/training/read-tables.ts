@@ -28,19 +28,20 @@ export async function readTables(
   alone: boolean,
   { pictures, validation }: TrainingSet,
   { source, key, size }: BaseNetwork,
-  tools: Pick<ReadFeaturesOptions, 'cache' | 'maxBytes' | 'width' | 'turn'>,
+  { cache, maxBytes, width, turn }: Pick<ReadFeaturesOptions, 'cache' | 'maxBytes' | 'width' | 'turn'>,
   times: StepTimes,
   signal: AbortSignal,
 ): Promise<Tables> {
   times.begin('features');
   const views = alone && augment !== '' ? DRAWN_VIEWS : 0;
   const total = (1 + views) * pictures.length + validation.length;
-  await tools.cache.assertRoom([{ pictures: total, size }]);
+  await cache.assertRoom([{ pictures: total, size }]);
   let before = 0;
   const read = async (of: readonly TrainingPicture[], view?: number): Promise<FeatureTable> => {
+    const options = { source, cache, size, maxBytes, width, turn, signal };
     const onProgress = (done: number) => times.progress(before + done, total);
     const own = view === undefined ? { key } : drawnView(key, augment, seed, view);
-    const table = await readFeatures(of, { ...tools, source, size, signal, ...own, onProgress });
+    const table = await readFeatures(of, { ...options, ...own, onProgress });
     before += of.length;
     return table;
   };

@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { endlessIfRed, quick, writeModel } from '../../scripts/torture/hostile-networks.mjs';
 import type { WorkerPool } from '../../src/runtime/workers/pool.js';
 import { findLevers, type Lever, type Levers, NO_LEVERS } from '../../src/runtime/workers/process/levers.js';
+import { statOf } from '../../src/system/process-tree.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { temporaryFolder } from '../support/model-folders.js';
 import { specOf, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
+import { statOfThreads } from '../support/threads.js';
 import { until } from '../support/worker-script.js';
 
 // What Linux lets the server do with its workers; each may be missing.
@@ -41,15 +43,13 @@ async function start(levers: Levers): Promise<{ pool: WorkerPool; pid: number }>
   return { pool, pid: pool.pids[0] as number };
 }
 
-/** A number in /proc/PID/stat (proc(5)), counted from 1. The second field, a name in parentheses, may have spaces. */
-const statField = (stat: string, field: number) => Number(stat.split(') ').pop()?.split(' ')[field - 3]);
-const [SCHED_OTHER, SCHED_IDLE] = [0, 5];
+const [POLICY, SCHED_OTHER, SCHED_IDLE] = [41, 0, 5];
 const proc = (pid: number, file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
 
 /** Whether each lever has had its effect on a process. */
 const EFFECTS: Record<WorkerLever, (pid: number) => boolean> = {
   dataLimit: (pid) => /Max data size +\d+ +unlimited/.test(proc(pid, 'limits')),
-  niceness: (pid) => statField(proc(pid, 'stat'), 19) === getPriority() + 5,
+  niceness: (pid) => statOf(pid)?.niceness === getPriority() + 5,
   oomScore: (pid) => proc(pid, 'oom_score_adj').trim() === '1000',
   // Without it a thread watches: one more than there is otherwise.
   parentDeathSignal: (pid) => proc(pid, 'cmdline').includes('--parent-death-signal'),
@@ -57,7 +57,13 @@ const EFFECTS: Record<WorkerLever, (pid: number) => boolean> = {
 
 describe.runIf(process.platform === 'linux')('levers', () => {
   it('all hold on a machine with the usual tools', () => {
-    expect(Object.values(holding)).not.toContain(false);
+    expect(holding).toEqual({
+      dataLimit: true,
+      niceness: true,
+      idleClass: true,
+      oomScore: true,
+      parentDeathSignal: true,
+    });
   });
 
   it.each([...LEVERS, 'all of them', 'none of them'])('without %s a worker works, with the others', async (missing) => {
@@ -79,8 +85,7 @@ describe.runIf(process.platform === 'linux')('levers', () => {
       onTestFinished(() => trainer.stop());
       const features = Float32Array.of(1, 0, 0, 1);
       await trainer.nearDuplicates({ features, size: 2, seed: 1 }, () => {});
-      const threads = readdirSync(`/proc/${trainer.pid}/task`);
-      const policies = threads.map((thread) => statField(proc(trainer.pid as number, `task/${thread}/stat`), 41));
+      const policies = statOfThreads(trainer.pid as number, POLICY);
       expect(new Set(policies)).toEqual(new Set([idleClass ? SCHED_IDLE : SCHED_OTHER]));
     },
   );

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,6 +14,7 @@ import { InputTensor } from '../../src/runtime/networks/input-tensor.js';
 import type { NetworkSpec } from '../../src/runtime/networks/network-spec.js';
 import { rendered, scoresOn, turn } from '../support/networks.js';
 import { startPool } from '../support/server.js';
+import { statOfThreads } from '../support/threads.js';
 
 // Workers as they are built.
 
@@ -142,10 +143,8 @@ describe('a worker', () => {
       const { pool, render } = start();
       await render(AIRPLANE);
       const [pid = 0] = pool.pids;
-      const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
-        // The second field, the name in parentheses, may have spaces; niceness is the 19th.
-        Number(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1').split(') ')[1]?.split(' ')[16]),
-      );
+      const NICENESS = 19;
+      const threads = statOfThreads(pid, NICENESS);
       expect(threads.length).toBeGreaterThan(1);
       expect(new Set(threads)).toEqual(new Set([Math.min(19, before + 5)]));
       expect(getPriority()).toBe(before);

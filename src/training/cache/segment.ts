@@ -88,7 +88,7 @@ export function recordBytes({ size }: Pick<RecordPlace, 'size'>): number {
 /** The features in a record; undefined if it is damaged. */
 export function featuresIn(record: Uint8Array, sha256: string): Float32Array | undefined {
   const end = record.length - CRC_BYTES;
-  const values = Uint8Array.from(record.subarray(0, end));
+  const values = new Uint8Array(record.subarray(0, end));
   if (!checksum(Buffer.from(sha256, 'hex'), values).equals(record.subarray(end))) return undefined;
   return new Float32Array(values.buffer);
 }
